@@ -1,0 +1,57 @@
+/**
+ * The index convention, and the pieces in which Jacobians travel.
+ *
+ * Row = what is differentiated, column = with respect to what; this is the only place that says so.
+ * A stored block is `[units, inputDim]` in row-major order: entry (u, d) is dh[u]/dx[d].
+ * Source steps are counted from 0 at the input's own time index, also for a layer that runs backwards.
+ */
+
+/** Which Jacobians a run asks for. */
+export type AnalysisMode = 'diagonal' | 'final' | 'states' | 'pairs' | 'spectrum';
+
+/** The direction of one recurrence; a Bidirectional layer has one of each. */
+export type Direction = 'forward' | 'backward';
+
+/** The state that is differentiated: hidden h, or the cell state c of an LSTM. */
+export type StateName = 'h' | 'c';
+
+/**
+ * Step Jacobians dh_t/dx_t (and dc_t/dx_t) of `count` timesteps from `start`, for all sequences.
+ *
+ * `dhdx` and `dcdx`: `[B, count, H, D]` row-major; a masked step is exactly zero. The receiver owns the arrays until
+ * it asks for the next chunk, after which they may be reused: copy what is kept.
+ */
+export interface DiagonalChunk {
+  readonly mode: 'diagonal';
+  readonly direction: Direction;
+  readonly start: number;
+  readonly count: number;
+  readonly dhdx: Float32Array | Float64Array;
+  /** null for SimpleRNN and GRU. */
+  readonly dcdx: Float32Array | Float64Array | null;
+}
+
+/**
+ * Jacobians of the last state, dh_T/dx_s (and dc_T/dx_s), for `count` source steps from `start`, for all sequences.
+ *
+ * `dhTdx`, `dcTdx`: `[B, count, H, D]`; the true block at (b, s) is the stored one times 2^scale.
+ * `scaleH`, `scaleC`: `[B, count]`, 0 unless float32 could not hold the block.
+ * `lognormH`, `lognormC`: `[B, count]` float64, natural log of the Frobenius norm of the true block;
+ * `-Infinity` only for an exact zero. A forward recurrence gives chunks with falling `start`, a backward one with
+ * rising `start`. Ownership as for `DiagonalChunk`.
+ */
+export interface FinalChunk {
+  readonly mode: 'final';
+  readonly direction: Direction;
+  readonly start: number;
+  readonly count: number;
+  readonly dhTdx: Float32Array | Float64Array;
+  readonly dcTdx: Float32Array | Float64Array | null;
+  readonly scaleH: Int32Array;
+  readonly scaleC: Int32Array | null;
+  readonly lognormH: Float64Array;
+  readonly lognormC: Float64Array | null;
+}
+
+/** A piece of a result as the engine gives it. */
+export type JacobianChunk = DiagonalChunk | FinalChunk;
