@@ -1,0 +1,147 @@
+/**
+ * The summary of an analysis (`--json`) and the description of a model (`inspect --json`), as types.
+ *
+ * Their shape is a promise of docs/cli.md: it may grow, it never breaks. Numbers that are infinite or not defined are
+ * null, with the reason in `why` or in a warning.
+ */
+import type { Assumption, CellKind, Warning, WeightRole } from './model';
+import type { AnalysisMode, Direction } from './jacobian';
+
+/** The four answers to "how far does the gradient reach?". */
+export type VerdictLabel = 'vanishing' | 'carried' | 'exploding' | 'undetermined';
+
+/** The verdict on one state (of one layer, over all sequences); method.md 3.1. Slopes in nats per step. */
+export interface StateVerdict {
+  readonly verdict: VerdictLabel;
+  readonly slope: number | null;
+  readonly slopeInterval: readonly [number, number] | null;
+  readonly lyapunovMax: number | null;
+  /** Steps. */
+  readonly halfLife: number | null;
+  /** Steps; -1 / slope. */
+  readonly timeConstant: number | null;
+  /** First lag from which the norm stays below 1e-3 of lag 0; null when it does not within T. */
+  readonly horizon: number | null;
+  /** Steps; D16. */
+  readonly meanLag: number | null;
+  /** Normal probability on the label's side, 0 to 1. */
+  readonly confidence: number | null;
+  /** One sentence with the numbers. */
+  readonly why: string;
+}
+
+/** A verdict of a Bidirectional layer: the joint reading, and each direction apart. */
+export interface LayerVerdict extends StateVerdict {
+  readonly forward?: StateVerdict;
+  readonly backward?: StateVerdict;
+}
+
+/** Which engine ran, and why. */
+export interface EngineInfo {
+  readonly name: 'tensorflow' | 'wasm' | 'reference';
+  readonly version: string;
+  readonly reason: string;
+}
+
+/** Diagnostics that the modes of a run allow; maps are from gate (or lag) to number. */
+export interface Diagnostics {
+  readonly spectralRadius?: Readonly<Record<string, number | null>>;
+  readonly spectralNorm?: Readonly<Record<string, number | null>>;
+  readonly orthogonalityMargin?: Readonly<Record<string, number | null>>;
+  readonly nonNormalPeak?: Readonly<Record<string, number | null>>;
+  readonly highwayShare?: Readonly<Record<string, number | null>>;
+  readonly forgetTimescale?: { readonly median: number | null; readonly max: number | null };
+  readonly saturation?: Readonly<Record<string, { readonly left: number; readonly right: number }>>;
+  readonly receptiveField?: {
+    readonly mean: number | null;
+    readonly spread: number | null;
+    readonly lag95: number | null;
+  };
+}
+
+/** `analyze --json`. */
+export interface Summary {
+  readonly schema: 1;
+  readonly tempograd: string;
+  readonly engine: EngineInfo;
+  readonly model: {
+    readonly format: string;
+    readonly producer: string;
+    readonly path: string;
+    readonly bytes: number;
+    readonly sha256: string;
+  };
+  readonly layer: {
+    readonly name: string;
+    readonly kind: CellKind;
+    readonly units: number;
+    readonly inputDim: number;
+    readonly direction: Direction | 'bidirectional';
+    readonly activation: string;
+    readonly recurrentActivation: string | null;
+    readonly resetAfter: boolean | null;
+    readonly sourceGateOrder: readonly string[];
+  };
+  readonly run: {
+    readonly batch: number;
+    readonly steps: number;
+    readonly wrt: 'layer-input' | 'model-input';
+    readonly modes: readonly AnalysisMode[];
+    readonly seed: number | null;
+    readonly input: string | null;
+    readonly seconds: number;
+    readonly peakBytes: number;
+    readonly exact: boolean;
+    readonly probeError: number | null;
+  };
+  readonly hidden: LayerVerdict;
+  readonly cell: LayerVerdict | null;
+  readonly diagnostics: Diagnostics;
+  readonly assumptions: readonly Assumption[];
+  readonly warnings: readonly Warning[];
+}
+
+/** Population statistics (ddof 0) of one gate's block of a weight tensor. */
+export interface GateStatistics {
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly mean: number | null;
+  readonly std: number | null;
+  readonly l2: number | null;
+  /** Largest singular value; null for a bias. */
+  readonly spectralNorm: number | null;
+}
+
+/** A weight tensor as `inspect` lists it. */
+export interface WeightDescription {
+  readonly role: WeightRole;
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly gates: Readonly<Record<string, GateStatistics>> | null;
+}
+
+/** A layer as `inspect` lists it. */
+export interface LayerDescription {
+  readonly name: string;
+  readonly class: string;
+  readonly kind: CellKind | null;
+  readonly units: number | null;
+  readonly inputDim: number | null;
+  readonly direction: Direction | 'bidirectional' | null;
+  readonly supported: boolean;
+  readonly reason: string | null;
+  /** The first layer below that cannot be run, so that this one needs its own input; null when all can. */
+  readonly blockedBy: string | null;
+  readonly weights: readonly WeightDescription[];
+}
+
+/** `inspect --json`. */
+export interface ModelDescription {
+  readonly schema: 1;
+  readonly format: string;
+  readonly producer: string;
+  readonly layers: readonly LayerDescription[];
+  readonly assumptions: readonly Assumption[];
+  readonly warnings: readonly Warning[];
+}

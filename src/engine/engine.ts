@@ -1,0 +1,109 @@
+/**
+ * The one interface behind which TensorFlow, wasm and the float64 reference engine stand.
+ *
+ * All three answer the same questions with the same shapes; what differs is precision and speed.
+ * An engine computes: it neither decides what to show nor reads a file.
+ */
+import type { DiagonalChunk, Direction, FinalChunk } from '../core/jacobian';
+import type { RecurrentLayer, RecurrentModel } from '../core/model';
+import type { RealTensor, Tensor } from '../core/tensor';
+
+/** The engines, best first. */
+export type EngineName = 'tensorflow' | 'wasm' | 'reference';
+
+/** Real numbers in the engine's own precision: float32, or float64 for `reference`. */
+export type RealArray = Float32Array | Float64Array;
+
+/** The state a recurrence starts from; `h0` and `c0` are `[B, H]`. */
+export interface InitialState {
+  readonly h0: RealTensor;
+  /** null for SimpleRNN and GRU. */
+  readonly c0: RealTensor | null;
+}
+
+/** What a recurrent layer is fed. */
+export interface LayerInput {
+  /** `[B, T, D]` */
+  readonly x: RealTensor;
+  /** Input of the backward cell where it differs (stacked cells in a Bidirectional); else null. */
+  readonly backwardX: RealTensor | null;
+  /** `[B, T]`, 1 = valid, 0 = masked; null without a mask. */
+  readonly mask: Tensor<Uint8Array> | null;
+  /** Directions without an entry start from zeros. */
+  readonly initialState: Readonly<Partial<Record<Direction, InitialState>>>;
+}
+
+/** States and gates of one direction, at the input's own time index; a masked step repeats the state before it. */
+export interface DirectionStates {
+  readonly direction: Direction;
+  /** `[B, T, H]` */
+  readonly h: RealArray;
+  /** `[B, T, H]`, null for SimpleRNN and GRU. */
+  readonly c: RealArray | null;
+  /** Gate name (`gateNames`) to `[B, T, H]`, after its activation. */
+  readonly gates: Readonly<Record<string, RealArray>>;
+}
+
+/** What a propagation may use and when it must stop. */
+export interface PropagateOptions {
+  /** Aborts between chunks; the generator then ends by throwing `signal.reason`. */
+  readonly signal: AbortSignal;
+  /** The engine keeps a chunk's arrays below this many bytes (at least one timestep is always given). */
+  readonly chunkBytes: number;
+}
+
+/** A layer with its states computed, ready to be differentiated. Holds engine memory until disposed. */
+export interface LayerRun {
+  readonly batch: number;
+  readonly steps: number;
+  readonly units: number;
+  readonly inputDim: number;
+  /** One entry per direction, forward first. */
+  readonly states: readonly DirectionStates[];
+  /** dh_t/dx_t and dc_t/dx_t of one direction, timesteps ascending. */
+  diagonal(direction: Direction, options: PropagateOptions): AsyncGenerator<DiagonalChunk, void, void>;
+  /** dh_T/dx_s and dc_T/dx_s of one direction, newest source step first. */
+  final(direction: Direction, options: PropagateOptions): AsyncGenerator<FinalChunk, void, void>;
+  /**
+   * The leading Lyapunov exponent per sequence, nats per step: growth of the first unit vector under the step state
+   * Jacobians, the first `warmUp` steps left out. `[B]`; `-Infinity` when the vector dies, masked steps not counted.
+   */
+  leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array>;
+  /** Frees engine memory; the run is unusable afterwards. */
+  dispose(): void;
+}
+
+/** An engine that is loaded. */
+export interface Engine {
+  readonly name: EngineName;
+  /** Of the numerical library: `TensorFlow 2.18.1`. */
+  readonly version: string;
+  /** Live tensors, for leak checks; 0 for the reference engine. */
+  tensorCount(): number;
+  /**
+   * Runs the layers below a recurrent layer at inference and gives that layer's input.
+   *
+   * @param model - The model.
+   * @param layer - Index of the recurrent layer in `model.layers`.
+   * @param inputs - One tensor per `model.inputs`: `[B, T, D]` real, or `[B, T]` Int32Array ids for an Embedding.
+   * @param signal - Aborts between layers.
+   * @throws TempogradError `cell/unsupported` naming the layer that stands in the way, `input/shape-mismatch`.
+   */
+  runBelow(
+    model: RecurrentModel,
+    layer: number,
+    inputs: readonly Tensor[],
+    signal: AbortSignal,
+  ): Promise<LayerInput>;
+  /**
+   * Computes the states and gates of a recurrent layer.
+   *
+   * @param layer - The layer.
+   * @param input - Its input, as `runBelow` gives it or made by hand.
+   * @param signal - Aborts between groups of timesteps.
+   * @throws TempogradError `input/shape-mismatch` when D or the initial state does not fit.
+   */
+  openLayer(layer: RecurrentLayer, input: LayerInput, signal: AbortSignal): Promise<LayerRun>;
+  /** Frees what the engine holds. */
+  dispose(): void;
+}

@@ -1,0 +1,171 @@
+/**
+ * Every request that the window can make, as data: name -> [input schema, result type].
+ *
+ * Main, preload, engine process and renderer derive their types from here. No error is thrown across the border:
+ * a reply is `{ ok: true, value }` or `{ ok: false, error }`.
+ */
+import { z } from 'zod';
+import type { ErrorRecord } from '../core/errors';
+import type { Direction } from '../core/jacobian';
+import type { ModelDescription } from '../core/summary';
+import { runRequestSchema, type RunEstimate } from './run';
+
+/** Raised whenever a message changes its meaning. */
+export const PROTOCOL_VERSION = 1;
+
+const path = z.string().min(1).max(32_768);
+
+/** Settings that survive a restart. */
+export const settingsSchema = z.object({
+  theme: z.enum(['system', 'light', 'dark']).default('system'),
+  recentFiles: z.array(path).max(10).default([]),
+  zoom: z.number().min(-4).max(4).default(0),
+  window: z
+    .object({ x: z.number(), y: z.number(), width: z.number(), height: z.number(), maximized: z.boolean() })
+    .nullable()
+    .default(null),
+});
+
+/** Settings that survive a restart. */
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Schemas of what each request takes. */
+export const requestSchemas = {
+  /** Opens a model file or folder, or (with an open model) takes data files as input. */
+  openPaths: z.object({ paths: z.array(path).min(1).max(1000) }),
+  openDialog: z.object({ purpose: z.enum(['model', 'data', 'folder']) }),
+  openSample: z.object({ name: z.string().max(200) }),
+  closeModel: z.object({}),
+  listSamples: z.object({}),
+  estimate: z.object({ request: runRequestSchema }),
+  /** The reply comes at once; the events follow on the run port. */
+  startRun: z.object({ request: runRequestSchema }),
+  cancelRun: z.object({ runId: z.number().int() }),
+  /** One weight matrix of one gate of the open model. */
+  weightMatrix: z.object({
+    layer: z.string(),
+    direction: z.enum(['forward', 'backward']),
+    role: z.enum(['kernel', 'recurrent_kernel', 'bias']),
+    gate: z.string(),
+  }),
+  /** Signed step Jacobian entries of the last run: one unit against features, or one feature against units. */
+  jacobianSlice: z.object({
+    runId: z.number().int(),
+    state: z.enum(['h', 'c']),
+    direction: z.enum(['forward', 'backward']),
+    sequence: z.number().int().min(0),
+    axis: z.enum(['unit', 'feature']),
+    index: z.number().int().min(0),
+  }),
+  /** Runs the request again and writes its arrays or its report; asks where to. */
+  exportRun: z.object({ request: runRequestSchema, format: z.enum(['npz', 'csv', 'json', 'report']) }),
+  /** Writes a picture that the window drew; asks where to. */
+  exportPicture: z.object({
+    name: z.string().max(200),
+    type: z.enum(['png', 'svg']),
+    bytes: z.instanceof(Uint8Array),
+  }),
+  engineStatus: z.object({}),
+  restartEngine: z.object({}),
+  getSettings: z.object({}),
+  setTheme: z.object({ theme: z.enum(['system', 'light', 'dark']) }),
+  about: z.object({}),
+} as const;
+
+/** A sample that ships with the app. */
+export interface SampleInfo {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+  /** A data file that fits it, or null. */
+  readonly data: string | null;
+}
+
+/** The model that is open. */
+export interface OpenedModel {
+  readonly modelId: number;
+  readonly path: string;
+  readonly fileName: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly description: ModelDescription;
+  /** Shape of the model's (first) input without the batch, null where any size goes; null for weights only. */
+  readonly inputShape: readonly (number | null)[] | null;
+  readonly inputIsIds: boolean;
+}
+
+/** A data file taken as input. */
+export interface OpenedData {
+  readonly path: string;
+  readonly fileName: string;
+  readonly shape: readonly number[];
+  readonly columns: readonly string[] | null;
+}
+
+/** What opening led to. */
+export interface OpenOutcome {
+  readonly model: OpenedModel | null;
+  readonly data: OpenedData | null;
+}
+
+/** How the engine process does. */
+export interface EngineStatus {
+  readonly state: 'not-started' | 'starting' | 'ready' | 'busy' | 'not-responding' | 'restarting' | 'stopped';
+  /** The best engine present and why; null before it is known. */
+  readonly best: { readonly name: string; readonly version: string; readonly reason: string } | null;
+  readonly restarts: number;
+  readonly cores: number;
+}
+
+/** What each request gives back. */
+export interface RequestResults {
+  openPaths: OpenOutcome;
+  openDialog: OpenOutcome | null;
+  openSample: OpenOutcome;
+  closeModel: null;
+  listSamples: readonly SampleInfo[];
+  estimate: RunEstimate;
+  startRun: { readonly runId: number };
+  cancelRun: null;
+  weightMatrix: { readonly rows: number; readonly columns: number; readonly data: Float32Array };
+  jacobianSlice: { readonly rows: number; readonly columns: number; readonly data: Float32Array; readonly direction: Direction };
+  exportRun: { readonly path: string } | null;
+  exportPicture: { readonly path: string } | null;
+  engineStatus: EngineStatus;
+  restartEngine: EngineStatus;
+  getSettings: Settings;
+  setTheme: Settings;
+  about: { readonly version: string; readonly versions: Readonly<Record<string, string>>; readonly licences: string };
+}
+
+/** Names of the requests. */
+export type RequestName = keyof typeof requestSchemas;
+
+/** What a request takes. */
+export type RequestInput<N extends RequestName> = z.infer<(typeof requestSchemas)[N]>;
+
+/** What a request answers. */
+export type Reply<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ErrorRecord };
+
+/** Notices that main sends to the window unasked. */
+export type Notice =
+  | { readonly kind: 'engine-status'; readonly status: EngineStatus }
+  /** Files that came by argv, by a second instance, or from the system; already opened. */
+  | { readonly kind: 'opened'; readonly reply: Reply<OpenOutcome> }
+  | { readonly kind: 'opening'; readonly fileName: string }
+  | { readonly kind: 'settings'; readonly settings: Settings }
+  | { readonly kind: 'command'; readonly command: string };
+
+/** The bridge as the preload exposes it on `window.tempograd`. */
+export interface Bridge {
+  request<N extends RequestName>(name: N, input: RequestInput<N>): Promise<Reply<RequestResults[N]>>;
+  /** Registers the one receiver of notices. */
+  onNotice(receive: (notice: Notice) => void): void;
+  /** Registers the one receiver of run messages; the sender waits for `grantCredit`. */
+  onRunMessage(receive: (message: import('./run').RunMessage) => void): void;
+  /** Allows the engine to send `count` more run messages. */
+  grantCredit(count: number): void;
+  /** The real path of a dropped file. */
+  pathOfFile(file: File): string;
+  readonly protocolVersion: number;
+}

@@ -1,0 +1,174 @@
+/**
+ * What a run is: its request, its estimate and its events, as plain data.
+ *
+ * The command and the window speak of runs in these words; the events of a run cross the border between the engine
+ * process and the window, so they hold norms and slices, never whole Jacobians.
+ */
+import { z } from 'zod';
+import type { ErrorRecord } from '../core/errors';
+import type { Direction } from '../core/jacobian';
+import type { CellKind } from '../core/model';
+import type { EngineInfo, Summary } from '../core/summary';
+
+/** The largest T and B that `--steps` and `--batch` take. */
+export const MAX_STEPS_OR_BATCH = 1_000_000;
+
+const count = z.number().int().min(1).max(MAX_STEPS_OR_BATCH);
+
+/** Where the sequences come from. */
+export const inputSourceSchema = z.discriminatedUnion('kind', [
+  z.object({
+    kind: z.literal('random'),
+    steps: count,
+    batch: count,
+    seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
+  }),
+  z.object({
+    kind: z.literal('file'),
+    path: z.string().min(1),
+    key: z.string().nullable(),
+    /** null = found by itself. */
+    header: z.boolean().nullable(),
+  }),
+]);
+
+/** Where the sequences come from. */
+export type InputSource = z.infer<typeof inputSourceSchema>;
+
+/** A request to analyse one layer of the open model. */
+export const runRequestSchema = z.object({
+  layer: z.string(),
+  wrt: z.enum(['layer-input', 'model-input']),
+  atLayer: z.boolean(),
+  input: inputSourceSchema,
+  maskFile: z.string().nullable(),
+  initialStateFile: z.string().nullable(),
+  modes: z.array(z.enum(['diagonal', 'final', 'states'])).min(1),
+  engine: z.enum(['tensorflow', 'wasm', 'reference']).nullable(),
+  warmUp: z.number().int().min(0).nullable(),
+  span: z.number().int().min(1).nullable(),
+  exact: z.boolean(),
+  maxSeconds: z.number().positive().nullable(),
+  maxMemoryBytes: z.number().positive().nullable(),
+});
+
+/** A request to analyse one layer of the open model. */
+export type RunRequest = z.infer<typeof runRequestSchema>;
+
+/** What a run will cost, told before it starts. */
+export interface RunEstimate {
+  readonly flop: number;
+  /** Peak of what the engine holds, bytes. */
+  readonly peakBytes: number;
+  /** Size of all arrays that `--out` would write, bytes. */
+  readonly resultBytes: number;
+  readonly seconds: number;
+  readonly engine: EngineInfo;
+  readonly batch: number;
+  readonly steps: number;
+}
+
+/** First event: what runs. */
+export interface StartedEvent {
+  readonly kind: 'started';
+  readonly layer: string;
+  readonly cellKind: CellKind;
+  readonly engine: EngineInfo;
+  readonly batch: number;
+  readonly steps: number;
+  /** Units of one direction. */
+  readonly units: number;
+  readonly inputDim: number;
+  readonly directions: readonly Direction[];
+  readonly hasCell: boolean;
+  readonly modes: readonly string[];
+  readonly estimate: RunEstimate;
+}
+
+/** States and gates of the whole run; H counts both directions (forward units first). */
+export interface StatesEvent {
+  readonly kind: 'states';
+  /** `[B, T, D]` */
+  readonly x: Float32Array | Float64Array;
+  /** `[B, T]`, 1 = valid. */
+  readonly mask: Uint8Array | null;
+  /** `[B, T, H]` */
+  readonly h: Float32Array | Float64Array;
+  readonly c: Float32Array | Float64Array | null;
+  readonly gates: Readonly<Record<string, Float32Array | Float64Array>>;
+}
+
+/** Natural logs of norms of one state's step Jacobian. */
+export interface StepNorms {
+  /** Frobenius, `[B, count]`. */
+  readonly total: Float64Array;
+  /** Row norms (over features), `[B, count, H]`. */
+  readonly units: Float64Array;
+  /** Column norms (over units), `[B, count, D]`. */
+  readonly features: Float64Array;
+}
+
+/** Diagonal norms of `count` timesteps of one direction. */
+export interface DiagonalEvent {
+  readonly kind: 'diagonal';
+  readonly direction: Direction;
+  readonly start: number;
+  readonly count: number;
+  readonly h: StepNorms;
+  readonly c: StepNorms | null;
+}
+
+/** Log norms of dh_T/dx_s, dc_T/dx_s for `count` source steps of one direction. */
+export interface FinalEvent {
+  readonly kind: 'final';
+  readonly direction: Direction;
+  readonly start: number;
+  readonly count: number;
+  readonly h: StepNorms;
+  readonly c: StepNorms | null;
+}
+
+/** How far a run is. */
+export interface ProgressEvent {
+  readonly kind: 'progress';
+  /** 0 to 1. */
+  readonly fraction: number;
+  readonly stage: 'input' | 'states' | 'diagonal' | 'final' | 'diagnostics';
+  readonly secondsElapsed: number;
+}
+
+/** The end of a run that went through. */
+export interface DoneEvent {
+  readonly kind: 'done';
+  readonly summary: Summary;
+}
+
+/** The end of a run that was cancelled; what was sent before stays valid. */
+export interface CancelledEvent {
+  readonly kind: 'cancelled';
+  readonly fraction: number;
+}
+
+/** The end of a run that failed. */
+export interface FailedEvent {
+  readonly kind: 'failed';
+  readonly error: ErrorRecord;
+}
+
+/** Everything a run can say. */
+export type RunEvent =
+  | StartedEvent
+  | StatesEvent
+  | DiagonalEvent
+  | FinalEvent
+  | ProgressEvent
+  | DoneEvent
+  | CancelledEvent
+  | FailedEvent;
+
+/** An event as it crosses the border: events of a dead run are dropped by `runId`, gaps are seen by `sequence`. */
+export interface RunMessage {
+  readonly runId: number;
+  readonly sequence: number;
+  readonly event: RunEvent;
+}
