@@ -1,0 +1,81 @@
+/**
+ * The steps of setup, in order, and the loop that runs them: what is done already is recognised and left alone.
+ */
+import { performance } from 'node:perf_hooks';
+import { bindingStep } from './binding.mjs';
+import { electronStep } from './electron-binary.mjs';
+import { libtensorflowStep } from './libtensorflow.mjs';
+import { withLock } from './lock.mjs';
+import { npmPackagesStep } from './npm-packages.mjs';
+import { mergeState, readState, writeState } from './state.mjs';
+import { systemLibrariesStep } from './system-libraries.mjs';
+
+/**
+ * @typedef {{ project: ReturnType<import('./paths.mjs').projectLayout>, cache: ReturnType<import('./paths.mjs').cacheLayout>,
+ *   say: (line: string) => void }} SetupContext
+ * @typedef {Omit<import('./state.mjs').StepOutcome, 'step' | 'seconds'>} StepResult
+ * @typedef {{ name: string, fatal: boolean, isDone(context: SetupContext): Promise<string | null>,
+ *   perform(context: SetupContext): Promise<StepResult> }} Step
+ */
+
+/** @type {Record<string, Step>} the steps by the short name that `--only` takes, in order */
+export const STEPS = {
+  'npm-packages': npmPackagesStep,
+  'electron-binary': electronStep,
+  libtensorflow: libtensorflowStep,
+  binding: bindingStep,
+  'system-libraries': systemLibrariesStep,
+};
+
+/**
+ * Runs the steps that are not done yet and writes down what came of it.
+ *
+ * @param {SetupContext} context where things are and where lines go
+ * @param {string[]} only short names; empty for all
+ * @returns {Promise<{ state: import('./state.mjs').SetupState, fatal: boolean }>} `fatal`: nothing can run at all
+ */
+export async function runSetup(context, only = []) {
+  const chosen = Object.entries(STEPS).filter(([short]) => only.length === 0 || only.includes(short));
+  const outcomes = [];
+  let fatal = false;
+  for (const [index, [, step]] of chosen.entries()) {
+    const label = `[${index + 1}/${chosen.length}] ${step.name}`;
+    const outcome = await runStep(step, label, context);
+    outcomes.push(outcome);
+    context.say(outcomeLine(label, outcome));
+    if (!outcome.ok && step.fatal) {
+      fatal = true;
+      break;
+    }
+  }
+  const state = mergeState(outcomes, readState(context.cache.stateFile));
+  writeState(context.cache.stateFile, state);
+  return { state, fatal };
+}
+
+/** One step: recognised as done without the lock, else done while holding it. */
+async function runStep(step, label, context) {
+  const started = performance.now();
+  const finish = (result) => ({ step: step.name, ...result, seconds: (performance.now() - started) / 1000 });
+  const done = await step.isDone(context);
+  if (done !== null) return finish({ ok: true, detail: done });
+  const waiting = (owner) => context.say(`${label}: waiting for another setup (process ${owner})`);
+  return withLock(context.cache.lockFile, waiting, async () => {
+    const meanwhile = await step.isDone(context);
+    if (meanwhile !== null) return finish({ ok: true, detail: meanwhile });
+    const inStep = { ...context, say: (line) => context.say(`${label}: ${line} ...`) };
+    return finish(await step.perform(inStep));
+  });
+}
+
+/**
+ * The one line that is printed for a finished step.
+ *
+ * @param {string} label its number and name
+ * @param {import('./state.mjs').StepOutcome} outcome how it ended
+ */
+export function outcomeLine(label, outcome) {
+  const time = `(${outcome.seconds.toFixed(1)} s)`;
+  if (outcome.ok) return `${label}: ${outcome.detail} ${time}`;
+  return `${label}: NOT AVAILABLE ${time}. Tried: ${outcome.tried}. So: ${outcome.follows}. To change that: ${outcome.remedy}.`;
+}
