@@ -1,0 +1,91 @@
+/**
+ * CRC-32 of pieces that are written out of order.
+ *
+ * An array of Jacobians is written block by block as it is computed, last timestep first; its checksum has to be that
+ * of the whole. CRCs of pieces are combined by multiplying with powers of x in GF(2)[x].
+ */
+import { crc32 } from 'node:zlib';
+
+const POLYNOMIAL = 0xedb88320;
+
+/** a * b modulo the CRC polynomial, both in reflected bit order. */
+function multiply(a: number, b: number): number {
+  let product = 0;
+  let factor = b;
+  for (let bit = 31; bit >= 0; bit--) {
+    if ((a >>> bit) & 1) product ^= factor;
+    factor = factor & 1 ? (factor >>> 1) ^ POLYNOMIAL : factor >>> 1;
+  }
+  return product >>> 0;
+}
+
+/** x^(8 * 2^k) for k = 0 .. 52, filled as needed. */
+const bytePowers: number[] = [];
+
+function bytePower(exponent: number): number {
+  // x^8 in reflected order is bit 31 - 8.
+  if (bytePowers.length === 0) bytePowers.push(1 << 23);
+  while (bytePowers.length <= exponent) {
+    const last = bytePowers[bytePowers.length - 1]!;
+    bytePowers.push(multiply(last, last));
+  }
+  return bytePowers[exponent]!;
+}
+
+/**
+ * The CRC-32 of A followed by B, from the CRCs of both and the length of B.
+ *
+ * @param crcA - CRC-32 of the first piece.
+ * @param crcB - CRC-32 of the second piece.
+ * @param lengthB - Bytes of the second piece.
+ * Source: M. Adler, zlib 1.2.12, `crc32_combine`, the same algebra.
+ */
+export function combineCrc32(crcA: number, crcB: number, lengthB: number): number {
+  let shifted = crcA;
+  let rest = lengthB;
+  for (let exponent = 0; rest > 0; exponent++) {
+    if (rest % 2 === 1) shifted = multiply(bytePower(exponent), shifted);
+    rest = Math.floor(rest / 2);
+  }
+  return (shifted ^ crcB) >>> 0;
+}
+
+interface Piece {
+  readonly offset: number;
+  readonly length: number;
+  readonly crc: number;
+}
+
+/** Collects the CRCs of pieces of one stream in any order. */
+export class PiecewiseCrc32 {
+  private readonly pieces: Piece[] = [];
+
+  /**
+   * Notes one piece.
+   *
+   * @param offset - Position of the piece in the stream, bytes.
+   * @param bytes - The piece.
+   */
+  add(offset: number, bytes: Uint8Array): void {
+    if (bytes.length > 0) this.pieces.push({ offset, length: bytes.length, crc: crc32(bytes) });
+  }
+
+  /**
+   * The CRC-32 of the whole stream.
+   *
+   * @param length - Bytes of the whole stream.
+   * @throws Error when the pieces overlap or leave a hole: a bug of the writer.
+   */
+  total(length: number): number {
+    const ordered = [...this.pieces].sort((a, b) => a.offset - b.offset);
+    let crc = 0;
+    let position = 0;
+    for (const piece of ordered) {
+      if (piece.offset !== position) throw new Error(`byte ${position} was not written once (piece at ${piece.offset})`);
+      crc = combineCrc32(crc, piece.crc, piece.length);
+      position += piece.length;
+    }
+    if (position !== length) throw new Error(`${position} of ${length} bytes were written`);
+    return crc;
+  }
+}

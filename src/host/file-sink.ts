@@ -1,0 +1,82 @@
+/**
+ * A result file that appears only when it is complete.
+ *
+ * Bytes go to a temporary name in the same folder; `commit` syncs and renames, `abort` removes. A file that had the
+ * name before is untouched until the rename, which the file system does at once or not at all.
+ */
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { TempogradError } from '../core/errors';
+import type { FileSink } from '../shared/file-sink';
+
+/**
+ * A sink whose bytes become the file `path` on commit.
+ *
+ * @param path - Final name; its folder must exist.
+ * @throws TempogradError `output/not-writable` when the folder cannot be written or a write fails (full disk).
+ */
+export function openFileSink(path: string): FileSink {
+  const target = resolve(path);
+  const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomBytes(6).toString('hex')}.tmp`);
+  const isFolder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  if (isFolder) throw notWritable(target, new Error('it is a folder'));
+  let descriptor: number;
+  try {
+    descriptor = openSync(temporary, 'wx', 0o666);
+  } catch (cause) {
+    throw notWritable(target, cause);
+  }
+  let isOpen = true;
+  const close = (): void => {
+    if (isOpen) closeSync(descriptor);
+    isOpen = false;
+  };
+  const abort = (): Promise<void> => {
+    close();
+    rmSync(temporary, { force: true });
+    return Promise.resolve();
+  };
+
+  return {
+    write(position, bytes) {
+      try {
+        let done = 0;
+        while (done < bytes.length) done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+      } catch (cause) {
+        throw notWritable(target, cause);
+      }
+    },
+    async commit() {
+      try {
+        fsyncSync(descriptor);
+        close();
+        renameSync(temporary, target);
+        syncFolder(dirname(target));
+      } catch (cause) {
+        await abort();
+        throw notWritable(target, cause);
+      }
+    },
+    abort,
+  };
+}
+
+/** Makes the rename itself durable; not every platform can open a folder, which costs durability only. */
+function syncFolder(folder: string): void {
+  if (process.platform === 'win32') return;
+  const descriptor = openSync(folder, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function notWritable(path: string, cause: unknown): TempogradError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TempogradError('output/not-writable', `${path} cannot be written: ${reason}`, {
+    details: { path, reason },
+    cause,
+  });
+}
