@@ -1,9 +1,10 @@
 /**
  * One setup at a time for a cache folder: a lock file that names its process. A lock whose process is gone is taken over.
  */
-import { mkdirSync, openSync, closeSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { temporaryName } from './files.mjs';
 
 const POLL_MS = 500;
 
@@ -22,7 +23,7 @@ export async function withLock(lockFile, onWait, work) {
   while (!take(lockFile)) {
     const owner = ownerOf(lockFile);
     if (owner === null || !isAlive(owner)) {
-      rmSync(lockFile, { force: true });
+      removeStale(lockFile);
       continue;
     }
     if (!said) onWait(owner);
@@ -41,17 +42,45 @@ export async function withLock(lockFile, onWait, work) {
   }
 }
 
-/** Tries to make the lock file; false where it exists. */
+/** Tries to make the lock file; false where it exists. It appears with its content, so that no one reads an empty one. */
 function take(lockFile) {
+  const prepared = temporaryName(lockFile);
+  writeFileSync(prepared, String(process.pid));
   try {
-    const file = openSync(lockFile, 'wx');
-    writeSync(file, String(process.pid));
-    closeSync(file);
+    linkSync(prepared, lockFile);
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    if (error.code !== 'EPERM' && error.code !== 'ENOTSUP') throw error;
+    return takeWithoutLinks(lockFile);
+  } finally {
+    rmSync(prepared, { force: true });
+  }
+}
+
+/** The same on a file system without hard links. */
+function takeWithoutLinks(lockFile) {
+  try {
+    writeFileSync(lockFile, String(process.pid), { flag: 'wx' });
     return true;
   } catch (error) {
     if (error.code === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** Removes a dead process's lock; one that a living process took in between is put back. */
+function removeStale(lockFile) {
+  const aside = temporaryName(lockFile);
+  try {
+    renameSync(lockFile, aside);
+  } catch (error) {
+    if (error.code === 'ENOENT') return;
+    throw error;
+  }
+  const owner = ownerOf(aside);
+  if (owner !== null && isAlive(owner)) renameSync(aside, lockFile);
+  else rmSync(aside, { force: true });
 }
 
 /** The process id in a lock file; null where the file is gone or holds none. */
