@@ -16,14 +16,6 @@ export interface Value {
   readonly type: ValueType;
 }
 
-/** What `tidy` may return: values, or plain data around them; all values found in it outlive the scope. */
-export type Tidied = Value | RealArray | number | boolean | string | null | undefined | readonly Tidied[] | TidiedRecord;
-
-/** A record of what `tidy` may return. */
-export interface TidiedRecord {
-  readonly [key: string]: Tidied;
-}
-
 /** An attribute of a TensorFlow kernel. */
 export interface KernelAttribute {
   readonly name: string;
@@ -87,8 +79,11 @@ export interface Ops {
   readInto(value: Value, target: RealArray, offset?: number): void;
   /** Frees values; one that is already freed is a bug and throws. */
   dispose(...values: readonly Value[]): void;
-  /** What `body` returns; every other value made inside is freed, also when `body` throws. Not for async bodies. */
-  tidy<R extends Tidied>(body: () => R): R;
+  /**
+   * What `body` returns; every other value made inside is freed, all of them when `body` throws. Values are found in
+   * what is returned through arrays and plain objects. Not for async bodies.
+   */
+  tidy<R>(body: () => R): R;
   /** Takes values out of the `tidy` scopes around: their maker must dispose them. */
   keep<V extends Value>(value: V): V;
   /** Live values, constants of the engine itself left out. */
@@ -134,7 +129,8 @@ export interface Ops {
   tanh(a: Value): Value;
   sigmoid(a: Value): Value;
   relu(a: Value): Value;
-  erf(a: Value): Value;
+  /** 1 - erf(a), with its relative precision kept for large a. */
+  erfc(a: Value): Value;
 
   // Shape
   /** The same numbers under another shape. */
