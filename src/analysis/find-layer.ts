@@ -1,0 +1,79 @@
+/**
+ * Which layer a user means: an exact name, a last part that is unique, or the number that `inspect` prints.
+ */
+import { TempogradError } from '../core/errors';
+import { isRecurrent, type RecurrentLayer, type RecurrentModel } from '../core/model';
+
+/** A recurrent layer and its index in `model.layers`. */
+export interface FoundLayer {
+  readonly index: number;
+  readonly layer: RecurrentLayer;
+}
+
+/**
+ * The recurrent layers of a model in the model's order.
+ *
+ * @param model - The model.
+ * @throws TempogradError `cell/none-found` when there is none; the message says what there is instead.
+ */
+export function recurrentLayers(model: RecurrentModel): readonly FoundLayer[] {
+  const found = model.layers.flatMap((layer, index) => (isRecurrent(layer) ? [{ index, layer }] : []));
+  if (found.length > 0) return found;
+  const refused = model.layers.find((layer) => layer.operation.kind === 'unsupported');
+  const kinds = [...new Set(model.layers.map((layer) => layer.className))].slice(0, 12).join(', ');
+  const reason = refused?.operation.kind === 'unsupported' ? `; ${refused.name}: ${refused.operation.reason}` : '';
+  throw new TempogradError(
+    'cell/none-found',
+    `the model has no recurrent layer that can be analysed (it has: ${kinds || 'no layers'})${reason}`,
+  );
+}
+
+/**
+ * The layer that `wanted` names; the first recurrent one for the empty string.
+ *
+ * @param model - The model.
+ * @param wanted - A name, a unique last part of a path, or a number counted from 0 over all layers as `inspect` prints it.
+ * @throws TempogradError `cell/none-found`, `cell/no-such-layer`, or `cell/unsupported` for a layer that is not recurrent
+ * or cannot be analysed.
+ */
+export function findLayer(model: RecurrentModel, wanted: string): FoundLayer {
+  const candidates = recurrentLayers(model);
+  if (wanted === '') return candidates[0]!;
+  const exact = candidates.find(({ layer }) => layer.name === wanted);
+  if (exact) return exact;
+  const parts = candidates.filter(
+    ({ layer }) => layer.name.endsWith(`/${wanted}`) || layer.name.endsWith(`.${wanted}`),
+  );
+  if (parts.length === 1) return parts[0]!;
+  const names = candidates.map(({ layer }) => layer.name);
+  if (parts.length > 1) {
+    throw new TempogradError(
+      'cell/no-such-layer',
+      `"${wanted}" fits several layers: ${parts.map(({ layer }) => layer.name).join(', ')}`,
+      {
+        details: { wanted, layers: names },
+      },
+    );
+  }
+  const other = /^\d+$/.test(wanted)
+    ? model.layers[Number(wanted)]
+    : model.layers.find((layer) => layer.name === wanted);
+  if (!other) {
+    throw new TempogradError(
+      'cell/no-such-layer',
+      `there is no layer "${wanted}"; recurrent layers: ${names.join(', ')}`,
+      {
+        details: { wanted, layers: names },
+      },
+    );
+  }
+  const numbered = candidates.find(({ layer }) => layer === other);
+  if (numbered) return numbered;
+  const reason =
+    other.operation.kind === 'unsupported'
+      ? other.operation.reason
+      : `it is a ${other.className}, not a recurrent layer`;
+  throw new TempogradError('cell/unsupported', `layer ${other.name} cannot be analysed: ${reason}`, {
+    details: { layer: other.name, layers: names },
+  });
+}
