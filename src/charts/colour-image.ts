@@ -1,0 +1,202 @@
+/**
+ * Values -> RGBA pixels through a look-up table; also the value behind a cell and the range of a map.
+ *
+ * A map may be larger than the screen: `paintMap` paints one window of it into at most so many pixels and lets the extreme
+ * of the cells behind a pixel decide, so that no peak is lost. An exact zero of a log map, a cell not computed, and NaN have
+ * colours of their own that are not on the scale.
+ */
+import { lookUpTable, LOOK_UP_SIZE, type ColourScaleKind } from './colour-map';
+import { paletteOf, rgbOf, type ThemeName } from './palette';
+
+/** A matrix of values in a larger array: entry (row, column) is `values[offset + row * rowStride + column * columnStride]`. */
+export interface MapData {
+  readonly values: Float32Array | Float64Array;
+  readonly rows: number;
+  readonly columns: number;
+  readonly rowStride: number;
+  readonly columnStride: number;
+  readonly offset: number;
+  /** `[columns]`, 1 where the column is there; null = all. */
+  readonly computed: Uint8Array | null;
+}
+
+/** How values become colours. */
+export interface MapScale {
+  readonly kind: ColourScaleKind;
+  /** Values at the two ends of the table. */
+  readonly low: number;
+  readonly high: number;
+  /** True where the values are logs, so that `-Infinity` is an exact zero. */
+  readonly logarithmic: boolean;
+}
+
+/** Half-open ranges of columns and rows. */
+export interface MapWindow {
+  readonly columnStart: number;
+  readonly columnEnd: number;
+  readonly rowStart: number;
+  readonly rowEnd: number;
+}
+
+/** RGBA pixels, row-major from the top left. */
+export interface ColourImage {
+  readonly width: number;
+  readonly height: number;
+  readonly pixels: Uint8ClampedArray<ArrayBuffer>;
+}
+
+/** Which special classes a map holds. */
+export interface MapRange {
+  /** null when there is no finite value. */
+  readonly low: number | null;
+  readonly high: number | null;
+  readonly hasZero: boolean;
+  readonly hasMissing: boolean;
+  readonly hasNotFinite: boolean;
+}
+
+/**
+ * The value of a cell, undefined when it is not computed.
+ *
+ * @param map - The map.
+ * @param row - 0 .. rows - 1.
+ * @param column - 0 .. columns - 1.
+ */
+export function cellAt(map: MapData, row: number, column: number): number | undefined {
+  if (map.computed && !map.computed[column]) return undefined;
+  return map.values[map.offset + row * map.rowStride + column * map.columnStride];
+}
+
+/**
+ * The finite range of a map and which special classes occur in it.
+ *
+ * @param map - The map.
+ * @param logarithmic - True where `-Infinity` means an exact zero; otherwise 0 does.
+ */
+export function rangeOf(map: MapData, logarithmic: boolean): MapRange {
+  let low = Infinity;
+  let high = -Infinity;
+  let hasZero = false;
+  let hasMissing = false;
+  let hasNotFinite = false;
+  const zero = logarithmic ? -Infinity : 0;
+  for (let column = 0; column < map.columns; column += 1) {
+    if (map.computed && !map.computed[column]) {
+      hasMissing = true;
+      continue;
+    }
+    let position = map.offset + column * map.columnStride;
+    for (let row = 0; row < map.rows; row += 1, position += map.rowStride) {
+      const value = map.values[position] as number;
+      if (value === zero) hasZero = true;
+      if (value - value === 0) {
+        if (value < low) low = value;
+        if (value > high) high = value;
+      } else if (value !== zero) hasNotFinite = true;
+    }
+  }
+  const empty = low > high;
+  return { low: empty ? null : low, high: empty ? null : high, hasZero, hasMissing, hasNotFinite };
+}
+
+/** Positions of pixel borders along an axis: pixel p covers cells `edges[p]` .. `edges[p + 1]` (at least one). */
+function pixelEdges(start: number, end: number, maxPixels: number): Uint32Array {
+  const count = Math.max(1, Math.min(end - start, Math.floor(maxPixels)));
+  const edges = new Uint32Array(count + 1);
+  for (let pixel = 0; pixel <= count; pixel += 1) {
+    edges[pixel] = start + Math.round(((end - start) * pixel) / count);
+  }
+  return edges;
+}
+
+/**
+ * One window of a map as pixels, at most `maxWidth` by `maxHeight`: one pixel a cell, or the extreme of several cells.
+ *
+ * @param map - The map.
+ * @param view - The part to paint; ends beyond the map are a bug of the caller.
+ * @param scale - How values become colours.
+ * @param theme - Which look is on.
+ * @param maxWidth - Pixels.
+ * @param maxHeight - Pixels.
+ *
+ * Numerics: the deciding cell of a pixel is the largest (logs) or the largest in size (signed values); NaN wins over all.
+ */
+export function paintMap(
+  map: MapData,
+  view: MapWindow,
+  scale: MapScale,
+  theme: ThemeName,
+  maxWidth: number,
+  maxHeight: number,
+): ColourImage {
+  const xs = pixelEdges(view.columnStart, view.columnEnd, maxWidth);
+  const ys = pixelEdges(view.rowStart, view.rowEnd, maxHeight);
+  const width = xs.length - 1;
+  const height = ys.length - 1;
+  const pixels = new Uint8ClampedArray(width * height * 4);
+  const words = new Uint32Array(pixels.buffer);
+  const colours = colourWords(scale.kind, theme);
+  const factor = scale.high > scale.low ? (LOOK_UP_SIZE - 1) / (scale.high - scale.low) : 0;
+  const zero = scale.logarithmic ? -Infinity : 0;
+  const bySize = scale.kind === 'diverging';
+  for (let x = 0; x < width; x += 1) {
+    for (let y = 0; y < height; y += 1) {
+      const value = extremeOf(map, xs[x]!, xs[x + 1]!, ys[y]!, ys[y + 1]!, bySize);
+      let word: number;
+      if (value === undefined) word = colours.missing;
+      else if (value === zero) word = colours.zero;
+      else if (value - value !== 0) word = colours.notFinite;
+      else {
+        const index = factor === 0 ? LOOK_UP_SIZE >> 1 : Math.round((value - scale.low) * factor);
+        word = colours.table[Math.min(LOOK_UP_SIZE - 1, Math.max(0, index))]!;
+      }
+      words[y * width + x] = word;
+    }
+  }
+  return { width, height, pixels };
+}
+
+/** The deciding value of a block of cells; undefined when none of it is computed. */
+function extremeOf(
+  map: MapData,
+  columnStart: number,
+  columnEnd: number,
+  rowStart: number,
+  rowEnd: number,
+  bySize: boolean,
+): number | undefined {
+  let best: number | undefined;
+  for (let column = columnStart; column < columnEnd; column += 1) {
+    if (map.computed && !map.computed[column]) continue;
+    let position = map.offset + column * map.columnStride + rowStart * map.rowStride;
+    for (let row = rowStart; row < rowEnd; row += 1, position += map.rowStride) {
+      const value = map.values[position] as number;
+      if (value !== value) return value;
+      if (best === undefined || (bySize ? Math.abs(value) > Math.abs(best) : value > best)) best = value;
+    }
+  }
+  return best;
+}
+
+interface ColourWords {
+  readonly table: Uint32Array;
+  readonly zero: number;
+  readonly missing: number;
+  readonly notFinite: number;
+}
+
+/** The colours as 32-bit words in this machine's byte order. */
+function colourWords(kind: ColourScaleKind, theme: ThemeName): ColourWords {
+  const palette = paletteOf(theme);
+  const lookUp = lookUpTable(kind, theme);
+  const wordOf = (colour: string): number => {
+    const bytes = new Uint8ClampedArray([...rgbOf(colour), 255]);
+    return new Uint32Array(bytes.buffer)[0]!;
+  };
+  return {
+    table: new Uint32Array(lookUp.buffer, lookUp.byteOffset, LOOK_UP_SIZE),
+    zero: wordOf(palette.zero),
+    missing: wordOf(palette.missing),
+    notFinite: wordOf(palette.notFinite),
+  };
+}

@@ -1,0 +1,273 @@
+/**
+ * A matrix as one picture: ECharts keeps axes and zoom, the cells are ONE image of a custom series.
+ *
+ * The image holds only what is visible, at the size it has on the screen, so it is sharp at every zoom and cheap at every
+ * size. Painting needs a canvas, which this module must not know: the caller gives a painter.
+ */
+import { baseOption, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
+import type { MapRange, MapScale, MapWindow } from './colour-image';
+import { formatFixed } from './number-format';
+import type { Palette } from './palette';
+
+/** Draws one window of a map; what it returns is something that a canvas can draw. */
+export type MapPainter = (view: MapWindow, width: number, height: number) => unknown;
+
+/** What a map chart shows. */
+export interface MapChartInput {
+  readonly rows: number;
+  readonly columns: number;
+  readonly xName: string;
+  readonly yName: string;
+  readonly scale: MapScale;
+  readonly range: MapRange;
+  /** Text of the ends and ticks of the colour scale. */
+  readonly scaleLabel: (value: number) => string;
+  readonly scaleName: string;
+  readonly painter: MapPainter;
+  /** Draws the colour scale itself, lowest value at the bottom. */
+  readonly scalePainter: (width: number, height: number) => unknown;
+  /** A chosen cell: lines along its row and its column; null = none. */
+  readonly selectedRow: number | null;
+  readonly selectedColumn: number | null;
+}
+
+interface Rectangle {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A visible part of a map and where it lies on the screen. */
+export interface VisiblePart {
+  readonly view: MapWindow;
+  readonly target: Rectangle;
+}
+
+interface RenderApi {
+  coord(point: readonly number[]): [number, number];
+}
+
+const SCALE_WIDTH = 10;
+const RIGHT = 76;
+
+/**
+ * The option of a map; row 0 is at the top.
+ *
+ * @param input - Size, scale, painter, selection.
+ * @param palette - The colours.
+ * @param title - For export; null on screen.
+ */
+export function mapChartOption(input: MapChartInput, palette: Palette, title: PictureTitle | null = null): ChartOption {
+  const top = 14 + (title ? TITLE_HEIGHT : 0);
+  const { low, high } = input.scale;
+  const swatches = swatchesOf(input, palette);
+  return {
+    ...baseOption(palette, title),
+    grid: [
+      { id: 'map', left: 48, right: RIGHT, top, bottom: 44 },
+      { id: 'scale', right: RIGHT - 16 - SCALE_WIDTH, width: SCALE_WIDTH, top, bottom: 44 },
+    ],
+    xAxis: [
+      { ...positionAxis(palette, input.xName, input.columns), gridIndex: 0, max: input.columns, minInterval: 1 },
+      { type: 'value', gridIndex: 1, min: 0, max: 1, show: false },
+    ],
+    yAxis: [
+      {
+        ...positionAxis(palette, input.yName, input.rows),
+        gridIndex: 0,
+        max: input.rows,
+        inverse: true,
+        nameGap: 34,
+      },
+      {
+        type: 'value',
+        gridIndex: 1,
+        position: 'right',
+        min: low,
+        max: high > low ? high : low + 1,
+        splitNumber: 4,
+        axisLine: { show: false },
+        axisTick: { show: false },
+        splitLine: { show: false },
+        name: input.scaleName,
+        nameLocation: 'end',
+        nameGap: 8,
+        nameTextStyle: { color: palette.textMuted, fontSize: 11, align: 'right', padding: [0, -28, 0, 0] },
+        axisLabel: { color: palette.textMuted, fontSize: 11, margin: 6, formatter: input.scaleLabel },
+      },
+    ],
+    dataZoom: [
+      { type: 'inside', id: 'zoom-x', xAxisIndex: [0], filterMode: 'none', minValueSpan: 2 },
+      { type: 'inside', id: 'zoom-y', yAxisIndex: [0], filterMode: 'none', minValueSpan: 1, zoomOnMouseWheel: 'shift' },
+    ],
+    series: [mapSeries(input, palette), scaleSeries(input, palette)],
+    graphic: swatches,
+  };
+}
+
+/**
+ * The part of a map that a plot area shows, whole cells only, and the rectangle that those cells fill.
+ *
+ * @param full - Where the whole map would lie.
+ * @param plot - The plot area.
+ * @param rows - Rows of the map.
+ * @param columns - Columns of the map.
+ */
+export function visiblePart(full: Rectangle, plot: Rectangle, rows: number, columns: number): VisiblePart | null {
+  const cellWidth = full.width / columns;
+  const cellHeight = full.height / rows;
+  const columnStart = Math.max(0, Math.floor((plot.x - full.x) / cellWidth + 1e-6));
+  const columnEnd = Math.min(columns, Math.ceil((plot.x + plot.width - full.x) / cellWidth - 1e-6));
+  const rowStart = Math.max(0, Math.floor((plot.y - full.y) / cellHeight + 1e-6));
+  const rowEnd = Math.min(rows, Math.ceil((plot.y + plot.height - full.y) / cellHeight - 1e-6));
+  if (columnEnd <= columnStart || rowEnd <= rowStart) return null;
+  return {
+    view: { columnStart, columnEnd, rowStart, rowEnd },
+    target: {
+      x: full.x + columnStart * cellWidth,
+      y: full.y + rowStart * cellHeight,
+      width: (columnEnd - columnStart) * cellWidth,
+      height: (rowEnd - rowStart) * cellHeight,
+    },
+  };
+}
+
+function mapSeries(input: MapChartInput, palette: Palette): ChartOption {
+  const { rows, columns } = input;
+  return {
+    type: 'custom',
+    id: 'map',
+    name: 'map',
+    xAxisIndex: 0,
+    yAxisIndex: 0,
+    clip: true,
+    silent: true,
+    encode: { x: [0, 1], y: [2, 3] },
+    data: [[0, columns, 0, rows]],
+    renderItem: (parameters: { coordSys: Rectangle }, api: RenderApi) => {
+      const [x, y] = api.coord([0, 0]);
+      const [right, bottom] = api.coord([columns, rows]);
+      const full = { x, y, width: right - x, height: bottom - y };
+      const part = visiblePart(full, parameters.coordSys, rows, columns);
+      if (!part) return null;
+      const image = input.painter(part.view, part.target.width, part.target.height);
+      return {
+        type: 'group',
+        children: [
+          { type: 'image', style: { image, ...part.target } },
+          ...selectionShapes(input, full, parameters.coordSys, palette),
+        ],
+      };
+    },
+  };
+}
+
+/** Thin frames around the chosen row and column. */
+function selectionShapes(input: MapChartInput, full: Rectangle, plot: Rectangle, palette: Palette): ChartOption[] {
+  const style = { fill: 'none', stroke: palette.text, lineWidth: 1, opacity: 0.85 };
+  const shapes: ChartOption[] = [];
+  if (input.selectedRow !== null && input.selectedRow < input.rows) {
+    const height = full.height / input.rows;
+    const shape = { x: plot.x, y: full.y + input.selectedRow * height, width: plot.width, height };
+    shapes.push({ type: 'rect', shape, style });
+  }
+  if (input.selectedColumn !== null && input.selectedColumn < input.columns) {
+    const width = full.width / input.columns;
+    const shape = { x: full.x + input.selectedColumn * width, y: plot.y, width: Math.max(1, width), height: plot.height };
+    shapes.push({ type: 'rect', shape, style });
+  }
+  return shapes;
+}
+
+function scaleSeries(input: MapChartInput, palette: Palette): ChartOption {
+  return {
+    type: 'custom',
+    id: 'scale',
+    name: 'scale',
+    xAxisIndex: 1,
+    yAxisIndex: 1,
+    silent: true,
+    data: [[0, input.scale.low]],
+    renderItem: (parameters: { coordSys: Rectangle }) => {
+      const { x, y, width, height } = parameters.coordSys;
+      return {
+        type: 'group',
+        children: [
+          { type: 'image', style: { image: input.scalePainter(width, height), x, y, width, height } },
+          { type: 'rect', shape: { x, y, width, height }, style: { fill: 'none', stroke: palette.grid, lineWidth: 1 } },
+        ],
+      };
+    },
+  };
+}
+
+/** Legend of the colours that are not on the scale, for those that occur. */
+function swatchesOf({ range, scale }: MapChartInput, palette: Palette): ChartOption[] {
+  const entries = [
+    { show: range.hasZero, colour: palette.zero, text: scale.logarithmic ? 'exact zero' : 'zero' },
+    { show: range.hasMissing, colour: palette.missing, text: 'not computed' },
+    { show: range.hasNotFinite, colour: palette.notFinite, text: 'NaN' },
+  ].filter((entry) => entry.show);
+  return [
+    {
+      type: 'group',
+      id: 'swatches',
+      right: 8,
+      bottom: 4,
+      $action: 'replace',
+      children: entries.flatMap((entry, index) => {
+        const x = (index - entries.length) * 92;
+        return [
+          {
+            type: 'rect',
+            shape: { x, y: 0, width: 10, height: 10 },
+            style: { fill: entry.colour, stroke: palette.axis, lineWidth: 0.5 },
+          },
+          {
+            type: 'text',
+            x: x + 15,
+            y: 0,
+            style: { text: entry.text, fill: palette.textMuted, fontSize: 11 },
+          },
+        ];
+      }),
+    },
+  ];
+}
+
+/**
+ * The scale of log norms: the finite range, or one decade around a single value.
+ *
+ * @param range - Range in natural logs.
+ */
+export function logScale(range: MapRange): MapScale {
+  const low = range.low ?? -Math.LN10;
+  const high = range.high ?? 0;
+  const widened = high > low ? { low, high } : { low: low - Math.LN10 / 2, high: high + Math.LN10 / 2 };
+  return { kind: 'sequential', ...widened, logarithmic: true };
+}
+
+/**
+ * A scale symmetric about zero for signed values.
+ *
+ * @param range - Range of the values.
+ * @param least - The half range is at least this.
+ */
+export function signedScale(range: MapRange, least = 0): MapScale {
+  const size = Math.max(Math.abs(range.low ?? 0), Math.abs(range.high ?? 0), least) || 1;
+  return { kind: 'diverging', low: -size, high: size, logarithmic: false };
+}
+
+/** The scale of gates that lie between 0 and 1. */
+export const GATE_SCALE: MapScale = { kind: 'sequential', low: 0, high: 1, logarithmic: false };
+
+/**
+ * Text of a tick of a log scale: decades.
+ *
+ * @param logarithm - Natural log.
+ */
+export function decadesLabel(logarithm: number): string {
+  const decades = logarithm / Math.LN10;
+  return formatFixed(decades, Math.abs(decades) >= 100 ? 0 : 1);
+}

@@ -1,0 +1,294 @@
+/**
+ * Curves of log norms (against lag or timestep) -> ECharts option: line, band, fitted line, horizon, rails for zero and NaN.
+ *
+ * Values are decades on a linear axis, labelled as powers of ten. An exact zero has no place on it: it is drawn as a bar on
+ * a rail of its own under the plot, labelled "0", so that it cannot be taken for something missing.
+ */
+import { axisTooltip, baseOption, innerZoom, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
+import { thinnedPositions, type FittedLine, type NormCurve, type Stretch } from './norm-curve';
+import { formatCount, formatDecade, formatFixed, formatFromLog } from './number-format';
+import { withAlpha, type Palette } from './palette';
+
+/** One curve with its marks. */
+export interface NormChartCurve {
+  /** Short text at the right end: `h`. */
+  readonly label: string;
+  readonly colour: string;
+  readonly curve: NormCurve;
+  readonly showBand: boolean;
+  readonly fit: FittedLine | null;
+  /** Position of a vertical mark, with its text. */
+  readonly mark: { readonly position: number; readonly text: string } | null;
+}
+
+/** What a chart of curves shows. */
+export interface NormChartInput {
+  readonly curves: readonly NormChartCurve[];
+  /** Number of positions along x. */
+  readonly length: number;
+  readonly xName: string;
+  /** What the read-out calls a position: `lag`, `t`. */
+  readonly positionName: string;
+  /** A chosen position, drawn as a thin line; null = none. */
+  readonly selected: number | null;
+}
+
+/** Points of a line above which it is thinned for drawing. */
+const MAX_DRAWN_POINTS = 4000;
+const MAX_LABELLED_DECADES = 9;
+/** Width of the label column on the left, pixels. */
+const LEFT = 48;
+
+/** A rail under the plot for values that have no place on the axis. */
+interface Rail {
+  readonly decade: number;
+  readonly label: string;
+}
+
+interface Extent {
+  readonly low: number;
+  readonly high: number;
+  readonly interval: number;
+  readonly zeroRail: Rail | null;
+  readonly nanRail: Rail | null;
+}
+
+/**
+ * The option of a chart of log norms.
+ *
+ * @param input - Curves and marks.
+ * @param palette - The colours.
+ * @param title - For export; null on screen.
+ */
+export function normChartOption(input: NormChartInput, palette: Palette, title: PictureTitle | null = null): ChartOption {
+  const extent = extentOf(input.curves);
+  const railOf = new Map([extent.zeroRail, extent.nanRail].flatMap((rail) => (rail ? [[rail.decade, rail.label]] : [])));
+  return {
+    ...baseOption(palette, title),
+    grid: { left: LEFT, right: 36, top: 14 + (title ? TITLE_HEIGHT : 0), bottom: 44, containLabel: false },
+    xAxis: positionAxis(palette, input.xName, input.length - 1),
+    yAxis: {
+      type: 'value',
+      min: extent.nanRail?.decade ?? extent.zeroRail?.decade ?? extent.low,
+      max: extent.high,
+      interval: extent.interval,
+      axisLine: { show: false },
+      axisTick: { show: false },
+      splitLine: { lineStyle: { color: palette.grid, width: 1 } },
+      axisLabel: {
+        color: palette.textMuted,
+        fontSize: 11,
+        formatter: (value: number) => {
+          const rail = railOf.get(value);
+          if (rail !== undefined) return rail;
+          return Number.isInteger(value) && value >= extent.low ? formatDecade(value) : '';
+        },
+      },
+    },
+    tooltip: axisTooltip(palette, (items) => tooltipText(items, input)),
+    dataZoom: [innerZoom([0])],
+    series: [
+      ...input.curves.flatMap((curve) => seriesOf(curve, extent, palette)),
+      ...(input.selected === null ? [] : [selectionSeries(input.selected, palette)]),
+    ],
+  };
+}
+
+/** Whole decades around all curves, and the rails below them. */
+function extentOf(curves: readonly NormChartCurve[]): Extent {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const { curve, showBand } of curves) {
+    const lows = showBand ? curve.low : curve.middle;
+    const highs = showBand ? curve.high : curve.middle;
+    for (let position = 0; position < lows.length; position += 1) {
+      if (lows[position]! < low) low = lows[position]!;
+      if (highs[position]! > high) high = highs[position]!;
+    }
+  }
+  if (low > high) [low, high] = [-3, 1];
+  let interval = Math.max(1, niceStep((Math.ceil(high) - Math.floor(low)) / MAX_LABELLED_DECADES));
+  let bottom = Math.floor(low / interval) * interval;
+  let top = Math.ceil(high / interval) * interval;
+  if (top === bottom) top += interval;
+  if (top - bottom < 3) interval = 1;
+  const zeroRail = curves.some(({ curve }) => curve.zeros.length > 0) ? { decade: bottom - interval, label: '0' } : null;
+  const nanRail = curves.some(({ curve }) => curve.notFinite.length > 0)
+    ? { decade: (zeroRail?.decade ?? bottom) - interval, label: 'NaN' }
+    : null;
+  return { low: bottom, high: top, interval, zeroRail, nanRail };
+}
+
+/** 1, 2, 5, 10, 20 ... at or above a number. */
+function niceStep(step: number): number {
+  const decade = 10 ** Math.floor(Math.log10(Math.max(step, 1)));
+  return ([1, 2, 5, 10].find((factor) => factor * decade >= step) ?? 10) * decade;
+}
+
+function seriesOf(item: NormChartCurve, extent: Extent, palette: Palette): ChartOption[] {
+  const { curve, colour, label } = item;
+  const positions = thinnedPositions(curve.middle, MAX_DRAWN_POINTS);
+  const points = Array.from(positions, (position) => [position, curve.middle[position]!]);
+  const series: ChartOption[] = [];
+  if (item.showBand) series.push(bandSeries(item));
+  series.push({
+    type: 'line',
+    id: `line-${label}`,
+    name: label,
+    data: points,
+    symbol: 'circle',
+    symbolSize: 5,
+    showSymbol: points.filter((point) => !Number.isNaN(point[1]!)).length === 1,
+    connectNulls: false,
+    lineStyle: { color: colour, width: 1.75 },
+    itemStyle: { color: colour },
+    emphasis: { disabled: true },
+    z: 3,
+    endLabel: { show: true, formatter: label, color: colour, fontSize: 12, fontWeight: 600, distance: 8 },
+    ...(item.mark && { markLine: markLine(item.mark, palette) }),
+  });
+  if (item.fit) series.push(fitSeries(item, item.fit));
+  if (extent.zeroRail) series.push(railSeries(`zero-${label}`, curve.zeros, extent.zeroRail, colour));
+  if (extent.nanRail) series.push(railSeries(`nan-${label}`, curve.notFinite, extent.nanRail, palette.notFinite));
+  return series;
+}
+
+/** The band as one polygon per unbroken stretch. */
+function bandSeries({ curve, colour, label }: NormChartCurve): ChartOption {
+  const positions = thinnedPositions(curve.high, MAX_DRAWN_POINTS / 2);
+  return {
+    type: 'custom',
+    id: `band-${label}`,
+    name: `band ${label}`,
+    silent: true,
+    clip: true,
+    z: 1,
+    tooltip: { show: false },
+    encode: { x: 0, y: [1, 2] },
+    data: [[0, 0, 0]],
+    renderItem: (_: unknown, api: { coord(point: readonly number[]): number[] }) => ({
+      type: 'group',
+      children: finiteRuns(positions, curve.low).map((run) => ({
+        type: 'polygon',
+        shape: {
+          points: [
+            ...run.map((position) => api.coord([position, curve.high[position]!])),
+            ...run.toReversed().map((position) => api.coord([position, curve.low[position]!])),
+          ],
+        },
+        style: { fill: withAlpha(colour, 0.15) },
+      })),
+    }),
+  };
+}
+
+/** Positions split where a curve has a gap. */
+function finiteRuns(positions: Uint32Array, values: Float64Array): number[][] {
+  const runs: number[][] = [];
+  let run: number[] = [];
+  for (const position of positions) {
+    if (Number.isNaN(values[position]!)) {
+      if (run.length > 1) runs.push(run);
+      run = [];
+    } else run.push(position);
+  }
+  if (run.length > 1) runs.push(run);
+  return runs;
+}
+
+function fitSeries({ colour, label }: NormChartCurve, fit: FittedLine): ChartOption {
+  return {
+    type: 'line',
+    id: `fit-${label}`,
+    name: `fit ${label}`,
+    silent: true,
+    symbol: 'none',
+    z: 2,
+    tooltip: { show: false },
+    lineStyle: { color: colour, width: 1, type: [5, 4] },
+    data: [
+      [fit.start, fit.valueAtStart],
+      [fit.end, fit.valueAtEnd],
+    ],
+  };
+}
+
+function markLine(mark: { readonly position: number; readonly text: string }, palette: Palette): ChartOption {
+  return {
+    silent: true,
+    symbol: 'none',
+    lineStyle: { color: palette.axis, type: 'solid', width: 1 },
+    label: {
+      formatter: mark.text,
+      position: 'insideEndTop',
+      color: palette.textMuted,
+      fontSize: 11,
+    },
+    data: [{ xAxis: mark.position }],
+  };
+}
+
+/** Stretches as bars on a rail, at least three pixels wide. */
+function railSeries(id: string, stretches: readonly Stretch[], rail: Rail, colour: string): ChartOption {
+  return {
+    type: 'custom',
+    id,
+    name: id,
+    silent: true,
+    clip: true,
+    z: 4,
+    tooltip: { show: false },
+    encode: { x: [0, 1], y: 2 },
+    data: stretches.map((stretch) => [stretch.start, stretch.end - 1, rail.decade]),
+    renderItem: (
+      _: unknown,
+      api: { value(dimension: number): number; coord(point: readonly number[]): [number, number] },
+    ) => {
+      const [left, y] = api.coord([api.value(0), api.value(2)]);
+      const [right] = api.coord([api.value(1), api.value(2)]);
+      return {
+        type: 'rect',
+        shape: { x: left - 1.5, y: y - 6, width: right - left + 3, height: 5 },
+        style: { fill: colour },
+      };
+    },
+  };
+}
+
+function selectionSeries(position: number, palette: Palette): ChartOption {
+  return {
+    type: 'line',
+    id: 'selection',
+    name: 'selection',
+    silent: true,
+    data: [],
+    tooltip: { show: false },
+    markLine: {
+      silent: true,
+      symbol: 'none',
+      label: { show: false },
+      lineStyle: { color: palette.text, type: [2, 3], width: 1 },
+      data: [{ xAxis: position }],
+    },
+  };
+}
+
+function tooltipText(items: unknown, input: NormChartInput): string {
+  const first = (Array.isArray(items) ? items : [items])[0] as { axisValue?: number; value?: number[] } | undefined;
+  const at = first?.axisValue ?? first?.value?.[0];
+  if (at === undefined) return '';
+  const position = Math.round(at);
+  const lines = input.curves.map(({ label, curve, showBand }) => {
+    const log = curve.logMiddle[position];
+    if (log === undefined || Number.isNaN(log)) {
+      const broken = curve.notFinite.some(({ start, end }) => position >= start && position < end);
+      return `${label}  ${broken ? 'NaN' : 'not computed'}`;
+    }
+    const band =
+      showBand && Number.isFinite(log)
+        ? `   (${formatFixed(curve.low[position]!, 2)} to ${formatFixed(curve.high[position]!, 2)} decades)`
+        : '';
+    return `${label}  ${formatFromLog(log)}${band}`;
+  });
+  return [`${input.positionName} ${formatCount(position)}`, ...lines].join('\n');
+}
