@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { sha256Parts, writeWhole } from '../setup/files.mjs';
 import { withLock } from '../setup/lock.mjs';
-import { lastWords, runCommand } from '../setup/run-command.mjs';
+import { failureReason, runCommand } from '../setup/run-command.mjs';
 
 /** Folders and files whose content decides what is built. */
 const SOURCES = ['src', 'electron.vite.config.ts', 'package.json', 'package-lock.json', 'tsconfig.base.json', 'tsconfig.json'];
@@ -48,7 +48,7 @@ export async function ensureBuilt(root, say) {
     const result = await runCommand(process.execPath, [bundler, 'build', '--logLevel', 'warn'], { cwd: root, timeoutSeconds: 300 });
     if (!result.ok) {
       say(`${result.stdout}${result.stderr}`.trimEnd());
-      say(`build: FAILED: ${lastWords(result)}`);
+      say(`build: FAILED: ${failureReason(result)}`);
       return false;
     }
     writeWhole(resolve(root, 'out/build-stamp.txt'), `${stamp}\n`);

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { linkOrCopy, sha256Parts, temporaryName, writeWhole } from './files.mjs';
 import { isLibraryWhole, libraryFolder, LIBTENSORFLOW_VERSION, wheelFor } from './libtensorflow.mjs';
-import { lastWords, runCommand } from './run-command.mjs';
+import { failureReason, runCommand } from './run-command.mjs';
 
 export const BINDING = 'native binding';
 
@@ -54,7 +54,7 @@ export const bindingStep = {
     placeBinding(project, built.file);
     say('checking that it computes');
     const proof = await proveBinding(project);
-    if (!proof.ok) return failure(`loading the built binding: ${lastWords(proof)}`, 'remove the folder "binding" of the cache and run npm run setup again');
+    if (!proof.ok) return failure(`loading the built binding: ${failureReason(proof)}`, 'remove the folder "binding" of the cache and run npm run setup again');
     writeWhole(proofFile(built), `${process.version}\n`);
     return { ok: true, detail: `built for libtensorflow ${LIBTENSORFLOW_VERSION}, computes` };
   },
@@ -124,7 +124,7 @@ async function compile(compiler, { project, cache }) {
     const sources = ['binding/tfjs_backend.cc', 'binding/tfjs_binding.cc'];
     const args = [...COMPILE_FLAGS, ...includes, ...sources, '-o', output, `-L${resolve(folder, 'lib')}`, ...LINK_FLAGS];
     const result = await runCommand(compiler.command, args, { cwd: project.tfjsNode, timeoutSeconds: 600 });
-    if (!result.ok) return { failure: failure(`${compiler.command}: ${lastWords(result)}`, 'use g++ 9 or newer, then run npm run setup again') };
+    if (!result.ok) return { failure: failure(`${compiler.command}: ${failureReason(result)}`, 'use g++ 9 or newer, then run npm run setup again') };
     const target = resolve(cache.binding, key, MODULE_FILE);
     mkdirSync(resolve(cache.binding, key), { recursive: true });
     renameSync(output, target);
@@ -180,7 +180,7 @@ async function installOfficially({ project, say }) {
     writeWhole(officialProofFile(project), `${process.version}\n`);
     return { ok: true, detail: 'installed the official way, computes' };
   }
-  const words = result.ok ? lastWords(proof) : lastWords(result);
+  const words = result.ok ? failureReason(proof) : failureReason(result);
   return failure(`tfjs-node's own installer for ${process.platform}-${process.arch}: ${words}`, `run "npm rebuild @tensorflow/tfjs-node --ignore-scripts=false" where its download works, or use Linux x64`);
 }
 

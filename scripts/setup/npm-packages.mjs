@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { lastWords, npmCommand, runCommand } from './run-command.mjs';
+import { failureReason, npmCommand, runCommand } from './run-command.mjs';
 
 export const NPM_PACKAGES = 'npm packages';
 
@@ -57,7 +57,7 @@ export const npmPackagesStep = {
     return {
       ok: false,
       detail: 'npm ci failed',
-      tried: `npm ci: ${lastWords(result)}`,
+      tried: `npm ci: ${failureReason(result)}`,
       follows: 'nothing can start',
       remedy: 'check the network and the registry npm is configured with, then run the command again',
     };

@@ -36,17 +36,20 @@ export function runCommand(command, args, options = {}) {
   });
 }
 
+/** Lines that are there for every failure and tell nothing about it. */
+const NOISE = /^at |^npm (notice|warn)|^npm error( code| errno| syscall|$)|complete log of this run|^Traceback/;
+const TELLING = /error|refused|denied|not found|failed|cannot|^E: /i;
+
 /**
- * The last line of a failed command that says something, cut to one printable line.
+ * The first line of a failed command's output that says why, cut to one printable line.
  *
  * @param {{ stdout: string, stderr: string, timedOut: boolean, code: number | null }} result of {@link runCommand}
  */
-export function lastWords(result) {
+export function failureReason(result) {
   if (result.timedOut) return 'no end within the time limit';
-  const lines = `${result.stdout}\n${result.stderr}`.split('\n').map((line) => line.trim());
-  const telling = lines.filter((line) => line !== '' && !/^at |^npm notice/.test(line));
-  const errors = telling.filter((line) => /error|refused|denied|not found|failed|cannot/i.test(line));
-  return (errors.at(-1) ?? telling.at(-1) ?? `exit code ${result.code}`).slice(0, 240);
+  const lines = `${result.stderr}\n${result.stdout}`.split('\n').map((line) => line.trim());
+  const spoken = lines.filter((line) => line !== '' && !NOISE.test(line));
+  return (spoken.find((line) => TELLING.test(line)) ?? spoken.at(-1) ?? `exit code ${result.code}`).slice(0, 240);
 }
 
 /** The command line of npm for this platform: the npm that started this script where there is one. */

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
-import { lastWords, runCommand } from './run-command.mjs';
+import { failureReason, runCommand } from './run-command.mjs';
 
 export const SYSTEM_LIBRARIES = 'display and system libraries';
 
@@ -68,7 +68,7 @@ export const systemLibrariesStep = {
     const result = await runCommand('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], options);
     const still = await findMissing();
     if (still.length === 0) return { ok: true, detail: `installed ${names.join(' ')}` };
-    return failure(`${command}: ${lastWords(result.ok ? update : result)}; still missing: ${still.join(' ')}`, command);
+    return failure(`${command}: ${failureReason(result.ok ? update : result)}; still missing: ${still.join(' ')}`, command);
   },
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chromiumSwitches } from '../../scripts/run/electron.mjs';
 import { missingPackages } from '../../scripts/setup/npm-packages.mjs';
-import { lastWords } from '../../scripts/setup/run-command.mjs';
+import { failureReason } from '../../scripts/setup/run-command.mjs';
 import { mergeState } from '../../scripts/setup/state.mjs';
 import { outcomeLine } from '../../scripts/setup/steps.mjs';
 import { missingSystemPackages } from '../../scripts/setup/system-libraries.mjs';
@@ -59,11 +59,18 @@ describe('what is printed', () => {
     expect(outcomeLine('[2/5] two', outcome)).toBe('[2/5] two: NOT AVAILABLE (1.3 s). Tried: pip: refused. So: slower. To change that: install pip.');
   });
 
-  it('takes the telling line of a failed command', () => {
-    const result = { stdout: '', stderr: 'ERROR: could not find it\n    at run (x.js:1)\nnpm notice new version', timedOut: false, code: 1 };
-    expect(lastWords(result)).toBe('ERROR: could not find it');
-    expect(lastWords({ ...result, stderr: '' })).toBe('exit code 1');
-    expect(lastWords({ ...result, timedOut: true })).toBe('no end within the time limit');
+  it.each([
+    ['npm error code EUSAGE\nnpm error\nnpm error package.json and the lock file are not in sync\nnpm error A complete log of this run', 'npm error package.json and the lock file are not in sync'],
+    ['a.cc:3:1: error: no type named napi\n    at run (x.js:1)\n2 errors', 'a.cc:3:1: error: no type named napi'],
+    ['Reading package lists...\nE: Unable to locate package xvfb', 'E: Unable to locate package xvfb'],
+    ['nothing of interest\nthe end', 'the end'],
+    ['', 'exit code 1'],
+  ])('takes the telling line out of %j', (stderr, expected) => {
+    expect(failureReason({ stdout: '', stderr, timedOut: false, code: 1 })).toBe(expected);
+  });
+
+  it('says so when a command came to no end', () => {
+    expect(failureReason({ stdout: '', stderr: 'Error', timedOut: true, code: null })).toBe('no end within the time limit');
   });
 });
 
