@@ -51,23 +51,22 @@ export function combineCrc32(crcA: number, crcB: number, lengthB: number): numbe
 }
 
 interface Piece {
-  readonly offset: number;
   readonly length: number;
   readonly crc: number;
 }
 
 /** Collects the CRCs of pieces of one stream in any order. */
 export class PiecewiseCrc32 {
-  private readonly pieces: Piece[] = [];
+  private readonly pieces = new Map<number, Piece>();
 
   /**
-   * Notes one piece.
+   * Notes one piece; a piece at an offset that was noted before takes its place.
    *
    * @param offset - Position of the piece in the stream, bytes.
    * @param bytes - The piece.
    */
   add(offset: number, bytes: Uint8Array): void {
-    if (bytes.length > 0) this.pieces.push({ offset, length: bytes.length, crc: crc32(bytes) });
+    if (bytes.length > 0) this.pieces.set(offset, { length: bytes.length, crc: crc32(bytes) });
   }
 
   /**
@@ -77,15 +76,31 @@ export class PiecewiseCrc32 {
    * @throws Error when the pieces overlap or leave a hole: a bug of the writer.
    */
   total(length: number): number {
-    const ordered = [...this.pieces].sort((a, b) => a.offset - b.offset);
+    const ordered = [...this.pieces].sort(([a], [b]) => a - b);
     let crc = 0;
     let position = 0;
-    for (const piece of ordered) {
-      if (piece.offset !== position) throw new Error(`byte ${position} was not written once (piece at ${piece.offset})`);
+    for (const [offset, piece] of ordered) {
+      if (offset !== position) throw new Error(`byte ${position} was not written once (piece at ${offset})`);
       crc = combineCrc32(crc, piece.crc, piece.length);
       position += piece.length;
     }
     if (position !== length) throw new Error(`${position} of ${length} bytes were written`);
     return crc;
+  }
+
+  /**
+   * The ranges that no piece covers.
+   *
+   * @param length - Bytes of the whole stream.
+   */
+  gaps(length: number): readonly { readonly offset: number; readonly length: number }[] {
+    const found: { offset: number; length: number }[] = [];
+    let position = 0;
+    for (const [offset, piece] of [...this.pieces].sort(([a], [b]) => a - b)) {
+      if (offset > position) found.push({ offset: position, length: offset - position });
+      position = offset + piece.length;
+    }
+    if (position < length) found.push({ offset: position, length: length - position });
+    return found;
   }
 }

@@ -25,6 +25,7 @@ interface Member extends ArrayDeclaration {
 }
 
 const LOCAL_HEADER_BYTES = 30;
+const FILL_ELEMENTS = 1 << 20;
 const ZIP64_EXTRA_BYTES = 20;
 /** 1980-01-01: a fixed date keeps the bytes the same from run to run. */
 const DOS_DATE = 0x21;
@@ -83,6 +84,35 @@ export class NpzWriter {
     const offset = member.header.length + firstElement * NPY_BYTES[member.type];
     member.crc.add(offset, bytes);
     this.sink.write(member.dataPosition + offset, bytes);
+  }
+
+  /**
+   * Consecutive float32 elements that were written before.
+   *
+   * @param name - A declared name of type float32.
+   * @param firstElement - Row-major index of the first element.
+   * @param count - How many.
+   */
+  readFloats(name: string, firstElement: number, count: number): Float32Array {
+    const member = this.members.get(name);
+    if (!member) throw new Error(`array ${name} was not declared`);
+    const bytes = this.sink.read(member.dataPosition + member.header.length + 4 * firstElement, 4 * count);
+    return new Float32Array(bytes.buffer, bytes.byteOffset, count);
+  }
+
+  /** Fills every element that was not written: NaN in arrays of reals, 0 in arrays of integers. */
+  fillMissing(): void {
+    for (const member of this.members.values()) {
+      const width = NPY_BYTES[member.type];
+      for (const gap of member.crc.gaps(member.size)) {
+        const first = (gap.offset - member.header.length) / width;
+        const last = first + gap.length / width;
+        for (let start = first; start < last; start += FILL_ELEMENTS) {
+          const count = Math.min(FILL_ELEMENTS, last - start);
+          this.write(member.name, start, new Float64Array(count).fill(member.type === 'int32' ? 0 : NaN));
+        }
+      }
+    }
   }
 
   /** Writes headers and directory and commits the file; every element must have been written once. */

@@ -5,7 +5,7 @@
  * name before is untouched until the rename, which the file system does at once or not at all.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
 import type { FileSink } from '../shared/file-sink';
@@ -23,7 +23,7 @@ export function openFileSink(path: string): FileSink {
   if (isFolder) throw notWritable(target, new Error('it is a folder'));
   let descriptor: number;
   try {
-    descriptor = openSync(temporary, 'wx', 0o666);
+    descriptor = openSync(temporary, 'wx+', 0o666);
   } catch (cause) {
     throw notWritable(target, cause);
   }
@@ -46,6 +46,16 @@ export function openFileSink(path: string): FileSink {
       } catch (cause) {
         throw notWritable(target, cause);
       }
+    },
+    read(position, length) {
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      while (done < length) {
+        const count = readSync(descriptor, bytes, done, length - done, position + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return bytes;
     },
     async commit() {
       try {

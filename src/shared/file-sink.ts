@@ -8,6 +8,8 @@
 export interface FileSink {
   /** Writes `bytes` at `position`; bytes never written are zero. */
   write(position: number, bytes: Uint8Array): void;
+  /** Bytes written before, `length` of them from `position`. */
+  read(position: number, length: number): Uint8Array;
   /** Makes the file appear under its final name. */
   commit(): Promise<void>;
   /** Drops everything written; the file that had the name before stays as it was. */

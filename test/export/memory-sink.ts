@@ -20,6 +20,7 @@ export function makeMemorySink(): MemorySink {
       }
       buffer.set(bytes, position);
     },
+    read: (position, length) => Uint8Array.from(buffer.subarray(position, position + length)),
     commit() {
       state = 'committed';
       return Promise.resolve();
