@@ -34,8 +34,38 @@ export interface FusedLstm {
   readonly h: Value;
 }
 
+/** A host array that values are copied into without new memory. */
+export interface ReadBuffer {
+  /** `[rows, rowLength]`, overwritten by `put`. */
+  readonly array: Float32Array;
+  /**
+   * Copies a value of `count * rowLength` numbers to rows `firstRow ..`.
+   *
+   * @param value - Any shape.
+   * @param firstRow - Where its first row goes.
+   */
+  put(value: Value, firstRow: number): void;
+  /** Lets go of the engine's hold on the array; the array itself stays valid. */
+  dispose(): void;
+}
+
 /** What only the native engine offers; `null` elsewhere, where the caller takes the general way. */
 export interface NativeOps {
+  /**
+   * Sums of neighbouring rows, `out[m] = factors[2m] rows[2m] + factors[2m + 1] rows[2m + 1]`, in one pass.
+   *
+   * @param factors - `2M` numbers, any shape.
+   * @param rows - `[2M, q]`
+   * @returns `[M, q]`
+   */
+  sumRowPairs(factors: Value, rows: Value): Value;
+  /**
+   * A read buffer over shared memory, or null where the array cannot be shared (its address is not aligned).
+   *
+   * @param rows - Number of rows.
+   * @param rowLength - Numbers in a row.
+   */
+  readBuffer(rows: number, rowLength: number): ReadBuffer | null;
   /**
    * Runs any TensorFlow kernel.
    *

@@ -8,7 +8,9 @@
 import { TempogradError } from '../../core/errors';
 import { sizeOf } from '../../core/tensor';
 import type { RealArray } from '../engine';
-import type { FusedLstm, KernelAttribute, NativeOps, Ops, Value, ValueType } from '../ops';
+import type { FusedLstm, KernelAttribute, NativeOps, Ops, ReadBuffer, Value, ValueType } from '../ops';
+import { RowPairs } from './tensorflow-row-pairs';
+import { openReadBuffer } from './tensorflow-read-buffer';
 import { Scopes, TrackedValue } from './scopes';
 import { frontAxis, splitSizes } from './shapes';
 import type { BindingAttribute, TensorflowBinding, TensorMetadata } from './tensorflow-binding';
@@ -52,9 +54,11 @@ class TensorflowOps implements Ops, NativeOps {
   private readonly castToReal: readonly BindingAttribute[];
   private readonly counts = new Map<string, readonly BindingAttribute[]>();
   private readonly int64s = new Map<number, number>();
+  private readonly rowPairs: RowPairs;
 
   constructor(private readonly binding: TensorflowBinding) {
     this.version = `TensorFlow ${binding.TF_Version}`;
+    this.rowPairs = new RowPairs(binding);
     const flag = (name: string, value: boolean): BindingAttribute => ({ name, type: binding.TF_ATTR_BOOL, value });
     this.keepDims = [flag('keep_dims', true)];
     const transposes = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
@@ -108,7 +112,8 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   tensorCount(): number {
-    return this.binding.getNumOfTensors() - this.reals.size - this.integers.size - this.int64s.size;
+    const kept = this.reals.size + this.integers.size + this.int64s.size + this.rowPairs.count();
+    return this.binding.getNumOfTensors() - kept;
   }
 
   close(): void {
@@ -117,6 +122,7 @@ class TensorflowOps implements Ops, NativeOps {
     this.dropIntegers();
     for (const id of this.int64s.values()) this.binding.deleteTensor(id);
     this.int64s.clear();
+    this.rowPairs.close();
   }
 
   kernel(
@@ -142,10 +148,22 @@ class TensorflowOps implements Ops, NativeOps {
     }
     const peephole = this.fill([h0.shape[1]!], 0);
     const ids = [x, c0, h0, weights, peephole, peephole, peephole, bias].map((value) => this.idOf(value));
-    const made = this.execute('BlockLSTMV2', NO_ATTRIBUTES, [stepsId, ...ids], 7).map((output) => this.wrap(output));
+    const made = this.execute('BlockLSTMV2', NO_ATTRIBUTES, [stepsId, ...ids], 7).map((output): Value => this.wrap(output));
     const [i, c, f, o, g, activated, h] = made as [Value, Value, Value, Value, Value, Value, Value];
     this.dispose(peephole, activated);
     return { i, c, f, o, g, h };
+  }
+
+  sumRowPairs(factors: Value, rows: Value): Value {
+    const { indices, shape } = this.rowPairs.of(rows.shape[0]!);
+    const flat = this.reshape(factors, [rows.shape[0]!]);
+    const sum = this.runIds('SparseTensorDenseMatMul', NO_ATTRIBUTES, [indices, this.idOf(flat), shape, this.idOf(rows)]);
+    this.dispose(flat);
+    return sum;
+  }
+
+  readBuffer(rows: number, rowLength: number): ReadBuffer | null {
+    return openReadBuffer(this.binding, rows, rowLength, (value) => this.idOf(value));
   }
 
   matMul(a: Value, b: Value, transposeA = false, transposeB = false): Value {
