@@ -43,7 +43,7 @@ export class Scopes<V extends TrackedValue> {
    */
   track(value: V): V {
     const { length } = this.stack;
-    if (length > 0) this.stack[length - 1]!.push(value);
+    if (length > 0) this.stack[length - 1].push(value);
     return value;
   }
 

@@ -56,7 +56,7 @@ export function stridesOf(shape: readonly number[]): number[] {
   let stride = 1;
   for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
     strides[axis] = stride;
-    stride *= shape[axis]!;
+    stride *= shape[axis];
   }
   return strides;
 }
@@ -70,7 +70,7 @@ export function stridesOf(shape: readonly number[]): number[] {
 export function broadcastStrides(from: readonly number[], to: readonly number[]): number[] {
   const own = stridesOf(from);
   const offset = to.length - from.length;
-  return to.map((_, axis) => (axis < offset || from[axis - offset] === 1 ? 0 : own[axis - offset]!));
+  return to.map((_, axis) => (axis < offset || from[axis - offset] === 1 ? 0 : own[axis - offset]));
 }
 
 /**

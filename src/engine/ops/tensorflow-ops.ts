@@ -140,13 +140,13 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   fusedLstm(x: Value, h0: Value, c0: Value, weights: Value, bias: Value): FusedLstm {
-    const steps = x.shape[0]!;
+    const steps = x.shape[0];
     let stepsId = this.int64s.get(steps);
     if (stepsId === undefined) {
       stepsId = this.binding.createTensor([], this.binding.TF_INT64, new Int32Array([steps, 0]));
       this.int64s.set(steps, stepsId);
     }
-    const peephole = this.fill([h0.shape[1]!], 0);
+    const peephole = this.fill([h0.shape[1]], 0);
     const ids = [x, c0, h0, weights, peephole, peephole, peephole, bias].map((value) => this.idOf(value));
     const made = this.execute('BlockLSTMV2', NO_ATTRIBUTES, [stepsId, ...ids], 7).map((output): Value => this.wrap(output));
     const [i, c, f, o, g, activated, h] = made as [Value, Value, Value, Value, Value, Value, Value];
@@ -155,8 +155,8 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   sumRowPairs(factors: Value, rows: Value): Value {
-    const { indices, shape } = this.rowPairs.of(rows.shape[0]!);
-    const flat = this.reshape(factors, [rows.shape[0]!]);
+    const { indices, shape } = this.rowPairs.of(rows.shape[0]);
+    const flat = this.reshape(factors, [rows.shape[0]]);
     const sum = this.runIds('SparseTensorDenseMatMul', NO_ATTRIBUTES, [indices, this.idOf(flat), shape, this.idOf(rows)]);
     this.dispose(flat);
     return sum;
@@ -168,8 +168,8 @@ class TensorflowOps implements Ops, NativeOps {
 
   matMul(a: Value, b: Value, transposeA = false, transposeB = false): Value {
     const flags = (transposeA ? 2 : 0) + (transposeB ? 1 : 0);
-    if (a.shape.length === 2 && b.shape.length === 2) return this.run2('MatMul', a, b, this.products[flags]!);
-    return this.run2('BatchMatMulV2', a, b, this.batchProducts[flags]!);
+    if (a.shape.length === 2 && b.shape.length === 2) return this.run2('MatMul', a, b, this.products[flags]);
+    return this.run2('BatchMatMulV2', a, b, this.batchProducts[flags]);
   }
 
   add = (a: Value, b: Value): Value => this.run2('AddV2', a, b);
@@ -218,15 +218,15 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   concat(values: readonly Value[], axis: number): Value {
-    const front = frontAxis(axis, values[0]!.shape.length);
+    const front = frontAxis(axis, values[0].shape.length);
     const ids = values.map((value) => this.idOf(value));
     if (ids.length === 1) return this.runIds('Identity', NO_ATTRIBUTES, ids);
-    return this.runIds('ConcatV2', this.concatenation(ids.length, values[0]!.type), [...ids, this.integer(front)]);
+    return this.runIds('ConcatV2', this.concatenation(ids.length, values[0].type), [...ids, this.integer(front)]);
   }
 
   split(a: Value, parts: number | readonly number[], axis: number): Value[] {
     const front = frontAxis(axis, a.shape.length);
-    const sizes = splitSizes(a.shape[front]!, parts);
+    const sizes = splitSizes(a.shape[front], parts);
     const attributes = this.count('num_split', sizes.length);
     const made =
       typeof parts === 'number'
@@ -341,15 +341,15 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   private run1(name: string, a: Value): Value {
-    return this.wrap(this.execute(name, NO_ATTRIBUTES, [this.idOf(a)], 1)[0]!);
+    return this.wrap(this.execute(name, NO_ATTRIBUTES, [this.idOf(a)], 1)[0]);
   }
 
   private run2(name: string, a: Value, b: Value, attributes = NO_ATTRIBUTES): Value {
-    return this.wrap(this.execute(name, attributes, [this.idOf(a), this.idOf(b)], 1)[0]!);
+    return this.wrap(this.execute(name, attributes, [this.idOf(a), this.idOf(b)], 1)[0]);
   }
 
   private runIds(name: string, attributes: readonly BindingAttribute[], ids: readonly number[]): Value {
-    return this.wrap(this.execute(name, attributes, ids, 1)[0]!);
+    return this.wrap(this.execute(name, attributes, ids, 1)[0]);
   }
 
   private execute(
