@@ -10,8 +10,7 @@ import type { Direction } from '../core/jacobian';
 import type { ModelDescription } from '../core/summary';
 import { runRequestSchema, type RunEstimate } from './run';
 
-/** Raised whenever a message changes its meaning. */
-export const PROTOCOL_VERSION = 1;
+export { PROTOCOL_VERSION } from './channels';
 
 const path = z.string().min(1).max(32_768);
 

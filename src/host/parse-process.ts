@@ -1,0 +1,104 @@
+/**
+ * Files of strangers are parsed in a process of their own, which is killed when it takes too long.
+ *
+ * The same for the command (plain Node child) and the window (utility process): how the process is started is a
+ * parameter. A reader that hangs, crashes or runs out of memory costs this one reading and nothing else.
+ */
+import { basename } from 'node:path';
+import { TempogradError, fromErrorRecord } from '../core/errors';
+import type { ChildChannel, StartChild } from './child-channel';
+import type { FromReader, ReaderJob, ReaderResult } from './reader-messages';
+
+/** A parse may take this long, whatever its size. */
+const PARSE_BASE_MS = 5_000;
+
+/** And this much longer for each 100 MB. */
+const PARSE_MS_PER_100_MB = 1_000;
+
+/** Starting the process and working out weight statistics afterwards are not parsing and have a limit of their own. */
+const OTHER_STAGE_MS = 60_000;
+
+/** How long parsing a file of this size may take, milliseconds. */
+export function parseLimitMs(bytes: number): number {
+  return PARSE_BASE_MS + (PARSE_MS_PER_100_MB * bytes) / 100e6;
+}
+
+/** One reading. */
+export interface ParseOrder {
+  readonly job: ReaderJob;
+  /** Bytes of all files together, from which the limit follows. */
+  readonly bytes: number;
+  /** Name for messages. */
+  readonly name: string;
+  /** Ports handed to the process with the job; the result then goes there. */
+  readonly ports?: readonly unknown[];
+  /** Instead of `parseLimitMs`. */
+  readonly limitMs?: number;
+}
+
+/** A reading that has succeeded; its process lives until `release`. */
+export interface Parsed<R extends ReaderResult> {
+  readonly result: R;
+  /** Ends the process; to be called when whatever it sends over a port has arrived. */
+  release(): void;
+}
+
+/**
+ * The result of a job, read by a child process.
+ *
+ * @param startChild - Starts a reader process.
+ * @param order - What to read, and the limits.
+ * @throws TempogradError what the reader found; `reader/limit-exceeded` when it was killed for taking too long;
+ * `reader/corrupt` when its process ended by itself.
+ */
+export function parseInChild<R extends ReaderResult>(startChild: StartChild, order: ParseOrder): Promise<Parsed<R>> {
+  const limitMs = order.limitMs ?? parseLimitMs(order.bytes);
+  return new Promise((resolve, reject) => {
+    const child: ChildChannel = startChild();
+    let timer: NodeJS.Timeout | undefined;
+    let isSettled = false;
+    const settle = (action: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
+      clearTimeout(timer);
+      action();
+    };
+    const fail = (error: Error): void =>
+      settle(() => {
+        child.kill();
+        reject(error);
+      });
+    const limit = (milliseconds: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => fail(tooSlow(order.name, milliseconds)), milliseconds);
+    };
+
+    limit(OTHER_STAGE_MS);
+    child.onMessage((raw) => {
+      const message = raw as FromReader;
+      if (message.kind === 'ready') {
+        limit(limitMs);
+        child.send(order.job, order.ports);
+      } else if (message.kind === 'parsed') limit(OTHER_STAGE_MS);
+      else if (message.kind === 'failed') fail(fromErrorRecord(message.error));
+      else settle(() => resolve({ result: message.result as R, release: () => child.kill() }));
+    });
+    child.onExit((code) => fail(crashed(order.name, code)));
+  });
+}
+
+function tooSlow(name: string, milliseconds: number): TempogradError {
+  const seconds = Math.round(milliseconds / 100) / 10;
+  return new TempogradError('reader/limit-exceeded', `${basename(name)} was not read within ${seconds} s`, {
+    remedy: 'A file of this size should be read by then; it is damaged, or made to stall a reader.',
+    details: { file: name, limitSeconds: seconds },
+  });
+}
+
+function crashed(name: string, code: number | null): TempogradError {
+  return new TempogradError(
+    'reader/corrupt',
+    `The reader process ended while it read ${basename(name)} (code ${code ?? 'none'})`,
+    { details: { file: name, exitCode: code } },
+  );
+}

@@ -1,0 +1,175 @@
+/**
+ * What the engine process holds and does: one model, the arrays of one set of files, one run at a time.
+ *
+ * Knows neither Electron nor the numerical library: the work itself is given to it, so that tests can stand in for it.
+ */
+import { TempogradError, toErrorRecord } from '../core/errors';
+import type { RecurrentModel } from '../core/model';
+import type { EngineInfo } from '../core/summary';
+import { NO_DATA, dataFilesOf, dataKeyOf, type DataArrays } from '../host/reader-messages';
+import type { RunEstimate, RunEvent, RunRequest } from '../shared/run';
+import type { EngineCallName, EngineCalls, ExportOrder, FileIdentity, FromEngine, RunEnding } from './engine-messages';
+import type { RunStream } from './stream';
+
+/** A model with the file it came from. */
+export interface HeldModel {
+  readonly model: RecurrentModel;
+  readonly file: FileIdentity;
+}
+
+/** What a run is made from. */
+export interface RunMaterial extends HeldModel {
+  readonly request: RunRequest;
+  readonly data: DataArrays;
+}
+
+/** The work of an engine process; analysis and export in the program, a stand-in in tests. */
+export interface EngineWork {
+  /** The best engine present, and why. */
+  best(): Promise<EngineInfo>;
+  estimate(material: RunMaterial): Promise<RunEstimate>;
+  analyze(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void>;
+  weightMatrix(held: HeldModel, input: EngineCalls['weightMatrix'][0]): EngineCalls['weightMatrix'][1];
+  jacobianSlice(input: EngineCalls['jacobianSlice'][0]): Promise<EngineCalls['jacobianSlice'][1]>;
+  exportRun(material: RunMaterial, order: ExportOrder, signal: AbortSignal): Promise<{ readonly path: string }>;
+}
+
+/** A port from which one value comes. */
+export interface ValuePort {
+  /** The first message, after which the port is closed. */
+  receive(): Promise<unknown>;
+}
+
+/** What a session is given. */
+export interface SessionOptions {
+  readonly work: EngineWork;
+  readonly stream: RunStream;
+  readonly post: (message: FromEngine) => void;
+}
+
+/** The state of an engine process. */
+export class EngineSession {
+  readonly #work: EngineWork;
+  readonly #stream: RunStream;
+  readonly #post: (message: FromEngine) => void;
+  #held: HeldModel | null = null;
+  #data: { readonly key: string; readonly arrays: DataArrays } | null = null;
+  #run: { readonly id: number; readonly abort: AbortController } | null = null;
+
+  /** @param options - The work, the stream to the window, the way to main. */
+  constructor(options: SessionOptions) {
+    this.#work = options.work;
+    this.#stream = options.stream;
+    this.#post = options.post;
+  }
+
+  /** Tells main that the process is ready, and what it can do. */
+  async announce(): Promise<void> {
+    this.#post({ kind: 'ready', best: await this.#work.best() });
+  }
+
+  /**
+   * Answers one call of main; the answer is posted, nothing is thrown.
+   *
+   * @param id - Number of the call.
+   * @param name - Which call.
+   * @param input - Its argument.
+   * @param port - From which a model or arrays come, for the calls that have one.
+   */
+  async answer(id: number, name: EngineCallName, input: unknown, port: ValuePort | null): Promise<void> {
+    try {
+      const value = await this.#perform(name, input, port);
+      this.#post({ kind: 'answer', id, ok: true, value });
+    } catch (error) {
+      this.#post({ kind: 'answer', id, ok: false, error: toErrorRecord(error) });
+    }
+  }
+
+  /**
+   * Runs an analysis; its events go to the stream, its end to main as well.
+   *
+   * @param runId - Number that main gave the run.
+   * @param request - What to run.
+   */
+  async run(runId: number, request: RunRequest): Promise<void> {
+    this.#run?.abort.abort();
+    const run = { id: runId, abort: new AbortController() };
+    this.#run = run;
+    this.#stream.begin(runId);
+    const { signal } = run.abort;
+    let fraction = 0;
+    let ending: RunEnding = { kind: 'cancelled' };
+    try {
+      for await (const event of this.#work.analyze(this.#material(request), runId, signal)) {
+        if (signal.aborted) break;
+        if (event.kind === 'progress') fraction = event.fraction;
+        const ended = endingOf(event);
+        if (ended) ending = ended;
+        else await this.#stream.send(event, signal);
+      }
+    } catch (error) {
+      ending = signal.aborted ? { kind: 'cancelled' } : { kind: 'failed', error: toErrorRecord(error) };
+    }
+    await this.#stream.send(ending.kind === 'cancelled' ? { kind: 'cancelled', fraction } : ending, signal);
+    this.#post({ kind: 'ended', runId, ending });
+    if (this.#run === run) this.#run = null;
+  }
+
+  /**
+   * Stops a run at its next chunk; one that has ended already is left as it is.
+   *
+   * @param runId - Which run.
+   */
+  cancel(runId: number): void {
+    if (this.#run?.id === runId) this.#run.abort.abort();
+  }
+
+  async #perform(name: EngineCallName, input: unknown, port: ValuePort | null): Promise<unknown> {
+    switch (name) {
+      case 'loadModel':
+        this.#held = { model: (await received(port)) as RecurrentModel, file: input as FileIdentity };
+        this.#data = null;
+        return null;
+      case 'loadData':
+        this.#data = { key: (input as { key: string }).key, arrays: (await received(port)) as DataArrays };
+        return null;
+      case 'unload':
+        this.#run?.abort.abort();
+        this.#held = null;
+        this.#data = null;
+        return null;
+      case 'estimate':
+        return this.#work.estimate(this.#material(input as RunRequest));
+      case 'weightMatrix':
+        return this.#work.weightMatrix(this.#heldModel(), input as EngineCalls['weightMatrix'][0]);
+      case 'jacobianSlice':
+        return this.#work.jacobianSlice(input as EngineCalls['jacobianSlice'][0]);
+      case 'exportRun': {
+        const order = input as ExportOrder;
+        return this.#work.exportRun(this.#material(order.request), order, new AbortController().signal);
+      }
+    }
+  }
+
+  #material(request: RunRequest): RunMaterial {
+    const key = dataKeyOf(dataFilesOf(request));
+    if (key !== '' && this.#data?.key !== key) throw new Error(`the arrays of ${key} were not loaded`);
+    return { ...this.#heldModel(), request, data: key === '' ? NO_DATA : this.#data!.arrays };
+  }
+
+  #heldModel(): HeldModel {
+    if (this.#held) return this.#held;
+    throw new TempogradError('usage/bad-option', 'No model is open', { remedy: 'Open a model first.' });
+  }
+}
+
+function received(port: ValuePort | null): Promise<unknown> {
+  if (port === null) throw new Error('the call came without its port');
+  return port.receive();
+}
+
+function endingOf(event: RunEvent): RunEnding | null {
+  if (event.kind === 'done') return { kind: 'done', summary: event.summary };
+  if (event.kind === 'failed') return { kind: 'failed', error: event.error };
+  return event.kind === 'cancelled' ? { kind: 'cancelled' } : null;
+}

@@ -1,0 +1,217 @@
+/**
+ * The model and the data file that are open, as main knows them, and how they get into the engine process.
+ *
+ * Main itself never holds a weight: a reader process parses the file and sends the model over a port to the engine
+ * process. After a restart of the engine the file is read again.
+ */
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import { TempogradError } from '../core/errors';
+import type { StartChild } from '../host/child-channel';
+import { openFileSource } from '../host/file-source';
+import { parseInChild, type Parsed } from '../host/parse-process';
+import {
+  NO_READER_OPTIONS,
+  dataFilesOf,
+  dataKeyOf,
+  type DataFiles,
+  type ReadDataResult,
+  type ReadModelResult,
+} from '../host/reader-messages';
+import type { OpenedData, OpenedModel } from '../shared/contract';
+import type { RunRequest } from '../shared/run';
+import type { FileIdentity } from './engine-messages';
+import type { EngineSupervisor } from './engine-supervisor';
+
+/** Two entangled ports: one for a reader process, one for the engine process. */
+export type MakeChannel = () => readonly [unknown, unknown];
+
+/** What a session is given. */
+export interface ModelSessionOptions {
+  readonly supervisor: EngineSupervisor;
+  readonly startReader: StartChild;
+  readonly makeChannel: MakeChannel;
+}
+
+/** A model that was read and waits to be taken by the engine process. */
+interface Delivery {
+  readonly file: FileIdentity;
+  readonly port: unknown;
+  readonly parsed: Parsed<ReadModelResult>;
+}
+
+/** What is open. */
+export class ModelSession {
+  readonly #options: ModelSessionOptions;
+  #current: OpenedModel | null = null;
+  #nextModelId = 1;
+  #delivery: Delivery | null = null;
+  #loading: Promise<void> = Promise.resolve();
+  /** Key and state of the files whose arrays the engine holds. */
+  #loadedData = '';
+
+  /** @param options - Supervisor, reader factory, channel factory. */
+  constructor(options: ModelSessionOptions) {
+    this.#options = options;
+  }
+
+  /** The open model, or null. */
+  get current(): OpenedModel | null {
+    return this.#current;
+  }
+
+  /**
+   * Reads a model file and makes it the open one; a failure leaves the one before untouched.
+   *
+   * @param path - An ordinary file.
+   * @throws TempogradError as the readers do.
+   */
+  async open(path: string): Promise<OpenedModel> {
+    const delivery = await this.#read(path, true);
+    const { result } = delivery.parsed;
+    if (result.description === null) throw new Error('the reader process gave no description');
+    this.#current = {
+      modelId: this.#nextModelId++,
+      path,
+      fileName: basename(path),
+      bytes: result.bytes,
+      sha256: result.sha256,
+      description: result.description,
+      inputShape: result.inputShape,
+      inputIsIds: result.inputIsIds,
+    };
+    this.#replaceDelivery(delivery);
+    const { state } = this.#options.supervisor.status;
+    if (state === 'ready' || state === 'busy') this.#loading = this.#deliver();
+    return this.#current;
+  }
+
+  /** Forgets the open model. */
+  async close(): Promise<void> {
+    this.#current = null;
+    this.#loadedData = '';
+    this.#replaceDelivery(null);
+    const { state } = this.#options.supervisor.status;
+    if (state === 'ready' || state === 'busy') await this.#options.supervisor.callNow('unload', {});
+  }
+
+  /**
+   * Gives a process that has just started what it must hold; the file is read again if need be.
+   *
+   * @throws TempogradError as the readers do, now and from every `prepare` until another model is opened.
+   */
+  async reload(): Promise<void> {
+    this.#loadedData = '';
+    this.#loading = this.#readAgain();
+    await this.#loading;
+  }
+
+  async #readAgain(): Promise<void> {
+    const model = this.#current;
+    if (model !== null && this.#delivery === null) {
+      const delivery = await this.#read(model.path, false);
+      // Another model may have been opened meanwhile; then this one is no longer wanted.
+      if (this.#current === model && this.#delivery === null) this.#replaceDelivery(delivery);
+      else delivery.parsed.release();
+    }
+    await this.#deliver();
+  }
+
+  /**
+   * Resolves when the engine process holds the open model and the files of a run.
+   *
+   * @param request - The run.
+   * @throws TempogradError `usage/bad-option` without a model, else as the readers do.
+   */
+  async prepare(request: RunRequest): Promise<void> {
+    if (this.#current === null) {
+      throw new TempogradError('usage/bad-option', 'No model is open', { remedy: 'Open a model first.' });
+    }
+    await this.#options.supervisor.ready();
+    await this.#loading;
+    const files = dataFilesOf(request);
+    const key = dataKeyOf(files);
+    if (key === '') return;
+    const state = `${key} ${stateOf(files)}`;
+    if (state === this.#loadedData) return;
+    const [readerPort, enginePort] = this.#options.makeChannel();
+    const parsed = await this.#readData(files, [readerPort]);
+    try {
+      await this.#options.supervisor.call('loadData', { key }, [enginePort]);
+      this.#loadedData = state;
+    } finally {
+      parsed.release();
+    }
+  }
+
+  /**
+   * What a data file holds, without keeping it.
+   *
+   * @param path - A .npy, .npz or .csv file.
+   * @throws TempogradError `input/not-readable`, `input/not-finite`.
+   */
+  async describeData(path: string): Promise<OpenedData> {
+    const input = { kind: 'file', path, key: null, header: null } as const;
+    const [readerPort] = this.#options.makeChannel();
+    const parsed = await this.#readData({ input, maskFile: null, initialStateFile: null }, [readerPort]);
+    parsed.release();
+    const { inputShape, columns } = parsed.result;
+    return { path, fileName: basename(path), shape: inputShape ?? [], columns };
+  }
+
+  async #read(path: string, describe: boolean): Promise<Delivery> {
+    const source = openFileSource(path);
+    source.close();
+    const [readerPort, enginePort] = this.#options.makeChannel();
+    const parsed = await parseInChild<ReadModelResult>(this.#options.startReader, {
+      job: { kind: 'model', path, options: NO_READER_OPTIONS, describe },
+      bytes: source.size,
+      name: path,
+      ports: [readerPort],
+    });
+    const { bytes, sha256 } = parsed.result;
+    return { file: { path, bytes, sha256 }, port: enginePort, parsed };
+  }
+
+  #readData(files: DataFiles, ports: readonly unknown[]): Promise<Parsed<ReadDataResult>> {
+    const paths = pathsOf(files);
+    const bytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+    return parseInChild<ReadDataResult>(this.#options.startReader, {
+      job: { kind: 'data', files },
+      bytes,
+      name: paths[0] ?? '',
+      ports,
+    });
+  }
+
+  async #deliver(): Promise<void> {
+    const delivery = this.#delivery;
+    if (delivery === null) return;
+    this.#delivery = null;
+    this.#loadedData = '';
+    try {
+      await this.#options.supervisor.callNow('loadModel', delivery.file, [delivery.port]);
+    } finally {
+      delivery.parsed.release();
+    }
+  }
+
+  #replaceDelivery(next: Delivery | null): void {
+    this.#delivery?.parsed.release();
+    this.#delivery = next;
+  }
+}
+
+function pathsOf(files: DataFiles): string[] {
+  return [files.input?.path, files.maskFile, files.initialStateFile].filter((path) => typeof path === 'string');
+}
+
+/** Sizes and times of change, so that a file written anew is read anew. */
+function stateOf(files: DataFiles): string {
+  return pathsOf(files)
+    .map((path) => {
+      const found = statSync(path, { throwIfNoEntry: false });
+      return found ? `${found.size}@${found.mtimeMs}` : 'none';
+    })
+    .join(' ');
+}

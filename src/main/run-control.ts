@@ -1,0 +1,126 @@
+/**
+ * One run at a time: its number, its start, its cancel, and its end even when the engine process does not live to
+ * tell it.
+ */
+import { TempogradError, toErrorRecord } from '../core/errors';
+import { SEQUENCE_OF_MAIN } from '../shared/channels';
+import type { RunMessage, RunRequest } from '../shared/run';
+import type { RunEnding } from './engine-messages';
+import type { EngineSupervisor } from './engine-supervisor';
+import type { ModelSession } from './model-session';
+
+/** An engine that has not stopped so long after a cancel is killed. */
+const CANCEL_LIMIT_MS = 1000;
+
+/** What run control is given. */
+export interface RunControlOptions {
+  readonly supervisor: EngineSupervisor;
+  readonly model: ModelSession;
+  /** Sends a run message to the window in the place of a dead engine process. */
+  readonly sendToWindow: (message: RunMessage) => void;
+  /** Told of the end of every run. */
+  readonly onEnded: (runId: number, request: RunRequest, ending: RunEnding) => void;
+}
+
+interface ActiveRun {
+  readonly id: number;
+  readonly request: RunRequest;
+  cancelTimer: NodeJS.Timeout | null;
+}
+
+/** Starts, cancels and ends runs. */
+export class RunControl {
+  readonly #options: RunControlOptions;
+  #nextId = 1;
+  #active: ActiveRun | null = null;
+
+  /** @param options - Supervisor, model, and who is told. */
+  constructor(options: RunControlOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a run is under way. */
+  get isRunning(): boolean {
+    return this.#active !== null;
+  }
+
+  /**
+   * The number of a run that has been started; its events follow on the run port.
+   *
+   * @param request - What to run.
+   * @throws TempogradError `usage/bad-option` while another run is under way or no model is open; as the readers do
+   * for files of the request.
+   */
+  async start(request: RunRequest): Promise<{ readonly runId: number }> {
+    if (this.#active) {
+      throw new TempogradError('usage/bad-option', 'A run is under way', { remedy: 'Cancel it, or wait for its end.' });
+    }
+    const run: ActiveRun = { id: this.#nextId++, request, cancelTimer: null };
+    this.#active = run;
+    try {
+      await this.#options.model.prepare(request);
+    } catch (error) {
+      this.#active = null;
+      throw error;
+    }
+    this.#options.supervisor.setBusy(true);
+    this.#options.supervisor.send({ kind: 'run', runId: run.id, request });
+    return { runId: run.id };
+  }
+
+  /**
+   * Asks the engine to stop a run; kills it when it does not within a second.
+   *
+   * @param runId - Which run; one that has ended already is left as it is.
+   */
+  cancel(runId: number): void {
+    const run = this.#active;
+    if (run?.id !== runId || run.cancelTimer) return;
+    this.#options.supervisor.send({ kind: 'cancel', runId });
+    run.cancelTimer = setTimeout(
+      () => this.#options.supervisor.kill('it did not answer a cancel within a second'),
+      CANCEL_LIMIT_MS,
+    );
+  }
+
+  /** Cancels whatever runs; for a window that is gone or loaded again. */
+  cancelAny(): void {
+    if (this.#active) this.cancel(this.#active.id);
+  }
+
+  /**
+   * To be called when the engine process says that a run has ended.
+   *
+   * @param runId - Which run.
+   * @param ending - How.
+   */
+  handleEnded(runId: number, ending: RunEnding): void {
+    const run = this.#active;
+    if (run?.id !== runId) return;
+    this.#finish(run, ending);
+  }
+
+  /**
+   * To be called when the engine process is gone: the run ends here, with one message.
+   *
+   * @param error - `engine/stopped` with the reason.
+   */
+  handleGone(error: TempogradError): void {
+    const run = this.#active;
+    if (!run) return;
+    // A cancel that had to be enforced is still a cancel for the user.
+    const ending: RunEnding = run.cancelTimer
+      ? { kind: 'cancelled' }
+      : { kind: 'failed', error: toErrorRecord(error) };
+    const event = ending.kind === 'cancelled' ? { kind: 'cancelled' as const, fraction: 0 } : ending;
+    this.#options.sendToWindow({ runId: run.id, sequence: SEQUENCE_OF_MAIN, event });
+    this.#finish(run, ending);
+  }
+
+  #finish(run: ActiveRun, ending: RunEnding): void {
+    if (run.cancelTimer) clearTimeout(run.cancelTimer);
+    this.#active = null;
+    this.#options.supervisor.setBusy(false);
+    this.#options.onEnded(run.id, run.request, ending);
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * Run messages on their way to the window, never more of them than the window has asked for.
+ *
+ * The engine process holds the sending side. A chunk is sent when there is credit, else the run waits: a window that
+ * stands still must not make the engine's memory grow. The three endings need no credit, so that an end always arrives.
+ */
+import { INITIAL_CREDIT } from '../shared/channels';
+import type { RunEvent, RunMessage } from '../shared/run';
+
+/** More credit than this is never kept: a window that grants without measure gets no unbounded queue. */
+export const MAX_CREDIT = 256;
+
+/** Where messages go; a port to the window. */
+export interface RunPort {
+  post(message: RunMessage): void;
+}
+
+/** The sending side of the run port. */
+export interface RunStream {
+  /** Takes a new port (a new window, or a window that was loaded again); credit starts afresh. */
+  connect(port: RunPort | null): void;
+  /** Credit that the window grants; anything but a positive whole number is ignored. */
+  grant(count: unknown): void;
+  /** Numbers messages of a new run from 0. */
+  begin(runId: number): void;
+  /**
+   * Sends one event of the run that `begin` named, when there is credit for it.
+   *
+   * @param event - The event; its arrays are copied by sending.
+   * @param signal - Ends the waiting: the event is then dropped, because nobody wants it any more.
+   */
+  send(event: RunEvent, signal: AbortSignal): Promise<void>;
+}
+
+const ENDINGS: ReadonlySet<RunEvent['kind']> = new Set(['done', 'cancelled', 'failed']);
+
+/** A stream that is not connected yet; without a port, events wait for one. */
+export function makeRunStream(): RunStream {
+  let port: RunPort | null = null;
+  let credit = 0;
+  let runId = 0;
+  let sequence = 0;
+  let wake: () => void = () => undefined;
+
+  const waitForCredit = async (signal: AbortSignal): Promise<void> => {
+    while ((credit <= 0 || port === null) && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+    }
+  };
+  const post = (event: RunEvent): void => port?.post({ runId, sequence: sequence++, event });
+
+  return {
+    connect(next) {
+      port = next;
+      credit = INITIAL_CREDIT;
+      wake();
+    },
+    grant(count) {
+      if (!Number.isSafeInteger(count) || (count as number) <= 0) return;
+      credit = Math.min(MAX_CREDIT, credit + (count as number));
+      wake();
+    },
+    begin(id) {
+      runId = id;
+      sequence = 0;
+    },
+    async send(event, signal) {
+      if (ENDINGS.has(event.kind)) return post(event);
+      await waitForCredit(signal);
+      if (signal.aborted) return;
+      credit--;
+      post(event);
+    },
+  };
+}

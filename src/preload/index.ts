@@ -1,0 +1,56 @@
+/**
+ * The whole surface that the window gets: exactly `Bridge`, nothing of Electron itself.
+ *
+ * Runs sandboxed. Callbacks are wrapped so that no Electron event object reaches the page; the run port stays in here
+ * and is replaced when the engine process is.
+ */
+import { contextBridge, ipcRenderer, webUtils } from 'electron';
+import {
+  NOTICE_CHANNEL,
+  PROTOCOL_VERSION,
+  REQUEST_CHANNEL,
+  RUN_MESSAGE_CHANNEL,
+  RUN_PORT_CHANNEL,
+} from '../shared/channels';
+import type { Bridge, Notice } from '../shared/contract';
+import type { RunMessage } from '../shared/run';
+
+const receivers: { notice: (notice: Notice) => void; run: (message: RunMessage) => void } = {
+  notice: () => undefined,
+  run: () => undefined,
+};
+const waitingNotices: Notice[] = [];
+let isListening = false;
+let runPort: MessagePort | null = null;
+
+ipcRenderer.on(NOTICE_CHANNEL, (_event, notice: Notice) => {
+  if (isListening) receivers.notice(notice);
+  else waitingNotices.push(notice);
+});
+
+ipcRenderer.on(RUN_MESSAGE_CHANNEL, (_event, message: RunMessage) => receivers.run(message));
+
+ipcRenderer.on(RUN_PORT_CHANNEL, (event) => {
+  runPort?.close();
+  runPort = event.ports[0] ?? null;
+  if (runPort) runPort.onmessage = (message: MessageEvent<RunMessage>) => receivers.run(message.data);
+});
+
+const bridge: Bridge = {
+  request: (name, input) => ipcRenderer.invoke(REQUEST_CHANNEL, name, input),
+  onNotice(receive) {
+    receivers.notice = receive;
+    isListening = true;
+    for (const notice of waitingNotices.splice(0)) receive(notice);
+  },
+  onRunMessage(receive) {
+    receivers.run = receive;
+  },
+  grantCredit(count) {
+    runPort?.postMessage({ credit: count });
+  },
+  pathOfFile: (file) => webUtils.getPathForFile(file),
+  protocolVersion: PROTOCOL_VERSION,
+};
+
+contextBridge.exposeInMainWorld('tempograd', bridge);
