@@ -6,6 +6,7 @@
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { NO_NATIVE_ENGINE } from './consequences.mjs';
 import { linkOrCopy, sha256Parts, temporaryName, writeWhole } from './files.mjs';
 import { isLibraryWhole, libraryFolder, LIBTENSORFLOW_VERSION, wheelFor } from './libtensorflow.mjs';
 import { failureReason, runCommand } from './run-command.mjs';
@@ -23,12 +24,11 @@ const PROOF = `const tf=require(process.argv[1]);const m=tf.matMul(tf.tensor2d([
 if(tf.getBackend()!=='tensorflow'||[...m.dataSync()].join()!=='19,22,43,50')process.exit(3);
 process.stdout.write(require('node:util').inspect(tf.version['tfjs-node']));`;
 
-const NO_NATIVE = 'the program runs on the wasm engine (slower) and the reference engine';
-
 /** @type {import('./steps.mjs').Step} */
 export const bindingStep = {
   name: BINDING,
   fatal: false,
+  follows: NO_NATIVE_ENGINE,
   async isDone({ project, cache }) {
     const places = bindingFiles(project);
     if (!wheelFor()) return places.some((file) => existsSync(file)) && existsSync(officialProofFile(project)) ? 'installed the official way' : null;
@@ -185,5 +185,5 @@ async function installOfficially({ project, say }) {
 }
 
 function failure(tried, remedy) {
-  return { ok: false, detail: 'not available', tried, follows: NO_NATIVE, remedy };
+  return { ok: false, detail: 'not available', tried, follows: NO_NATIVE_ENGINE, remedy };
 }

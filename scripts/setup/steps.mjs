@@ -14,7 +14,7 @@ import { systemLibrariesStep } from './system-libraries.mjs';
  * @typedef {{ project: ReturnType<import('./paths.mjs').projectLayout>, cache: ReturnType<import('./paths.mjs').cacheLayout>,
  *   say: (line: string) => void }} SetupContext
  * @typedef {Omit<import('./state.mjs').StepOutcome, 'step' | 'seconds'>} StepResult
- * @typedef {{ name: string, fatal: boolean, isDone(context: SetupContext): Promise<string | null>,
+ * @typedef {{ name: string, fatal: boolean, follows: string, isDone(context: SetupContext): Promise<string | null>,
  *   perform(context: SetupContext): Promise<StepResult> }} Step
  */
 
@@ -49,7 +49,11 @@ export async function runSetup(context, only = []) {
     }
   }
   const state = mergeState(outcomes, readState(context.cache.stateFile));
-  writeState(context.cache.stateFile, state);
+  try {
+    writeState(context.cache.stateFile, state);
+  } catch (error) {
+    context.say(`setup: what was found could not be written down: ${error.message}`);
+  }
   return { state, fatal };
 }
 
@@ -64,8 +68,18 @@ async function runStep(step, label, context) {
     const meanwhile = await step.isDone(context);
     if (meanwhile !== null) return finish({ ok: true, detail: meanwhile });
     const inStep = { ...context, say: (line) => context.say(`${label}: ${line} ...`) };
-    return finish(await step.perform(inStep));
+    return finish(await performSafely(step, inStep));
   });
+}
+
+/** A step whose files cannot be written (a full disk, no permission) is a failed step, not the end of setup. */
+async function performSafely(step, context) {
+  try {
+    return await step.perform(context);
+  } catch (error) {
+    const remedy = `make room for 2 GB in ${context.cache.root} and make it writable (or set TEMPOGRAD_CACHE to another folder), then run npm run setup again`;
+    return { ok: false, detail: 'not available', tried: error.message, follows: step.follows, remedy };
+  }
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { delimiter, resolve } from 'node:path';
+import { NO_WINDOW } from './consequences.mjs';
 import { failureReason, runCommand } from './run-command.mjs';
 
 export const SYSTEM_LIBRARIES = 'display and system libraries';
@@ -51,6 +52,7 @@ export function isOnPath(program, env = process.env) {
 export const systemLibrariesStep = {
   name: SYSTEM_LIBRARIES,
   fatal: false,
+  follows: NO_WINDOW,
   async isDone() {
     if (process.platform !== 'linux') return 'nothing to do on this platform';
     const missing = await findMissing();
@@ -85,5 +87,5 @@ async function findMissing() {
 }
 
 function failure(tried, remedy) {
-  return { ok: false, detail: 'incomplete', tried, follows: 'the window cannot open; the command line works', remedy };
+  return { ok: false, detail: 'incomplete', tried, follows: NO_WINDOW, remedy };
 }
