@@ -1,0 +1,109 @@
+/**
+ * An ECharts instance in an element: made when the element is there, resized with it, redrawn at most once a frame.
+ *
+ * A redraw that took long makes the next one wait in proportion, so that a huge picture never takes the whole window.
+ */
+import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
+import type { ChartOption } from '../../charts/axis-style';
+import { init, type ECharts } from './echarts';
+
+/** Share of the time that drawing may take while data stream in. */
+const DRAWING_SHARE = 0.25;
+
+/** Where the pointer is, in the coordinates of the first plot. */
+export interface ChartPointer {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What a chart tells of the pointer. */
+export interface ChartEvents {
+  readonly onHover?: (at: ChartPointer | null) => void;
+  readonly onPick?: (at: ChartPointer) => void;
+}
+
+/**
+ * The chart of an element.
+ *
+ * @param host - The element, null until it is mounted.
+ * @param option - The option as it should be now; read reactively. null leaves the picture as it is.
+ * @param events - What to call for pointer moves and clicks.
+ */
+export function useChart(
+  host: Readonly<Ref<HTMLElement | null>>,
+  option: () => ChartOption | null,
+  events: ChartEvents = {},
+): ShallowRef<ECharts | null> {
+  const chart = shallowRef<ECharts | null>(null);
+  let observer: ResizeObserver | null = null;
+  let isScheduled = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let earliest = 0;
+  let wanted: ChartOption | null = null;
+
+  function draw(): void {
+    isScheduled = false;
+    if (!chart.value || !wanted) return;
+    const start = performance.now();
+    chart.value.setOption(wanted, { replaceMerge: ['series'], lazyUpdate: false });
+    chart.value.getZr().flush();
+    const end = performance.now();
+    earliest = end + (end - start) * (1 / DRAWING_SHARE - 1);
+  }
+
+  function schedule(): void {
+    if (isScheduled) return;
+    isScheduled = true;
+    const wait = earliest - performance.now();
+    if (wait > 16) timer = setTimeout(() => requestAnimationFrame(draw), wait);
+    else requestAnimationFrame(draw);
+  }
+
+  function pointerOf(event: { offsetX: number; offsetY: number }): ChartPointer | null {
+    const pixel = [event.offsetX, event.offsetY];
+    if (!chart.value?.containPixel({ gridIndex: 0 }, pixel)) return null;
+    const [x, y] = chart.value.convertFromPixel({ gridIndex: 0 }, pixel) as [number, number];
+    return { x, y };
+  }
+
+  function listen(instance: ECharts): void {
+    const surface = instance.getZr();
+    surface.on('mousemove', (event) => events.onHover?.(pointerOf(event)));
+    surface.on('globalout', () => events.onHover?.(null));
+    surface.on('click', (event) => {
+      const at = pointerOf(event);
+      if (at) events.onPick?.(at);
+    });
+  }
+
+  onMounted(() => {
+    const element = host.value;
+    if (!element) return;
+    chart.value = init(element, null, { renderer: 'canvas' });
+    listen(chart.value);
+    observer = new ResizeObserver(() => {
+      chart.value?.resize();
+      schedule();
+    });
+    observer.observe(element);
+    void document.fonts?.ready.then(() => schedule());
+  });
+
+  watch(
+    option,
+    (next) => {
+      wanted = next;
+      if (next) schedule();
+    },
+    { immediate: true, flush: 'post' },
+  );
+
+  onBeforeUnmount(() => {
+    clearTimeout(timer);
+    observer?.disconnect();
+    chart.value?.dispose();
+    chart.value = null;
+  });
+
+  return chart;
+}

@@ -1,0 +1,109 @@
+/** The model and the data that are open, and the ways to open them. */
+import { defineStore } from 'pinia';
+import { computed, ref, shallowRef } from 'vue';
+import type { LayerDescription } from '../../core/summary';
+import type { OpenedData, OpenedModel, OpenOutcome, Reply, SampleInfo } from '../../shared/contract';
+import { request } from '../api';
+import { useProblem } from './problem';
+import { useRuns } from './runs';
+import { useSelection } from './selection';
+import { useSettings } from './settings';
+
+/** What is open. */
+export const useSession = defineStore('session', () => {
+  const model = shallowRef<OpenedModel | null>(null);
+  const data = shallowRef<OpenedData | null>(null);
+  const samples = shallowRef<readonly SampleInfo[]>([]);
+  /** Name of the file being opened; null when none is. */
+  const opening = ref<string | null>(null);
+
+  const layers = computed<readonly LayerDescription[]>(() => model.value?.description.layers ?? []);
+  const usableLayers = computed(() => layers.value.filter((layer) => layer.supported && layer.kind !== null));
+  const layer = computed<LayerDescription | null>(
+    () => usableLayers.value.find((candidate) => candidate.name === useSelection().layer) ?? null,
+  );
+
+  /** Takes what opening led to; a failure leaves everything as it was. */
+  function accept(reply: Reply<OpenOutcome | null>): void {
+    opening.value = null;
+    if (!reply.ok) return useProblem().show(reply.error, 'open');
+    if (!reply.value) return;
+    useProblem().dismiss();
+    const { model: newModel, data: newData } = reply.value;
+    if (newModel) {
+      const isOther = newModel.modelId !== model.value?.modelId;
+      model.value = newModel;
+      if (isOther) {
+        data.value = null;
+        useRuns().clear();
+        useSelection().selectLayer(null);
+      }
+      if (!layer.value) useSelection().selectLayer(usableLayers.value[0]?.name ?? null);
+    }
+    if (newData) data.value = newData;
+    void useSettings().refresh();
+  }
+
+  async function open(name: string, reply: Promise<Reply<OpenOutcome | null>>): Promise<void> {
+    opening.value = name;
+    accept(await reply);
+  }
+
+  /** Opens files or a folder by path. */
+  function openPaths(paths: readonly string[]): Promise<void> {
+    if (paths.length === 0) return Promise.resolve();
+    return open(fileNameOf(paths[0]!), request('openPaths', { paths: [...paths] }));
+  }
+
+  /** Asks for a file. */
+  async function openDialog(purpose: 'model' | 'data' | 'folder'): Promise<void> {
+    accept(await request('openDialog', { purpose }));
+  }
+
+  /** Opens a sample that ships with the app. */
+  function openSample(name: string): Promise<void> {
+    return open(name, request('openSample', { name }));
+  }
+
+  /** Closes the model; the window is empty again. */
+  async function close(): Promise<void> {
+    const reply = await request('closeModel', {});
+    if (!reply.ok) return useProblem().show(reply.error, 'open');
+    model.value = null;
+    data.value = null;
+    useRuns().clear();
+    useSelection().selectLayer(null);
+    useProblem().dismiss();
+  }
+
+  /** Asks for the samples. */
+  async function loadSamples(): Promise<void> {
+    const reply = await request('listSamples', {});
+    if (reply.ok) samples.value = reply.value;
+  }
+
+  return {
+    model,
+    data,
+    samples,
+    opening,
+    layers,
+    usableLayers,
+    layer,
+    accept,
+    openPaths,
+    openDialog,
+    openSample,
+    close,
+    loadSamples,
+  };
+});
+
+/**
+ * The last part of a path of any platform.
+ *
+ * @param path - A path.
+ */
+export function fileNameOf(path: string): string {
+  return path.split(/[\\/]/).findLast((part) => part !== '') ?? path;
+}
