@@ -156,10 +156,23 @@ class WasmOps implements Ops {
   exp = (a: Value): Value => this.run1('Exp', a);
   expm1 = (a: Value): Value => this.run1('Expm1', a);
   log = (a: Value): Value => this.run1('Log', a);
-  log1p = (a: Value): Value => this.run1('Log1p', a);
   tanh = (a: Value): Value => this.run1('Tanh', a);
   sigmoid = (a: Value): Value => this.run1('Sigmoid', a);
   relu = (a: Value): Value => this.run1('Relu', a);
+
+  /**
+   * ln(1 + a) as ln(u) a/(u - 1), u = 1 + a rounded: the kernel of that name is ln(1 + a) as written.
+   * Source: Kahan; Goldberg 1991, What every computer scientist should know about floating-point arithmetic, theorem 4.
+   */
+  log1p(a: Value): Value {
+    return this.tidy(() => {
+      const one = this.constant(1);
+      const u = this.add(a, one);
+      const isTiny = this.equal(u, one);
+      const rounded = this.select(isTiny, one, this.sub(u, one));
+      return this.select(isTiny, a, this.div(this.mul(this.log(u), a), rounded));
+    });
+  }
 
   /**
    * There is no such kernel: the Chebyshev form of Numerical Recipes, relative error below 1.2e-7 everywhere.
