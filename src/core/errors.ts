@@ -121,7 +121,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'output/too-large': {
     title: 'The result would be too large',
-    remedy: 'Ask for fewer arrays or steps, or raise --max-bytes.',
+    remedy: 'Ask for fewer modes, steps or sequences.',
   },
   'usage/bad-option': {
     title: 'Wrong use of the command',

@@ -115,8 +115,12 @@ export class NpzWriter {
     }
   }
 
-  /** Writes headers and directory and commits the file; every element must have been written once. */
-  async close(): Promise<void> {
+  /**
+   * Writes headers and directory and commits the file; every element must have been written once.
+   *
+   * @param otherName - Name of the file when it is not the sink's own.
+   */
+  async close(otherName?: string): Promise<void> {
     const directory: Uint8Array[] = [];
     for (const member of this.members.values()) {
       const crc = member.crc.total(member.size);
@@ -126,7 +130,7 @@ export class NpzWriter {
     const directoryBytes = Buffer.concat(directory);
     this.sink.write(this.end, directoryBytes);
     this.sink.write(this.end + directoryBytes.length, endRecords(this.members.size, directoryBytes.length, this.end));
-    await this.sink.commit();
+    await this.sink.commit(otherName);
   }
 }
 

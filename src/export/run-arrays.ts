@@ -92,11 +92,15 @@ export class RunArrays {
     await this.writer.close();
   }
 
-  /** Completes the file of a run that ended early: what is missing is NaN. */
-  async closePartial(): Promise<void> {
+  /**
+   * Completes the file of a run that ended early: what is missing is NaN.
+   *
+   * @param name - Its name, which says that it is partial.
+   */
+  async closePartial(name: string): Promise<void> {
     this.writeScales();
     this.writer.fillMissing();
-    await this.writer.close();
+    await this.writer.close(name);
   }
 
   private addStates(event: StatesEvent): void {

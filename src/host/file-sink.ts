@@ -5,7 +5,7 @@
  * name before is untouched until the rename, which the file system does at once or not at all.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
 import type { FileSink } from '../shared/file-sink';
@@ -18,7 +18,7 @@ import type { FileSink } from '../shared/file-sink';
  */
 export function openFileSink(path: string): FileSink {
   const target = resolve(path);
-  const temporary = join(dirname(target), `.${basename(target).slice(0, 100)}.${randomBytes(6).toString('hex')}.tmp`);
+  const temporary = join(dirname(target), temporaryName(basename(target), process.pid));
   const isFolder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
   if (isFolder) throw notWritable(target, new Error('it is a folder'));
   let descriptor: number;
@@ -57,19 +57,37 @@ export function openFileSink(path: string): FileSink {
       }
       return bytes;
     },
-    async commit() {
+    async commit(otherName) {
+      const name = otherName === undefined ? target : join(dirname(target), basename(otherName));
       try {
         fsyncSync(descriptor);
         close();
-        renameSync(temporary, target);
+        renameSync(temporary, name);
         syncFolder(dirname(target));
       } catch (cause) {
         await abort();
-        throw notWritable(target, cause);
+        throw notWritable(name, cause);
       }
     },
     abort,
   };
+}
+
+/** Temporary names carry the process, so that what a killed process leaves can be told and removed. */
+function temporaryName(name: string, pid: number): string {
+  return `.${name.slice(0, 100)}.${pid}-${randomBytes(6).toString('hex')}.tmp`;
+}
+
+/**
+ * Removes temporary files that a process which was killed left in a folder.
+ *
+ * @param folder - Where its results were to go.
+ * @param pid - The process, which must have ended.
+ */
+export function removeLeftovers(folder: string, pid: number): void {
+  const pattern = new RegExp(`^\\..*\\.${pid}-[0-9a-f]{12}\\.tmp$`);
+  const names = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
+  for (const name of names) if (pattern.test(name)) rmSync(join(folder, name), { force: true });
 }
 
 /** Makes the rename itself durable; not every platform can open a folder, which costs durability only. */

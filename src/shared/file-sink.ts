@@ -10,8 +10,8 @@ export interface FileSink {
   write(position: number, bytes: Uint8Array): void;
   /** Bytes written before, `length` of them from `position`. */
   read(position: number, length: number): Uint8Array;
-  /** Makes the file appear under its final name. */
-  commit(): Promise<void>;
+  /** Makes the file appear under its final name, or under `otherName` in the same folder. */
+  commit(otherName?: string): Promise<void>;
   /** Drops everything written; the file that had the name before stays as it was. */
   abort(): Promise<void>;
 }

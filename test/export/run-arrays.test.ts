@@ -92,7 +92,7 @@ describe('RunArrays', () => {
     const arrays = new RunArrays(sink, started({ modes: ['final'] }), { gates: [] });
     arrays.add(STATES);
     arrays.add(chunkStep(finalChunk('forward', 1, [5], [0], [1.6])));
-    await arrays.closePartial();
+    await arrays.closePartial('run.partial.npz');
     const file = readNpz(sink.bytes());
     expect([...file.get('dhT_dx')!.data]).toEqual([NaN, 5]);
     expect([...file.get('lognorm_dhT_dx')!.data]).toEqual([NaN, 1.6]);

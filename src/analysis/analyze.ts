@@ -1,0 +1,232 @@
+/**
+ * THE MAIN PATH: model -> layer input -> states -> step Jacobians -> propagation -> diagnostics -> verdict.
+ *
+ * One async generator gives the events of a run in order, the same for the command and the window. It decides what is
+ * computed and in which order; how is the engine's affair, what is shown is the caller's. Cancelling ends it with a
+ * `cancelled` event; failures are thrown.
+ */
+import { TempogradError } from '../core/errors';
+import type { Direction } from '../core/jacobian';
+import { cellsOf, type Assumption, type RecurrentModel, type Warning } from '../core/model';
+import type { EngineInfo, Summary } from '../core/summary';
+import { estimateRun, type RunCost } from '../engine/estimate';
+import type { Engine, LayerInput, LayerRun } from '../engine/engine';
+import { chooseEngine, loadEngine } from '../engine/load-engine';
+import type { AnalysisStep } from '../shared/analysis-step';
+import type { RunEstimate, RunRequest, StartedEvent } from '../shared/run';
+import { findLayer, type FoundLayer } from './find-layer';
+import { LagCurves } from './lag-curves';
+import { initialStates, makeInputs, sizeRun, type RunData, type RunSize } from './make-inputs';
+import { joinDirections } from './join-directions';
+import { stepNorms } from './step-norms';
+import { summarize } from './summarize';
+
+/** The engine gives pieces of at most this size; small enough to cancel within 200 ms, large enough to be fast. */
+const CHUNK_BYTES = 16 * 2 ** 20;
+
+/** What is analysed. */
+export interface AnalysisOrder {
+  readonly model: RecurrentModel;
+  /** The file, as the summary names it. */
+  readonly source: Summary['model'];
+  /** Version of this program. */
+  readonly version: string;
+  readonly request: RunRequest;
+  readonly data: RunData;
+}
+
+/** What is known of a run before it starts. */
+export interface RunPlan {
+  readonly found: FoundLayer;
+  readonly size: RunSize;
+  readonly engine: EngineInfo;
+  readonly cost: RunCost;
+  readonly estimate: RunEstimate;
+}
+
+/**
+ * What a run would take, without running anything.
+ *
+ * @param order - The order.
+ * @throws TempogradError as `analyze` does for a layer, an input or an engine that does not fit.
+ */
+export async function planRun(order: AnalysisOrder): Promise<RunPlan> {
+  const { model, request, data } = order;
+  const found = findLayer(model, request.layer);
+  const size = sizeRun(model, found, request, data);
+  const cells = cellsOf(found.layer.operation).map(({ cell }) => cell);
+  const { flop } = estimateRun(cells, size.batch, size.steps, request.modes, 'reference');
+  const engine = await chooseEngine(request.engine, flop);
+  const cost = estimateRun(cells, size.batch, size.steps, request.modes, engine.name);
+  const estimate = { ...cost, engine, batch: size.batch, steps: size.steps };
+  return { found, size, engine, cost, estimate };
+}
+
+/**
+ * The events of one run; the last one is `done` or `cancelled`.
+ *
+ * @param order - What to analyse.
+ * @param signal - Cancels; answered between chunks of work.
+ * @throws TempogradError of the reader, input, cell, engine families; `engine/time-limit` with `maxSeconds`;
+ * `engine/out-of-memory` when the estimate exceeds `maxMemoryBytes`.
+ */
+export async function* analyze(order: AnalysisOrder, signal: AbortSignal): AsyncGenerator<AnalysisStep, void, void> {
+  const run = new Run(order, signal);
+  try {
+    yield* run.steps();
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    yield { event: { kind: 'cancelled', fraction: run.fraction }, chunk: null };
+  } finally {
+    run.release();
+  }
+}
+
+/** One run: its plan, its clock, and what it has gathered for the summary. */
+class Run {
+  fraction = 0;
+  private readonly startedAt = performance.now();
+  private readonly clock = new AbortController();
+  private readonly signal: AbortSignal;
+  private readonly timer: NodeJS.Timeout | undefined;
+  private layerRun: LayerRun | undefined;
+
+  constructor(
+    private readonly order: AnalysisOrder,
+    signal: AbortSignal,
+  ) {
+    this.signal = AbortSignal.any([signal, this.clock.signal]);
+    const limit = order.request.maxSeconds;
+    if (limit === null) return;
+    const late = new TempogradError('engine/time-limit', `the run did not end within ${limit} s`);
+    this.timer = setTimeout(() => this.clock.abort(late), limit * 1000);
+  }
+
+  release(): void {
+    clearTimeout(this.timer);
+    this.layerRun?.dispose();
+  }
+
+  /** The whole of it, in order. */
+  async *steps(): AsyncGenerator<AnalysisStep, void, void> {
+    const { request } = this.order;
+    const plan = await planRun(this.order);
+    checkMemory(plan, request);
+    const engine = await loadEngine(plan.engine.name);
+    yield this.progress('input', 0);
+    const input = await this.layerInput(engine, plan);
+    const layerRun = await engine.openLayer(plan.found.layer, input, this.signal);
+    this.layerRun = layerRun;
+    const started = startedEvent(this.order, plan, layerRun);
+    yield { event: started, chunk: null };
+    const states = joinDirections(layerRun, input);
+    yield { event: states, chunk: null };
+    yield this.progress('states', STATES_SHARE);
+
+    const lags = new LagCurves(layerRun, input.mask);
+    for (const direction of started.directions) {
+      if (request.modes.includes('diagonal')) yield* this.propagate('diagonal', layerRun, direction, lags);
+      if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags);
+    }
+    yield this.progress('diagnostics', 1 - STATES_SHARE);
+    const exponents = new Map<Direction, Float64Array>();
+    for (const direction of started.directions) {
+      exponents.set(direction, await layerRun.leadingExponent(direction, request.warmUp ?? 0, this.signal));
+    }
+    const seconds = (performance.now() - this.startedAt) / 1000;
+    const { assumptions, warnings } = notesOf(this.order, plan);
+    const summary = summarize({
+      order: this.order,
+      layer: plan.found.layer,
+      started,
+      states,
+      mask: input.mask,
+      lags,
+      exponents,
+      seconds,
+      assumptions,
+      warnings,
+    });
+    this.fraction = 1;
+    yield { event: { kind: 'done', summary }, chunk: null };
+  }
+
+  private async layerInput(engine: Engine, plan: RunPlan): Promise<LayerInput> {
+    const { model, request, data } = this.order;
+    const input = makeInputs(model, plan.found, request, data, plan.size);
+    if (input.kind === 'layer') return input.input;
+    const below = await engine.runBelow(model, plan.found.index, input.tensors, this.signal);
+    // A user's own initial state takes the place of what the model would give.
+    const own = initialStates(plan.found, data, below.x.shape[0]!);
+    return { ...below, initialState: { ...below.initialState, ...own } };
+  }
+
+  private async *propagate(
+    mode: 'diagonal' | 'final',
+    layerRun: LayerRun,
+    direction: Direction,
+    lags: LagCurves,
+  ): AsyncGenerator<AnalysisStep, void, void> {
+    const options = { signal: this.signal, chunkBytes: CHUNK_BYTES };
+    const chunks = mode === 'diagonal' ? layerRun.diagonal(direction, options) : layerRun.final(direction, options);
+    for await (const chunk of chunks) {
+      const event = stepNorms(chunk, layerRun);
+      if (event.kind === 'final') lags.add(event);
+      yield { event, chunk };
+      yield this.progress(mode, this.fraction + this.shareOf(mode, chunk.count / layerRun.steps, layerRun));
+    }
+  }
+
+  /** The part of the whole run that a part of one propagation is; `final` is by far the longer. */
+  private shareOf(mode: 'diagonal' | 'final', part: number, layerRun: LayerRun): number {
+    const { modes } = this.order.request;
+    const weight = { diagonal: modes.includes('final') ? 0.1 : 1, final: modes.includes('diagonal') ? 0.9 : 1 }[mode];
+    return ((1 - 2 * STATES_SHARE) * weight * part) / layerRun.states.length;
+  }
+
+  private progress(stage: 'input' | 'states' | 'diagonal' | 'final' | 'diagnostics', fraction: number): AnalysisStep {
+    this.signal.throwIfAborted();
+    this.fraction = Math.min(1, fraction);
+    const secondsElapsed = (performance.now() - this.startedAt) / 1000;
+    return { event: { kind: 'progress', fraction: this.fraction, stage, secondsElapsed }, chunk: null };
+  }
+}
+
+/** Share of the progress line that states, and likewise diagnostics, take. */
+const STATES_SHARE = 0.05;
+
+function checkMemory(plan: RunPlan, request: RunRequest): void {
+  const limit = request.maxMemoryBytes;
+  if (limit === null || plan.cost.peakBytes <= limit) return;
+  throw new TempogradError(
+    'engine/out-of-memory',
+    `the run needs about ${plan.cost.peakBytes} bytes, the limit is ${limit}`,
+    { details: { peakBytes: plan.cost.peakBytes, maxMemory: limit } },
+  );
+}
+
+function startedEvent(order: AnalysisOrder, plan: RunPlan, run: LayerRun): StartedEvent {
+  const { layer } = plan.found;
+  const cells = cellsOf(layer.operation);
+  const { kind } = cells[0]!.cell;
+  return {
+    kind: 'started',
+    layer: layer.name,
+    cellKind: kind,
+    engine: plan.engine,
+    batch: run.batch,
+    steps: run.steps,
+    units: run.units,
+    inputDim: run.inputDim,
+    directions: cells.map(({ direction }) => direction),
+    hasCell: kind === 'LSTM',
+    modes: order.request.modes,
+    estimate: plan.estimate,
+  };
+}
+
+/** What was settled without being asked for; the run's own notes after the file's. */
+function notesOf(order: AnalysisOrder, plan: RunPlan): { assumptions: Assumption[]; warnings: Warning[] } {
+  const own = plan.size.notes.map((note) => ({ what: 'input', assumed: note, why: 'the file says no more', change: '--input' }));
+  return { assumptions: [...order.model.assumptions, ...own], warnings: [...order.model.warnings] };
+}

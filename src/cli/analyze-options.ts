@@ -1,0 +1,207 @@
+/**
+ * The options of `analyze`, from text to a checked request; docs/cli.md fixes their names.
+ */
+import { Option, type Command } from 'commander';
+import { TempogradError } from '../core/errors';
+import type { AnalysisMode } from '../core/jacobian';
+import type { VerdictLabel } from '../core/summary';
+import type { ReaderOptions } from '../host/reader-messages';
+import { MAX_STEPS_OR_BATCH, type RunRequest } from '../shared/run';
+
+/** Options as the parser gives them. */
+interface RawOptions {
+  readonly layer?: string;
+  readonly wrt: RunRequest['wrt'];
+  readonly input?: string;
+  readonly key?: string;
+  readonly header: boolean;
+  readonly atLayer?: boolean;
+  readonly mask?: string;
+  readonly initialState?: string;
+  readonly steps?: number;
+  readonly batch?: number;
+  readonly seed?: number;
+  readonly mode: readonly RunRequest['modes'][number][];
+  readonly out?: string;
+  readonly csv?: string;
+  readonly json?: string | true;
+  readonly report?: string;
+  readonly engine?: 'tensorflow' | 'wasm' | 'reference';
+  readonly progress?: ProgressStyle;
+  readonly failOn: readonly VerdictLabel[];
+  readonly activation?: string;
+  readonly recurrentActivation?: string;
+  readonly resetAfter?: 'true' | 'false';
+  readonly warmUp?: number;
+  readonly span?: number;
+  readonly maxSeconds?: number;
+  readonly maxMemory?: number;
+  readonly exact?: boolean;
+  readonly trace?: string;
+}
+
+/** How progress is shown. */
+export type ProgressStyle = 'none' | 'bar' | 'json';
+
+/** One `analyze` command, checked. */
+export interface AnalyzeOrder {
+  readonly model: string;
+  /** `all` is expanded by the command. */
+  readonly request: RunRequest;
+  readonly readerOptions: ReaderOptions;
+  readonly out: string | null;
+  readonly csv: string | null;
+  /** Summary to standard output (`true`), to a file, or nowhere. */
+  readonly json: string | boolean;
+  readonly report: string | null;
+  readonly progress: ProgressStyle | null;
+  readonly failOn: readonly VerdictLabel[];
+  readonly trace: string | null;
+}
+
+const MODES = ['diagonal', 'final', 'states'] as const;
+/** Modes that docs/cli.md names and this version does not compute. */
+const LATER_MODES: readonly AnalysisMode[] = ['pairs', 'spectrum'];
+
+/** Default T, B and seed of a random input. */
+const RANDOM_DEFAULTS = { steps: 200, batch: 1, seed: 0 } as const;
+
+/**
+ * Adds the options of `analyze` to a command.
+ *
+ * @param command - The command.
+ */
+export function addAnalyzeOptions(command: Command): Command {
+  return command
+    .option('--layer <name>', 'recurrent layer as `inspect` names it; `all` = every one (default: the first)')
+    .addOption(new Option('--wrt <what>', 'what x is').choices(['layer-input', 'model-input']).default('layer-input'))
+    .option('--input <file>', '.npy, .npz or .csv; [B,T,D] or [T,D], ids [B,T] or [T] for an Embedding')
+    .option('--key <name>', 'array of an .npz input')
+    .option('--no-header', 'the first line of a .csv holds numbers')
+    .option('--at-layer', 'the input is the layer’s own input; nothing below it is run')
+    .option('--mask <file>', 'with --at-layer: [B,T], 0 = masked')
+    .option('--initial-state <file>', '.npz with h0 and c0, each [B,H] (two directions: [B,2H])')
+    .option('--steps <T>', `timesteps of a random input (default: ${RANDOM_DEFAULTS.steps})`, boundedCount('--steps'))
+    .option('--batch <B>', `sequences of a random input (default: ${RANDOM_DEFAULTS.batch})`, boundedCount('--batch'))
+    .option('--seed <N>', `seed of a random input (default: ${RANDOM_DEFAULTS.seed})`, whole('--seed', 0))
+    .option('--mode <list>', 'comma list of diagonal, final, states', modeList, MODES)
+    .option('--out <file>', 'write the arrays to an .npz (with --layer all: a folder)')
+    .option('--csv <folder>', 'write the arrays as tidy CSV')
+    .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
+    .option('--report <file>', 'write one self-contained HTML page')
+    .addOption(new Option('--engine <name>', 'engine (default: by the work)').choices(['tensorflow', 'wasm', 'reference']))
+    .addOption(new Option('--progress <style>', 'default: bar on a terminal').choices(['none', 'bar', 'json']))
+    .option('--fail-on <list>', 'exit 10 on these verdicts: vanishing, exploding', failList, [])
+    .option('--activation <name>', 'where the file does not store it: the cell’s activation')
+    .option('--recurrent-activation <name>', 'where the file does not store it: the gates’ activation')
+    .addOption(new Option('--reset-after <value>', 'where the file does not store it: a GRU’s form').choices(['true', 'false']))
+    .option('--warm-up <N>', 'leave out the first N steps of exponents and lags of the fit', whole('--warm-up', 0))
+    .option('--span <N>', 'the memory asked for, in steps (default: max(T, 100))', whole('--span', 1))
+    .option('--max-seconds <S>', 'stop with engine/time-limit after S seconds', positive('--max-seconds'))
+    .option('--max-memory <bytes>', 'refuse a run that needs more', positive('--max-memory'))
+    .option('--exact', 'every row propagated, no adaptive rank')
+    .option('--trace <file>', 'one line of JSON per stage with its time and bytes');
+}
+
+/**
+ * The order that the options of a command line make.
+ *
+ * @param model - The model argument.
+ * @param options - What the parser gives.
+ * @throws TempogradError `usage/bad-option` for options that contradict one another.
+ */
+export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
+  const raw = options as RawOptions;
+  const isRandom = raw.input === undefined;
+  if (!isRandom && (raw.steps ?? raw.batch ?? raw.seed) !== undefined) {
+    throw badOption('--steps, --batch and --seed are for a random input, not together with --input');
+  }
+  if (raw.mask !== undefined && !raw.atLayer) throw badOption('--mask needs --at-layer');
+  if (raw.key !== undefined && isRandom) throw badOption('--key needs --input');
+  if (raw.wrt === 'model-input' && raw.atLayer) throw badOption('--wrt model-input and --at-layer exclude each other');
+  return {
+    model,
+    request: {
+      layer: raw.layer ?? '',
+      wrt: raw.wrt,
+      atLayer: raw.atLayer ?? false,
+      input: isRandom
+        ? {
+            kind: 'random',
+            steps: raw.steps ?? RANDOM_DEFAULTS.steps,
+            batch: raw.batch ?? RANDOM_DEFAULTS.batch,
+            seed: raw.seed ?? RANDOM_DEFAULTS.seed,
+          }
+        : { kind: 'file', path: raw.input!, key: raw.key ?? null, header: raw.header ? null : false },
+      maskFile: raw.mask ?? null,
+      initialStateFile: raw.initialState ?? null,
+      modes: [...raw.mode],
+      engine: raw.engine ?? null,
+      warmUp: raw.warmUp ?? null,
+      span: raw.span ?? null,
+      exact: raw.exact ?? false,
+      maxSeconds: raw.maxSeconds ?? null,
+      maxMemoryBytes: raw.maxMemory ?? null,
+    },
+    readerOptions: {
+      activation: raw.activation ?? null,
+      recurrentActivation: raw.recurrentActivation ?? null,
+      resetAfter: raw.resetAfter === undefined ? null : raw.resetAfter === 'true',
+    },
+    out: raw.out ?? null,
+    csv: raw.csv ?? null,
+    json: raw.json ?? false,
+    report: raw.report ?? null,
+    progress: raw.progress ?? null,
+    failOn: raw.failOn,
+    trace: raw.trace ?? null,
+  };
+}
+
+function badOption(message: string): TempogradError {
+  return new TempogradError('usage/bad-option', message, { remedy: 'Run `tempograd analyze --help`.' });
+}
+
+function whole(name: string, least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
+    throw badOption(`${name} takes a whole number from ${least} on, not "${text}"`);
+  };
+}
+
+function boundedCount(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= 1 && value <= MAX_STEPS_OR_BATCH) return value;
+    throw badOption(`${name} takes a whole number from 1 to ${MAX_STEPS_OR_BATCH}, not "${text}"`);
+  };
+}
+
+function positive(name: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
+    throw badOption(`${name} takes a positive number, not "${text}"`);
+  };
+}
+
+function modeList(text: string): readonly RunRequest['modes'][number][] {
+  const words = listOf(text);
+  const later = words.find((word) => (LATER_MODES as readonly string[]).includes(word));
+  if (later) throw badOption(`mode ${later} is not computed by this version; it knows ${MODES.join(', ')}`);
+  const wrong = words.find((word) => !(MODES as readonly string[]).includes(word));
+  if (wrong !== undefined || words.length === 0) throw badOption(`--mode takes a list of ${MODES.join(', ')}, not "${wrong ?? text}"`);
+  return MODES.filter((mode) => words.includes(mode));
+}
+
+function failList(text: string): readonly VerdictLabel[] {
+  const words = listOf(text);
+  const wrong = words.find((word) => word !== 'vanishing' && word !== 'exploding');
+  if (wrong !== undefined || words.length === 0) throw badOption(`--fail-on takes vanishing, exploding, not "${wrong ?? text}"`);
+  return words as VerdictLabel[];
+}
+
+function listOf(text: string): readonly string[] {
+  return text.split(',').map((word) => word.trim()).filter((word) => word !== '');
+}

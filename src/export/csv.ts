@@ -1,0 +1,164 @@
+/**
+ * The arrays of a run as tidy CSV: one file an array, one row a number, index columns first.
+ *
+ * Numbers are the shortest decimals that read back to the same float; NaN and infinities are spelled `nan`, `inf`,
+ * `-inf` as NumPy and pandas read them. Rows come in the order of computing.
+ */
+import type { AnalysisStep } from '../shared/analysis-step';
+import type { FileSink, OpenSink } from '../shared/file-sink';
+import type { StartedEvent } from '../shared/run';
+
+const FLUSH_CHARACTERS = 1 << 20;
+
+/** One CSV file that grows. */
+class CsvFile {
+  private position = 0;
+  private pending: string[] = [];
+  private pendingLength = 0;
+
+  constructor(
+    readonly sink: FileSink,
+    columns: readonly string[],
+  ) {
+    this.row(columns.join(','));
+  }
+
+  row(text: string): void {
+    this.pending.push(text, '\n');
+    this.pendingLength += text.length + 1;
+    if (this.pendingLength > FLUSH_CHARACTERS) this.flush();
+  }
+
+  flush(): void {
+    const bytes = new TextEncoder().encode(this.pending.join(''));
+    this.sink.write(this.position, bytes);
+    this.position += bytes.length;
+    this.pending = [];
+    this.pendingLength = 0;
+  }
+}
+
+/**
+ * A number as CSV text.
+ *
+ * @param value - Any number; a float32 is printed with the digits that a float32 needs.
+ * @param isSingle - Whether the value is a float32.
+ */
+export function csvNumber(value: number, isSingle: boolean): string {
+  if (Number.isNaN(value)) return 'nan';
+  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
+  return isSingle ? shortestSingle(value) : String(value);
+}
+
+/** The shortest decimal that rounds to the same float32. */
+function shortestSingle(value: number): string {
+  for (let digits = 6; digits <= 9; digits++) {
+    const text = value.toPrecision(digits);
+    if (Math.fround(Number(text)) === Math.fround(value)) return String(Number(text));
+  }
+  return String(value);
+}
+
+type Numbers = Float32Array | Float64Array | Int32Array;
+
+/** Writes the arrays of one run as CSV files of a folder. */
+export class RunCsv {
+  private readonly files = new Map<string, CsvFile>();
+
+  /**
+   * @param open - Opens a file of the folder by its name.
+   * @param started - The run.
+   */
+  constructor(
+    private readonly open: OpenSink,
+    private readonly started: StartedEvent,
+  ) {}
+
+  /**
+   * Writes what one step brings.
+   *
+   * @param step - A step of the run after `started`.
+   */
+  add(step: AnalysisStep): void {
+    const { event, chunk } = step;
+    if (event.kind === 'states') {
+      this.addSequence('x', 'feature', event.x);
+      this.addSequence('h', 'unit', event.h);
+      if (event.c) this.addSequence('c', 'unit', event.c);
+      if (!this.started.modes.includes('states')) return;
+      for (const [gate, values] of Object.entries(event.gates)) this.addSequence(`gate_${gate}`, 'unit', values);
+    }
+    if (!chunk) return;
+    const { start, count } = chunk;
+    const offset = this.started.directions.indexOf(chunk.direction) * this.started.units;
+    if (chunk.mode === 'diagonal') {
+      this.addBlocks('dh_dx', start, count, offset, chunk.dhdx, null);
+      if (chunk.dcdx) this.addBlocks('dc_dx', start, count, offset, chunk.dcdx, null);
+      return;
+    }
+    this.addBlocks('dhT_dx', start, count, offset, chunk.dhTdx, chunk.scaleH);
+    this.addNorms('lognorm_dhT_dx', chunk.direction, start, count, chunk.lognormH);
+    if (!chunk.dcTdx || !chunk.lognormC) return;
+    this.addBlocks('dcT_dx', start, count, offset, chunk.dcTdx, chunk.scaleC);
+    this.addNorms('lognorm_dcT_dx', chunk.direction, start, count, chunk.lognormC);
+  }
+
+  /** Completes all files. */
+  async close(): Promise<void> {
+    for (const file of this.files.values()) {
+      file.flush();
+      await file.sink.commit();
+    }
+  }
+
+  /** Drops all files. */
+  async abort(): Promise<void> {
+    for (const file of this.files.values()) await file.sink.abort();
+  }
+
+  private file(name: string, columns: readonly string[]): CsvFile {
+    const known = this.files.get(name);
+    if (known) return known;
+    const made = new CsvFile(this.open(`${name}.csv`), columns);
+    this.files.set(name, made);
+    return made;
+  }
+
+  private addSequence(name: string, column: string, values: Numbers): void {
+    const file = this.file(name, ['sequence', 'timestep', column, 'value']);
+    const { batch, steps } = this.started;
+    const width = values.length / (batch * steps);
+    const isSingle = values instanceof Float32Array;
+    for (let index = 0; index < values.length; index++) {
+      const row = Math.floor(index / width);
+      file.row(`${Math.floor(row / steps)},${row % steps},${index % width},${csvNumber(values[index]!, isSingle)}`);
+    }
+  }
+
+  private addBlocks(name: string, start: number, count: number, unit: number, values: Numbers, scale: Int32Array | null): void {
+    const columns = ['sequence', 'timestep', 'unit', 'feature', 'value', ...(scale ? ['scale'] : [])];
+    const file = this.file(name, columns);
+    const { batch, units, inputDim } = this.started;
+    const isSingle = values instanceof Float32Array;
+    let index = 0;
+    for (let b = 0; b < batch; b++) {
+      for (let t = 0; t < count; t++) {
+        const tail = scale ? `,${scale[b * count + t]}` : '';
+        for (let u = 0; u < units; u++) {
+          for (let d = 0; d < inputDim; d++) {
+            file.row(`${b},${start + t},${unit + u},${d},${csvNumber(values[index++]!, isSingle)}${tail}`);
+          }
+        }
+      }
+    }
+  }
+
+  private addNorms(name: string, direction: string, start: number, count: number, values: Float64Array): void {
+    const file = this.file(name, ['sequence', 'timestep', 'direction', 'value']);
+    for (let b = 0; b < this.started.batch; b++) {
+      for (let t = 0; t < count; t++) {
+        file.row(`${b},${start + t},${direction},${csvNumber(values[b * count + t]!, false)}`);
+      }
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * A run written to the files that were asked for, while it is computed; the same for the command and the window.
+ *
+ * Nothing appears under its name before the run is through. A cancelled run keeps its arrays as `<name>.partial.npz`;
+ * a failed one leaves nothing.
+ */
+import { TempogradError } from '../core/errors';
+import { gateNames } from '../core/model';
+import type { AnalysisStep } from '../shared/analysis-step';
+import type { OpenSink } from '../shared/file-sink';
+import type { RunEvent } from '../shared/run';
+import { addToRecord, emptyRecord, type RunRecord } from '../shared/run-record';
+import { RunCsv } from './csv';
+import { arrayBytes, declareArrays, RunArrays } from './run-arrays';
+
+/** Where the arrays of a run go; null = nowhere. */
+export interface ArrayTargets {
+  /** An `.npz`. */
+  readonly npz: string | null;
+  /** A folder of CSV files. */
+  readonly csvFolder: string | null;
+}
+
+/** What writing needs from the machine. */
+export interface WriteHost {
+  readonly openSink: OpenSink;
+  /** Makes a folder and those above it. */
+  makeFolder(path: string): void;
+  /** Joins a folder and a name. */
+  join(folder: string, name: string): string;
+  /** Bytes free where a file would go; null where that cannot be told. */
+  freeBytes(path: string): number | null;
+}
+
+/** What became of a run. */
+export interface WrittenRun {
+  readonly record: RunRecord;
+  /** Files that exist now because of this run. */
+  readonly files: readonly string[];
+}
+
+/**
+ * Consumes a run, writes its arrays, and gives its record.
+ *
+ * @param steps - The run.
+ * @param targets - Where to.
+ * @param host - The machine.
+ * @param onEvent - Told of every event, for progress.
+ * @throws TempogradError what the run throws; `output/not-writable`; `output/too-large` when the disk has no room.
+ */
+export async function writeRun(
+  steps: AsyncIterable<AnalysisStep>,
+  targets: ArrayTargets,
+  host: WriteHost,
+  onEvent: (event: RunEvent) => void = () => undefined,
+): Promise<WrittenRun> {
+  const record = emptyRecord();
+  const files: string[] = [];
+  let arrays: RunArrays | null = null;
+  let csv: RunCsv | null = null;
+  let abort: () => Promise<void> = () => Promise.resolve();
+  try {
+    for await (const step of steps) {
+      addToRecord(record, step.event);
+      if (step.event.kind === 'started') {
+        const started = step.event;
+        const options = { gates: gateNames(started.cellKind) };
+        if (targets.npz !== null) {
+          checkRoom(targets.npz, arrayBytes(declareArrays(started, options)), host);
+          const sink = host.openSink(targets.npz);
+          abort = () => sink.abort();
+          arrays = new RunArrays(sink, started, options);
+        }
+        if (targets.csvFolder !== null) {
+          const folder = targets.csvFolder;
+          host.makeFolder(folder);
+          csv = new RunCsv((name) => host.openSink(host.join(folder, name)), started);
+        }
+      }
+      arrays?.add(step);
+      csv?.add(step);
+      onEvent(step.event);
+    }
+    if (record.isCancelled) {
+      await csv?.abort();
+      if (arrays && record.states && targets.npz !== null) {
+        const partial = partialName(targets.npz);
+        await arrays.closePartial(partial);
+        files.push(partial);
+      } else await abort();
+      return { record, files };
+    }
+    await arrays?.close();
+    await csv?.close();
+    files.push(...[targets.npz, targets.csvFolder].filter((path) => path !== null));
+    return { record, files };
+  } catch (error) {
+    await abort();
+    await csv?.abort();
+    throw error;
+  }
+}
+
+function partialName(path: string): string {
+  return `${path.replace(/\.npz$/i, '')}.partial.npz`;
+}
+
+function checkRoom(path: string, bytes: number, host: WriteHost): void {
+  const free = host.freeBytes(path);
+  if (free === null || bytes <= free) return;
+  throw new TempogradError('output/too-large', `${path} would take ${bytes} bytes, the disk has ${free} free`, {
+    remedy: 'Choose a disk with more room, or ask for fewer modes, steps or sequences.',
+    details: { path, bytes, free },
+  });
+}
