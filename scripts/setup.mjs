@@ -13,6 +13,6 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 const context = { project: projectLayout(), cache: cacheLayout(cacheDirectory()), say: (line) => console.log(line) };
-const { state, fatal } = await runSetup(context, values.only);
+const { state, fatal } = await runSetup(context, { only: values.only });
 if (state.missing.length > 0) console.log(`setup: missing: ${state.missing.map(({ step }) => step).join(', ')} (details: ${context.cache.stateFile})`);
 process.exitCode = fatal ? 1 : 0;

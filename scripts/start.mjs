@@ -8,7 +8,7 @@ import { openWindow } from './run/open-window.mjs';
 
 const say = (line) => console.log(line);
 const context = { project: projectLayout(), cache: cacheLayout(cacheDirectory()), say };
-const { fatal } = await runSetup(context);
+const { fatal } = await runSetup(context, { retry: false });
 if (fatal || !(await ensureBuilt(context.project.root, say))) process.exit(1);
 // npm changes into the package's folder; INIT_CWD is where the user stood.
 const workingFolder = process.env.INIT_CWD ?? process.cwd();

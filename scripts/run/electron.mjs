@@ -52,14 +52,14 @@ function setting(path) {
 /**
  * Runs the program to its end.
  *
- * @param {{ executable: string, root: string, args: string[], display: { env: NodeJS.ProcessEnv, virtual: boolean }, timeoutSeconds?: number }} start
+ * @param {{ executable: string, root: string, args: string[], switches?: string[], display: { env: NodeJS.ProcessEnv, virtual: boolean }, timeoutSeconds?: number }} start
  *   what to start; without a time limit it runs until its window is closed
  * @returns {Promise<number>} its exit code; 124 when the time limit ended it
  */
-export function runElectron({ executable, root, args, display, timeoutSeconds }) {
+export function runElectron({ executable, root, args, switches = [], display, timeoutSeconds }) {
   const env = { ...display.env };
   delete env.ELECTRON_RUN_AS_NODE;
-  const child = spawn(executable, [...chromiumSwitches(describeMachine(display.virtual)), root, ...args], {
+  const child = spawn(executable, [...chromiumSwitches(describeMachine(display.virtual)), ...switches, root, ...args], {
     cwd: process.env.INIT_CWD ?? process.cwd(),
     env,
     stdio: ['ignore', 'inherit', 'pipe'],

@@ -2,7 +2,9 @@
  * Opens the window with some files; where there is no display, runs the same window on a virtual one, which analyses each file
  * (or the bundled sample), leaves a report and a screenshot, and ends. `npm start` and `tempograd open` both come here.
  */
-import { resolve } from 'node:path';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { findElectron } from '../setup/electron-path.mjs';
 import { openDisplay } from './display.mjs';
 import { runElectron, sandboxProblem } from './electron.mjs';
@@ -42,14 +44,19 @@ export async function openWindow({ project, cache, files, workingFolder, say }) 
   }
 }
 
-/** The same window without anyone to look at it: one run a file, or one with the sample. */
+/** The same window without anyone to look at it: one run a file, or one with the sample; apart from the user's own settings and windows. */
 async function runHeadless(start, paths, workingFolder, say) {
   say('start: no display here, so the window runs on a virtual one');
   const outDir = resolve(workingFolder, OUTPUT_FOLDER);
-  for (const file of paths.length > 0 ? paths : [undefined]) {
-    const args = ['--headless-run', '--out-dir', outDir, ...(file ? [file] : [])];
-    const code = await runElectron({ ...start, args, timeoutSeconds: HEADLESS_SECONDS });
-    if (code !== 0) return code;
+  const userData = mkdtempSync(join(tmpdir(), 'tempograd-run-'));
+  try {
+    for (const file of paths.length > 0 ? paths : [undefined]) {
+      const args = ['--headless-run', '--out-dir', outDir, ...(file ? [file] : [])];
+      const code = await runElectron({ ...start, switches: [`--user-data-dir=${userData}`], args, timeoutSeconds: HEADLESS_SECONDS });
+      if (code !== 0) return code;
+    }
+    return 0;
+  } finally {
+    rmSync(userData, { recursive: true, force: true });
   }
-  return 0;
 }

@@ -28,6 +28,7 @@ process.stdout.write(require('node:util').inspect(tf.version['tfjs-node']));`;
 export const bindingStep = {
   name: BINDING,
   fatal: false,
+  optional: true,
   follows: NO_NATIVE_ENGINE,
   async isDone({ project, cache }) {
     const places = bindingFiles(project);

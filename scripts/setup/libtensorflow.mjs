@@ -62,6 +62,7 @@ export function isLibraryWhole(folder) {
 export const libtensorflowStep = {
   name: LIBTENSORFLOW,
   fatal: false,
+  optional: true,
   follows: NO_NATIVE_ENGINE,
   async isDone({ cache }) {
     return wheelFor() && isLibraryWhole(libraryFolder(cache)) ? `${LIBTENSORFLOW_VERSION} in the cache` : null;

@@ -37,7 +37,7 @@ export function runCommand(command, args, options = {}) {
 }
 
 /** Lines that are there for every failure and tell nothing about it. */
-const NOISE = /^at |^npm (notice|warn)|^npm error( code| errno| syscall|$)|complete log of this run|^Traceback|^WARNING: Retrying/;
+const NOISE = /^at |^throw er|^npm (notice|warn)|^npm error( code| errno| syscall|$)|complete log of this run|^Traceback|^WARNING: Retrying/;
 const TELLING = /error|refused|denied|not found|failed|cannot|^E: /i;
 
 /**

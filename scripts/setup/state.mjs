@@ -34,6 +34,23 @@ export function mergeState(outcomes, previous, now = new Date()) {
   };
 }
 
+const REMEMBERED_HOURS = 24;
+
+/**
+ * The outcome of a step that failed not long ago on this very platform; null where it is worth another try.
+ *
+ * @param {SetupState | null} state what an earlier setup left
+ * @param {string} step the step's name
+ * @param {Date} now the present
+ * @returns {StepOutcome | null}
+ */
+export function recentFailure(state, step, now = new Date()) {
+  const outcome = state?.steps.find((one) => one.step === step);
+  if (!outcome || outcome.ok || state.platform !== `${process.platform}-${process.arch}`) return null;
+  const hours = (now.getTime() - Date.parse(state.finished)) / 3_600_000;
+  return hours >= 0 && hours < REMEMBERED_HOURS ? outcome : null;
+}
+
 /**
  * The state an earlier setup wrote; null where there is none that can be read.
  *

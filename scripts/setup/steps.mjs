@@ -7,14 +7,14 @@ import { electronStep } from './electron-binary.mjs';
 import { libtensorflowStep } from './libtensorflow.mjs';
 import { withLock } from './lock.mjs';
 import { npmPackagesStep } from './npm-packages.mjs';
-import { mergeState, readState, writeState } from './state.mjs';
+import { mergeState, readState, recentFailure, writeState } from './state.mjs';
 import { systemLibrariesStep } from './system-libraries.mjs';
 
 /**
  * @typedef {{ project: ReturnType<import('./paths.mjs').projectLayout>, cache: ReturnType<import('./paths.mjs').cacheLayout>,
  *   say: (line: string) => void }} SetupContext
  * @typedef {Omit<import('./state.mjs').StepOutcome, 'step' | 'seconds'>} StepResult
- * @typedef {{ name: string, fatal: boolean, follows: string, isDone(context: SetupContext): Promise<string | null>,
+ * @typedef {{ name: string, fatal: boolean, optional?: boolean, follows: string, isDone(context: SetupContext): Promise<string | null>,
  *   perform(context: SetupContext): Promise<StepResult> }} Step
  */
 
@@ -31,38 +31,46 @@ export const STEPS = {
  * Runs the steps that are not done yet and writes down what came of it.
  *
  * @param {SetupContext} context where things are and where lines go
- * @param {string[]} only short names; empty for all
+ * @param {{ only?: string[], retry?: boolean }} options `only`: short names, all when empty; `retry` false: an optional step that failed
+ *   within the last day is not tried again, so that a program that starts without it starts at once
  * @returns {Promise<{ state: import('./state.mjs').SetupState, fatal: boolean }>} `fatal`: nothing can run at all
  */
-export async function runSetup(context, only = []) {
+export async function runSetup(context, { only = [], retry = true } = {}) {
   const chosen = Object.entries(STEPS).filter(([short]) => only.length === 0 || only.includes(short));
+  const previous = readState(context.cache.stateFile);
   const outcomes = [];
   let fatal = false;
   for (const [index, [, step]] of chosen.entries()) {
     const label = `[${index + 1}/${chosen.length}] ${step.name}`;
-    const outcome = await runStep(step, label, context);
+    const known = !retry && step.optional ? recentFailure(previous, step.name) : null;
+    const outcome = await runStep(step, label, context, known);
     outcomes.push(outcome);
-    context.say(outcomeLine(label, outcome));
-    if (!outcome.ok && step.fatal) {
-      fatal = true;
-      break;
-    }
+    context.say(outcome === known ? `${label}: not available (npm run setup says why and tries again). So: ${outcome.follows}.` : outcomeLine(label, outcome));
+    fatal = !outcome.ok && step.fatal;
+    if (fatal) break;
   }
-  const state = mergeState(outcomes, readState(context.cache.stateFile));
+  const state = mergeState(outcomes, previous);
+  // What was only remembered keeps the time at which it was tried.
+  if (previous && outcomes.some((outcome) => !outcome.ok && previous.steps.includes(outcome))) state.finished = previous.finished;
+  saveState(context, state);
+  return { state, fatal };
+}
+
+function saveState(context, state) {
   try {
     writeState(context.cache.stateFile, state);
   } catch (error) {
     context.say(`setup: what was found could not be written down: ${error.message}`);
   }
-  return { state, fatal };
 }
 
-/** One step: recognised as done without the lock, else done while holding it. */
-async function runStep(step, label, context) {
+/** One step: recognised as done without the lock, else done while holding it; `known` is handed back instead of a new failure. */
+async function runStep(step, label, context, known) {
   const started = performance.now();
   const finish = (result) => ({ step: step.name, ...result, seconds: (performance.now() - started) / 1000 });
   const done = await step.isDone(context);
   if (done !== null) return finish({ ok: true, detail: done });
+  if (known) return known;
   const waiting = (owner) => context.say(`${label}: waiting for another setup (process ${owner})`);
   return withLock(context.cache.lockFile, waiting, async () => {
     const meanwhile = await step.isDone(context);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { chromiumSwitches } from '../../scripts/run/electron.mjs';
 import { missingPackages } from '../../scripts/setup/npm-packages.mjs';
 import { failureReason } from '../../scripts/setup/run-command.mjs';
-import { mergeState } from '../../scripts/setup/state.mjs';
+import { mergeState, recentFailure } from '../../scripts/setup/state.mjs';
 import { outcomeLine } from '../../scripts/setup/steps.mjs';
 import { missingSystemPackages } from '../../scripts/setup/system-libraries.mjs';
 
@@ -50,6 +50,25 @@ describe('mergeState', () => {
     const after = mergeState([{ ...missing, ok: true }], before);
     expect(after.steps.map(({ step, ok }) => [step, ok])).toEqual([['one', true], ['two', true]]);
     expect(after.missing).toEqual([]);
+  });
+});
+
+describe('recentFailure', () => {
+  const outcome = { step: 'two', ok: false, detail: '', seconds: 1, tried: 'pip', follows: 'wasm', remedy: 'install pip' };
+  const at = (time: string) => mergeState([outcome], null, new Date(time));
+
+  it('remembers a failure for a day, on the same platform', () => {
+    const state = at('2026-01-01T00:00:00Z');
+    expect(recentFailure(state, 'two', new Date('2026-01-01T23:00:00Z'))).toBe(outcome);
+    expect(recentFailure(state, 'two', new Date('2026-01-02T01:00:00Z'))).toBeNull();
+    expect(recentFailure(state, 'two', new Date('2025-12-31T00:00:00Z'))).toBeNull();
+    expect(recentFailure({ ...state, platform: 'elsewhere-x64' }, 'two', new Date('2026-01-01T01:00:00Z'))).toBeNull();
+    expect(recentFailure(state, 'one', new Date('2026-01-01T01:00:00Z'))).toBeNull();
+  });
+
+  it('does not stand in the way of a step that went well', () => {
+    const state = mergeState([{ ...outcome, ok: true }], null, new Date('2026-01-01T00:00:00Z'));
+    expect(recentFailure(state, 'two', new Date('2026-01-01T01:00:00Z'))).toBeNull();
   });
 });
 
