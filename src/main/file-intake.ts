@@ -101,15 +101,3 @@ function severalModels(paths: readonly string[]): TempogradError {
     details: { paths },
   });
 }
-
-/**
- * Files named on a command line.
- *
- * @param argv - The process's arguments.
- * @param isPackaged - A packaged app has no path of itself among them.
- * @param folder - Working folder that relative names refer to.
- */
-export function filesOfArguments(argv: readonly string[], isPackaged: boolean, folder: string): readonly string[] {
-  const names = argv.slice(1).filter((word) => !word.startsWith('-'));
-  return names.slice(isPackaged ? 0 : 1).map((name) => resolve(folder, name));
-}

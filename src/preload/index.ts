@@ -15,13 +15,20 @@ import {
 import type { Bridge, Notice } from '../shared/contract';
 import type { RunMessage } from '../shared/run';
 
+/** The part of a message port that is used here; a page's types are not known to this file. */
+interface RunPort {
+  onmessage: ((message: { readonly data: RunMessage }) => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
 const receivers: { notice: (notice: Notice) => void; run: (message: RunMessage) => void } = {
   notice: () => undefined,
   run: () => undefined,
 };
 const waitingNotices: Notice[] = [];
 let isListening = false;
-let runPort: MessagePort | null = null;
+let runPort: RunPort | null = null;
 
 ipcRenderer.on(NOTICE_CHANNEL, (_event, notice: Notice) => {
   if (isListening) receivers.notice(notice);
@@ -32,8 +39,8 @@ ipcRenderer.on(RUN_MESSAGE_CHANNEL, (_event, message: RunMessage) => receivers.r
 
 ipcRenderer.on(RUN_PORT_CHANNEL, (event) => {
   runPort?.close();
-  runPort = event.ports[0] ?? null;
-  if (runPort) runPort.onmessage = (message: MessageEvent<RunMessage>) => receivers.run(message.data);
+  runPort = (event.ports[0] as unknown as RunPort | undefined) ?? null;
+  if (runPort) runPort.onmessage = ({ data }) => receivers.run(data);
 });
 
 const bridge: Bridge = {

@@ -153,6 +153,9 @@ export type Notice =
   | { readonly kind: 'opened'; readonly reply: Reply<OpenOutcome> }
   | { readonly kind: 'opening'; readonly fileName: string }
   | { readonly kind: 'settings'; readonly settings: Settings }
+  /** Something to tell that no request led to: settings that were damaged. */
+  | { readonly kind: 'message'; readonly message: string }
+  /** A command of the window (shared/commands.ts) that was chosen in the menu. */
   | { readonly kind: 'command'; readonly command: string };
 
 /** The bridge as the preload exposes it on `window.tempograd`. */

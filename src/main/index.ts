@@ -1,0 +1,21 @@
+/**
+ * Start-up of the window, as a list of calls; the window itself last, the engine after its first paint.
+ */
+import '../host/block-network';
+import { app } from 'electron';
+import { parseWindowArguments } from './arguments';
+import { startDesktop } from './desktop';
+import { collectIncomingFiles } from './incoming-files';
+import { registerAppScheme } from './protocol';
+import { hardenProcess } from './security';
+
+const given = parseWindowArguments(process.argv, app.isPackaged, process.cwd());
+
+if (app.requestSingleInstanceLock({ files: given.files })) {
+  const incoming = collectIncomingFiles(given.files);
+  registerAppScheme();
+  hardenProcess();
+  void app.whenReady().then(() => startDesktop(given, incoming));
+} else {
+  app.quit();
+}
