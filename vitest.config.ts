@@ -27,7 +27,13 @@ export default defineConfig({
       },
       {
         plugins: [vue()],
-        test: { name: 'window', environment: 'happy-dom', include: ['test/renderer/**/*.test.ts'], testTimeout: 30_000, env },
+        test: {
+          name: 'window',
+          environment: 'happy-dom',
+          include: ['test/renderer/**/*.test.ts'],
+          testTimeout: 30_000,
+          env,
+        },
       },
       {
         test: {

@@ -11,7 +11,8 @@ const [command, ...rest] = process.argv.slice(2);
 const say = (line) => process.stderr.write(`${line}\n`);
 
 if (!existsSync(fileURLToPath(commandLine))) await build();
-if (command === undefined || (command === 'open' && !rest.some((word) => word === '--help' || word === '-h'))) await open();
+if (command === undefined || (command === 'open' && !rest.some((word) => word === '--help' || word === '-h')))
+  await open();
 else await import(commandLine.href);
 
 /** Builds the program where this is a checkout with its packages; else says what is missing. */

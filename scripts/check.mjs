@@ -29,7 +29,11 @@ process.exitCode = failed.length > 0 ? 1 : 0;
 function run(args) {
   const npm = npmCommand();
   return new Promise((done) => {
-    const child = spawn(npm.command, [...npm.args, ...args], { cwd: PROJECT_ROOT, shell: npm.shell, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(npm.command, [...npm.args, ...args], {
+      cwd: PROJECT_ROOT,
+      shell: npm.shell,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     child.once('error', () => done(1));
     child.once('close', (code) => done(code ?? 1));
   });

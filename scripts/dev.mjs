@@ -17,7 +17,11 @@ if (fatal || !electron || !hasDisplay()) {
 }
 const bundler = resolve(context.project.root, 'node_modules/electron-vite/bin/electron-vite.js');
 const args = [bundler, 'dev', '--watch', ...(process.getuid?.() === 0 ? ['--noSandbox'] : [])];
-const child = spawn(process.execPath, args, { cwd: context.project.root, env: { ...process.env, ELECTRON_EXEC_PATH: electron.executable }, stdio: 'inherit' });
+const child = spawn(process.execPath, args, {
+  cwd: context.project.root,
+  env: { ...process.env, ELECTRON_EXEC_PATH: electron.executable },
+  stdio: 'inherit',
+});
 child.once('close', (code) => {
   process.exitCode = code ?? 1;
 });

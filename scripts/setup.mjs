@@ -14,5 +14,8 @@ if (unknown.length > 0) {
 }
 const context = { project: projectLayout(), cache: cacheLayout(cacheDirectory()), say: (line) => console.log(line) };
 const { state, fatal } = await runSetup(context, { only: values.only });
-if (state.missing.length > 0) console.log(`setup: missing: ${state.missing.map(({ step }) => step).join(', ')} (details: ${context.cache.stateFile})`);
+if (state.missing.length > 0)
+  console.log(
+    `setup: missing: ${state.missing.map(({ step }) => step).join(', ')} (details: ${context.cache.stateFile})`,
+  );
 process.exitCode = fatal ? 1 : 0;

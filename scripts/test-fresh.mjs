@@ -20,7 +20,9 @@ const env = {
   INIT_CWD: undefined,
 };
 
-const cloned = await runCommand('git', ['clone', '--quiet', '--no-hardlinks', PROJECT_ROOT, clone], { timeoutSeconds: 300 });
+const cloned = await runCommand('git', ['clone', '--quiet', '--no-hardlinks', PROJECT_ROOT, clone], {
+  timeoutSeconds: 300,
+});
 if (!cloned.ok) {
   console.error(`test:fresh: ${cloned.stderr}`);
   process.exit(1);
@@ -29,7 +31,8 @@ const start = await timed('npm start', ['start']);
 const pictures = existsSync(join(clone, 'tempograd-out')) ? readdirSync(join(clone, 'tempograd-out')) : [];
 const test = await timed('npm test', ['test']);
 console.log(`\ntest:fresh: left in tempograd-out: ${pictures.join(', ') || 'nothing'}`);
-for (const { title, code, seconds } of [start, test]) console.log(`test:fresh: ${title}: exit ${code}, ${seconds.toFixed(0)} s`);
+for (const { title, code, seconds } of [start, test])
+  console.log(`test:fresh: ${title}: exit ${code}, ${seconds.toFixed(0)} s`);
 const kept = process.argv.includes('--keep') || start.code !== 0 || test.code !== 0;
 if (kept) console.log(`test:fresh: kept in ${folder}`);
 else rmSync(folder, { recursive: true, force: true });
@@ -41,7 +44,12 @@ function timed(title, args) {
   const started = performance.now();
   const npm = npmCommand();
   return new Promise((done) => {
-    const child = spawn(npm.command, [...npm.args, ...args], { cwd: clone, env, shell: npm.shell, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(npm.command, [...npm.args, ...args], {
+      cwd: clone,
+      env,
+      shell: npm.shell,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     const timer = setTimeout(() => child.kill('SIGKILL'), COMMAND_SECONDS * 1000);
     child.once('close', (code) => {
       clearTimeout(timer);

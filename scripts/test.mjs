@@ -24,10 +24,12 @@ const vitest = resolve(root, 'node_modules/vitest/vitest.mjs');
 const started = performance.now();
 
 const counts = await runEverything();
-for (const { name, file, message } of counts.failures) say(`\nFAILED ${relative(root, file)}\n  ${name}\n${indent(message)}`);
+for (const { name, file, message } of counts.failures)
+  say(`\nFAILED ${relative(root, file)}\n  ${name}\n${indent(message)}`);
 for (const { name, file } of counts.skips) say(`skipped: ${relative(root, file)}: ${name}`);
 say(`\ntests took ${((performance.now() - started) / 1000).toFixed(0)} s`);
-if (counts.complete && counts.skipped > 0) say('this machine has the native engine and a window: a skipped test counts as a failure of the run');
+if (counts.complete && counts.skipped > 0)
+  say('this machine has the native engine and a window: a skipped test counts as a failure of the run');
 console.log(lastLine(counts));
 process.exitCode = isSuccess(counts, counts.complete) ? 0 : 1;
 
@@ -36,7 +38,14 @@ async function runEverything() {
   const { state, fatal } = await runSetup(context);
   if (fatal || !(await ensureBuilt(root, say))) {
     const message = fatal ? 'see the lines above' : 'the build failed: see the lines above';
-    return { ...addCounts(noCounts(), { ...noCounts(), failed: 1, failures: [{ name: '(setup and build)', file: root, message }] }), complete: false };
+    return {
+      ...addCounts(noCounts(), {
+        ...noCounts(),
+        failed: 1,
+        failures: [{ name: '(setup and build)', file: root, message }],
+      }),
+      complete: false,
+    };
   }
   const has = (step) => state.steps.some((outcome) => outcome.step === step && outcome.ok);
   const display = findElectron(context.project, context.cache) ? await openDisplay() : null;
@@ -54,7 +63,14 @@ async function runSuite(title, projects, env) {
   say(`\n== ${title}`);
   const folder = mkdtempSync(join(tmpdir(), 'tempograd-test-'));
   const report = join(folder, 'report.json');
-  const args = ['run', ...projects.flatMap((name) => ['--project', name]), '--passWithNoTests', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
+  const args = [
+    'run',
+    ...projects.flatMap((name) => ['--project', name]),
+    '--passWithNoTests',
+    '--reporter=dot',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+  ];
   try {
     const code = await runVisibly([vitest, ...args], env);
     return countReport(readReport(report), code, title);
@@ -66,7 +82,11 @@ async function runSuite(title, projects, env) {
 /** Without an Electron or a display the window suite cannot start: its tests are counted as skipped. */
 async function countUnrunnable(projects) {
   say('\n== window: cannot run here (no Electron or no display)');
-  const listed = await runCommand(process.execPath, [vitest, 'list', ...projects.flatMap((name) => ['--project', name]), '--json'], { cwd: root });
+  const listed = await runCommand(
+    process.execPath,
+    [vitest, 'list', ...projects.flatMap((name) => ['--project', name]), '--json'],
+    { cwd: root },
+  );
   const tests = JSON.parse(listed.stdout.slice(listed.stdout.indexOf('[')) || '[]');
   return { ...noCounts(), skipped: tests.length, skips: tests.map(({ name, file }) => ({ name, file })) };
 }
@@ -82,7 +102,11 @@ function readReport(path) {
 /** Runs a Node program with its output on this terminal; hands back its exit code. */
 function runVisibly(args, env) {
   return new Promise((done) => {
-    const child = spawn(process.execPath, args, { cwd: root, env: { ...env, CI: '1' }, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      env: { ...env, CI: '1' },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     const timer = setTimeout(() => child.kill('SIGKILL'), SUITE_SECONDS * 1000);
     child.once('close', (code) => {
       clearTimeout(timer);
@@ -92,5 +116,9 @@ function runVisibly(args, env) {
 }
 
 function indent(text) {
-  return text.split('\n').slice(0, 30).map((line) => `    ${line}`).join('\n');
+  return text
+    .split('\n')
+    .slice(0, 30)
+    .map((line) => `    ${line}`)
+    .join('\n');
 }

@@ -25,7 +25,8 @@ export default async function afterPack({ appOutDir, packager }) {
   } else {
     console.log('dist: no native engine here: this build runs on the wasm and reference engines');
   }
-  if (findElectron(places.project, places.cache)?.source !== 'official') writeFileSync(join(appOutDir, LOCAL_BUILD_FILE), LOCAL_BUILD_TEXT);
+  if (findElectron(places.project, places.cache)?.source !== 'official')
+    writeFileSync(join(appOutDir, LOCAL_BUILD_FILE), LOCAL_BUILD_TEXT);
 }
 
 function copyInto(from, to) {

@@ -19,13 +19,17 @@ export async function nativeParts({ project, cache, say }) {
   const binding = bindingFiles(project).at(-1);
   if (!wheelFor() || !existsSync(binding) || !isLibraryWhole(libraryFolder(cache))) return null;
   const parts = [{ from: binding, to: 'lib/napi-v10/tfjs_binding.node' }];
-  for (const name of wheelFor().libraries) parts.push({ from: await stripped(name, cache, say), to: `deps/lib/${name}` });
+  for (const name of wheelFor().libraries)
+    parts.push({ from: await stripped(name, cache, say), to: `deps/lib/${name}` });
   return parts;
 }
 
 /** The licence files that have to go with the library. */
 export function licenceParts(cache) {
-  return ['LICENSE', 'THIRD_PARTY_NOTICES.txt'].map((name) => ({ from: resolve(libraryFolder(cache), 'licences', name), to: `TENSORFLOW-${name}` }));
+  return ['LICENSE', 'THIRD_PARTY_NOTICES.txt'].map((name) => ({
+    from: resolve(libraryFolder(cache), 'licences', name),
+    to: `TENSORFLOW-${name}`,
+  }));
 }
 
 /** A stripped copy of a library in the cache; the library itself where there is no `strip`. */
@@ -39,7 +43,9 @@ async function stripped(name, cache, say) {
   const result = await runCommand('strip', ['--strip-unneeded', temporary], { timeoutSeconds: 300 });
   if (!result.ok) {
     rmSync(temporary, { force: true });
-    say(`dist: ${name} ships unstripped: ${result.missing ? 'no strip here (Debian: apt-get install binutils)' : failureReason(result)}`);
+    say(
+      `dist: ${name} ships unstripped: ${result.missing ? 'no strip here (Debian: apt-get install binutils)' : failureReason(result)}`,
+    );
     return original;
   }
   renameSync(temporary, target);

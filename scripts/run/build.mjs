@@ -8,8 +8,22 @@ import { withLock } from '../setup/lock.mjs';
 import { failureReason, runCommand } from '../setup/run-command.mjs';
 
 /** Folders and files whose content decides what is built. */
-const SOURCES = ['src', 'electron.vite.config.ts', 'package.json', 'package-lock.json', 'tsconfig.base.json', 'tsconfig.json'];
-const PRODUCTS = ['out/main/index.js', 'out/main/cli.js', 'out/main/engine-process.js', 'out/main/reader-process.js', 'out/preload/index.cjs', 'out/renderer/index.html'];
+const SOURCES = [
+  'src',
+  'electron.vite.config.ts',
+  'package.json',
+  'package-lock.json',
+  'tsconfig.base.json',
+  'tsconfig.json',
+];
+const PRODUCTS = [
+  'out/main/index.js',
+  'out/main/cli.js',
+  'out/main/engine-process.js',
+  'out/main/reader-process.js',
+  'out/preload/index.cjs',
+  'out/renderer/index.html',
+];
 
 /**
  * The hash of everything the build reads, hexadecimal.
@@ -38,23 +52,30 @@ export function isBuilt(root) {
 export async function ensureBuilt(root, say) {
   if (isBuilt(root)) return true;
   const lock = resolve(root, 'node_modules/.tempograd-build.lock');
-  return withLock(lock, (owner) => say(`build: waiting for another build (process ${owner})`), async () => {
-    if (isBuilt(root)) return true;
-    const started = performance.now();
-    say('build: compiling the program ...');
-    const stamp = sourceStamp(root);
-    rmSync(resolve(root, 'out'), { recursive: true, force: true });
-    const bundler = resolve(root, 'node_modules/electron-vite/bin/electron-vite.js');
-    const result = await runCommand(process.execPath, [bundler, 'build', '--logLevel', 'warn'], { cwd: root, timeoutSeconds: 300 });
-    if (!result.ok) {
-      say(`${result.stdout}${result.stderr}`.trimEnd());
-      say(`build: FAILED: ${failureReason(result)}`);
-      return false;
-    }
-    writeWhole(resolve(root, 'out/build-stamp.txt'), `${stamp}\n`);
-    say(`build: done (${((performance.now() - started) / 1000).toFixed(1)} s)`);
-    return true;
-  });
+  return withLock(
+    lock,
+    (owner) => say(`build: waiting for another build (process ${owner})`),
+    async () => {
+      if (isBuilt(root)) return true;
+      const started = performance.now();
+      say('build: compiling the program ...');
+      const stamp = sourceStamp(root);
+      rmSync(resolve(root, 'out'), { recursive: true, force: true });
+      const bundler = resolve(root, 'node_modules/electron-vite/bin/electron-vite.js');
+      const result = await runCommand(process.execPath, [bundler, 'build', '--logLevel', 'warn'], {
+        cwd: root,
+        timeoutSeconds: 300,
+      });
+      if (!result.ok) {
+        say(`${result.stdout}${result.stderr}`.trimEnd());
+        say(`build: FAILED: ${failureReason(result)}`);
+        return false;
+      }
+      writeWhole(resolve(root, 'out/build-stamp.txt'), `${stamp}\n`);
+      say(`build: done (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+      return true;
+    },
+  );
 }
 
 /** A file's own name, or the names of all files below a folder, relative to the root. */
@@ -64,5 +85,9 @@ function listFiles(root, name) {
   if (name.includes('.')) return [name];
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => resolve(entry.parentPath ?? entry.path, entry.name).slice(resolve(root).length + 1).replaceAll('\\', '/'));
+    .map((entry) =>
+      resolve(entry.parentPath ?? entry.path, entry.name)
+        .slice(resolve(root).length + 1)
+        .replaceAll('\\', '/'),
+    );
 }

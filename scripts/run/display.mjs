@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { runCommand } from '../setup/run-command.mjs';
 import { hasDisplay, isOnPath } from '../setup/system-libraries.mjs';
 
+/** Tells programs started below that their display is one of these: nobody looks at it and no GPU draws on it. */
+const VIRTUAL_MARK = 'TEMPOGRAD_VIRTUAL_DISPLAY';
 const START_SECONDS = 20;
 const SCREEN = '1600x1000x24';
 
@@ -19,7 +21,7 @@ const SCREEN = '1600x1000x24';
  *   null where there is neither a display nor Xvfb
  */
 export async function openDisplay() {
-  if (hasDisplay()) return { env: process.env, virtual: false, close: () => {} };
+  if (hasDisplay()) return { env: process.env, virtual: process.env[VIRTUAL_MARK] === '1', close: () => {} };
   return isOnPath('Xvfb') ? startXvfb() : null;
 }
 
@@ -29,7 +31,17 @@ async function startXvfb() {
   const authority = join(folder, 'authority');
   const cookie = randomBytes(16).toString('hex');
   const guarded = isOnPath('xauth') && (await addCookie(authority, ':0', cookie));
-  const args = ['-displayfd', '3', '-screen', '0', SCREEN, '-nolisten', 'tcp', '-noreset', ...(guarded ? ['-auth', authority] : [])];
+  const args = [
+    '-displayfd',
+    '3',
+    '-screen',
+    '0',
+    SCREEN,
+    '-nolisten',
+    'tcp',
+    '-noreset',
+    ...(guarded ? ['-auth', authority] : []),
+  ];
   const server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
   const close = () => {
     server.kill('SIGTERM');
@@ -42,7 +54,12 @@ async function startXvfb() {
     return null;
   }
   if (guarded) await addCookie(authority, `:${number}`, cookie);
-  const env = { ...process.env, DISPLAY: `:${number}`, ...(guarded ? { XAUTHORITY: authority } : {}) };
+  const env = {
+    ...process.env,
+    DISPLAY: `:${number}`,
+    [VIRTUAL_MARK]: '1',
+    ...(guarded ? { XAUTHORITY: authority } : {}),
+  };
   delete env.WAYLAND_DISPLAY;
   return { env, virtual: true, close };
 }

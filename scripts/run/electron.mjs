@@ -40,7 +40,9 @@ export function sandboxProblem(executable) {
   const helper = resolve(dirname(executable), 'chrome-sandbox');
   const info = statSync(helper, { throwIfNoEntry: false });
   if (info && info.uid === 0 && (info.mode & 0o4000) !== 0) return null;
-  const restricted = setting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1' || setting('/proc/sys/kernel/unprivileged_userns_clone') === '0';
+  const restricted =
+    setting('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1' ||
+    setting('/proc/sys/kernel/unprivileged_userns_clone') === '0';
   if (!restricted) return null;
   return `this system forbids the user namespaces that the window's sandbox needs. Allow the sandbox helper once: sudo chown root:root '${helper}' && sudo chmod 4755 '${helper}'`;
 }

@@ -22,7 +22,9 @@ const HEADLESS_SECONDS = 300;
 export async function openWindow({ project, cache, files, workingFolder, say }) {
   const electron = findElectron(project, cache);
   if (!electron) {
-    say('start: there is no Electron, so no window. "npm run setup" says why; the command line works: node bin/tempograd.mjs --help');
+    say(
+      'start: there is no Electron, so no window. "npm run setup" says why; the command line works: node bin/tempograd.mjs --help',
+    );
     return 1;
   }
   const problem = sandboxProblem(electron.executable);
@@ -32,13 +34,17 @@ export async function openWindow({ project, cache, files, workingFolder, say }) 
   }
   const display = await openDisplay();
   if (!display) {
-    say('start: there is no display and no Xvfb. Install it (Debian: apt-get install xvfb xauth) or use the command line: node bin/tempograd.mjs --help');
+    say(
+      'start: there is no display and no Xvfb. Install it (Debian: apt-get install xvfb xauth) or use the command line: node bin/tempograd.mjs --help',
+    );
     return 1;
   }
   const paths = files.map((file) => resolve(workingFolder, file));
   const start = { executable: electron.executable, root: project.root, display };
   try {
-    return display.virtual ? await runHeadless(start, paths, workingFolder, say) : await runElectron({ ...start, args: paths });
+    return display.virtual
+      ? await runHeadless(start, paths, workingFolder, say)
+      : await runElectron({ ...start, args: paths });
   } finally {
     display.close();
   }
@@ -52,7 +58,12 @@ async function runHeadless(start, paths, workingFolder, say) {
   try {
     for (const file of paths.length > 0 ? paths : [undefined]) {
       const args = ['--headless-run', '--out-dir', outDir, ...(file ? [file] : [])];
-      const code = await runElectron({ ...start, switches: [`--user-data-dir=${userData}`], args, timeoutSeconds: HEADLESS_SECONDS });
+      const code = await runElectron({
+        ...start,
+        switches: [`--user-data-dir=${userData}`],
+        args,
+        timeoutSeconds: HEADLESS_SECONDS,
+      });
       if (code !== 0) return code;
     }
     return 0;

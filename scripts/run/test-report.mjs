@@ -26,10 +26,12 @@ export function countReport(report, exitCode, suite) {
   for (const file of report?.testResults ?? []) {
     for (const test of file.assertionResults) addTest(counts, test, file.name);
     const hasFailedTest = file.assertionResults.some((test) => test.status === 'failed');
-    if (file.status === 'failed' && !hasFailedTest) addFailure(counts, '(the file itself)', file.name, file.message ?? 'could not be run');
+    if (file.status === 'failed' && !hasFailedTest)
+      addFailure(counts, '(the file itself)', file.name, file.message ?? 'could not be run');
   }
   if (report === null) addFailure(counts, `(${suite})`, suite, `left no report; exit code ${exitCode}`);
-  else if (exitCode !== 0 && counts.failed === 0) addFailure(counts, `(${suite})`, suite, `ended with exit code ${exitCode} though no test failed`);
+  else if (exitCode !== 0 && counts.failed === 0)
+    addFailure(counts, `(${suite})`, suite, `ended with exit code ${exitCode} though no test failed`);
   return counts;
 }
 

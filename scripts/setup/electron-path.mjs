@@ -34,7 +34,8 @@ export function findElectron(project, cache, env = process.env) {
   for (const { dist, source } of candidates) {
     if (!dist) continue;
     const executable = resolve(dist, electronExecutable());
-    if (existsSync(executable) && (source === 'override' || versionIn(dist) === ELECTRON_VERSION)) return { dist, executable, source };
+    if (existsSync(executable) && (source === 'override' || versionIn(dist) === ELECTRON_VERSION))
+      return { dist, executable, source };
   }
   return null;
 }

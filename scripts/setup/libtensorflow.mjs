@@ -2,7 +2,17 @@
  * Step "libtensorflow": TensorFlow's own C library and the headers of its C interface, taken out of the published Python wheel.
  * tfjs-node's own installer is not used here: its download place answers 403 (tensorflow/tfjs issue 8742).
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { megabytes, placeFolder, sha256File } from './files.mjs';
 import { NO_NATIVE_ENGINE } from './consequences.mjs';
@@ -12,7 +22,16 @@ import { extractEntry, listZip } from './unzip.mjs';
 export const LIBTENSORFLOW = 'libtensorflow';
 export const LIBTENSORFLOW_VERSION = '2.18.1';
 
-const C_HEADERS = ['c_api', 'c_api_macros', 'tf_attrtype', 'tf_buffer', 'tf_datatype', 'tf_status', 'tf_tensor', 'tf_tstring'];
+const C_HEADERS = [
+  'c_api',
+  'c_api_macros',
+  'tf_attrtype',
+  'tf_buffer',
+  'tf_datatype',
+  'tf_status',
+  'tf_tensor',
+  'tf_tstring',
+];
 const HEADERS = [
   ...C_HEADERS.map((name) => `tensorflow/c/${name}.h`),
   'tensorflow/c/eager/c_api.h',
@@ -31,10 +50,12 @@ const WHEELS = {
     bytes: 230_236_181,
     sha256: '810c75d7149d2da0cb2092187817b0dcabb80728ca9f9cf3a61f3f42fadd1298',
     libraries: ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2'],
-    links: { 'libtensorflow.so': 'libtensorflow_cc.so.2', 'libtensorflow_framework.so': 'libtensorflow_framework.so.2' },
+    links: {
+      'libtensorflow.so': 'libtensorflow_cc.so.2',
+      'libtensorflow_framework.so': 'libtensorflow_framework.so.2',
+    },
   },
 };
-
 
 /** The recipe for this platform; undefined where there is none. */
 export function wheelFor(platform = process.platform, arch = process.arch) {
@@ -70,7 +91,10 @@ export const libtensorflowStep = {
   async perform(context) {
     const wheel = wheelFor();
     if (!wheel) {
-      return failure(`no recipe for ${process.platform}-${process.arch}`, 'see "binding" below for the official way, or use Linux x64');
+      return failure(
+        `no recipe for ${process.platform}-${process.arch}`,
+        'see "binding" below for the official way, or use Linux x64',
+      );
     }
     const { cache, say } = context;
     mkdirSync(cache.temporary, { recursive: true });
@@ -80,7 +104,10 @@ export const libtensorflowStep = {
       const download = await downloadWheel(wheel, work);
       if (download.failure) return download.failure;
       if ((await sha256File(download.archive)) !== wheel.sha256) {
-        return failure(`${basename(download.archive)} came with another SHA-256 than the pinned one and was thrown away`, 'check what pip is configured to download from, then run npm run setup again');
+        return failure(
+          `${basename(download.archive)} came with another SHA-256 than the pinned one and was thrown away`,
+          'check what pip is configured to download from, then run npm run setup again',
+        );
       }
       say('unpacking the library and its headers');
       const bytes = await unpackWheel(wheel, download.archive, resolve(work, 'ready'));
@@ -94,8 +121,26 @@ export const libtensorflowStep = {
 
 /** Downloads the wheel with the first pip there is. */
 async function downloadWheel(wheel, work) {
-  const args = ['download', '--no-deps', '--only-binary=:all:', '--python-version', '3.11', '--platform', wheel.pipPlatform, '--progress-bar', 'off', '-d', work, wheel.requirement];
-  const pips = [['python3', ['-m', 'pip']], ['python', ['-m', 'pip']], ['pip3', []], ['pip', []]];
+  const args = [
+    'download',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--python-version',
+    '3.11',
+    '--platform',
+    wheel.pipPlatform,
+    '--progress-bar',
+    'off',
+    '-d',
+    work,
+    wheel.requirement,
+  ];
+  const pips = [
+    ['python3', ['-m', 'pip']],
+    ['python', ['-m', 'pip']],
+    ['pip3', []],
+    ['pip', []],
+  ];
   for (const [command, before] of pips) {
     const result = await runCommand(command, [...before, ...args], { timeoutSeconds: 900 });
     const archive = readdirSync(work).find((name) => name.endsWith('.whl'));
@@ -125,7 +170,10 @@ async function unpackWheel(wheel, archive, ready) {
     files.push({ path, bytes: entry.bytes, crc32: entry.crc.toString(16).padStart(8, '0') });
   }
   for (const [link, target] of Object.entries(wheel.links)) symlinkSync(target, resolve(ready, 'lib', link));
-  writeFileSync(resolve(ready, 'manifest.json'), `${JSON.stringify({ wheel: wheel.requirement, sha256: wheel.sha256, files }, null, 2)}\n`);
+  writeFileSync(
+    resolve(ready, 'manifest.json'),
+    `${JSON.stringify({ wheel: wheel.requirement, sha256: wheel.sha256, files }, null, 2)}\n`,
+  );
   return files.reduce((sum, file) => sum + file.bytes, 0);
 }
 

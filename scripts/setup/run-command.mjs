@@ -27,7 +27,14 @@ export function runCommand(command, args, options = {}) {
     child.stderr.setEncoding('utf8').on('data', (text) => (stderr += text));
     child.on('error', (error) => {
       clearTimeout(timer);
-      done({ ok: false, code: null, stdout, stderr: String(error.message), timedOut, missing: error.code === 'ENOENT' });
+      done({
+        ok: false,
+        code: null,
+        stdout,
+        stderr: String(error.message),
+        timedOut,
+        missing: error.code === 'ENOENT',
+      });
     });
     child.on('close', (code) => {
       clearTimeout(timer);
@@ -37,7 +44,8 @@ export function runCommand(command, args, options = {}) {
 }
 
 /** Lines that are there for every failure and tell nothing about it. */
-const NOISE = /^at |^throw er|^npm (notice|warn)|^npm error( code| errno| syscall|$)|complete log of this run|^Traceback|^WARNING: Retrying/;
+const NOISE =
+  /^at |^throw er|^npm (notice|warn)|^npm error( code| errno| syscall|$)|complete log of this run|^Traceback|^WARNING: Retrying/;
 const TELLING = /error|refused|denied|not found|failed|cannot|^E: /i;
 
 /**

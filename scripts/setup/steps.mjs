@@ -45,13 +45,18 @@ export async function runSetup(context, { only = [], retry = true } = {}) {
     const known = !retry && step.optional ? recentFailure(previous, step.name) : null;
     const outcome = await runStep(step, label, context, known);
     outcomes.push(outcome);
-    context.say(outcome === known ? `${label}: not available (npm run setup says why and tries again). So: ${outcome.follows}.` : outcomeLine(label, outcome));
+    context.say(
+      outcome === known
+        ? `${label}: not available (npm run setup says why and tries again). So: ${outcome.follows}.`
+        : outcomeLine(label, outcome),
+    );
     fatal = !outcome.ok && step.fatal;
     if (fatal) break;
   }
   const state = mergeState(outcomes, previous);
   // What was only remembered keeps the time at which it was tried.
-  if (previous && outcomes.some((outcome) => !outcome.ok && previous.steps.includes(outcome))) state.finished = previous.finished;
+  if (previous && outcomes.some((outcome) => !outcome.ok && previous.steps.includes(outcome)))
+    state.finished = previous.finished;
   saveState(context, state);
   return { state, fatal };
 }

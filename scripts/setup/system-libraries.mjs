@@ -61,7 +61,11 @@ export const systemLibrariesStep = {
   async perform({ say }) {
     const missing = await findMissing();
     const command = `apt-get install -y ${missing.join(' ')}`;
-    if (!isOnPath('apt-get')) return failure(`missing: ${missing.join(' ')} (Debian names); no apt-get here`, 'install them with the package manager of this system');
+    if (!isOnPath('apt-get'))
+      return failure(
+        `missing: ${missing.join(' ')} (Debian names); no apt-get here`,
+        'install them with the package manager of this system',
+      );
     if (process.getuid?.() !== 0) return failure(`missing: ${missing.join(' ')}; not root`, `sudo ${command}`);
     say(`installing ${missing.join(' ')} with apt-get`);
     const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, timeoutSeconds: 900 };
@@ -70,7 +74,10 @@ export const systemLibrariesStep = {
     const result = await runCommand('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], options);
     const still = await findMissing();
     if (still.length === 0) return { ok: true, detail: `installed ${names.join(' ')}` };
-    return failure(`${command}: ${failureReason(result.ok ? update : result)}; still missing: ${still.join(' ')}`, command);
+    return failure(
+      `${command}: ${failureReason(result.ok ? update : result)}; still missing: ${still.join(' ')}`,
+      command,
+    );
   },
 };
 

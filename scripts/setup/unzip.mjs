@@ -29,7 +29,7 @@ export function listZip(archive) {
     const start = tail.readUInt32LE(end + 16);
     const directory = readAt(file, start, start + tail.readUInt32LE(end + 12));
     const entries = new Map();
-    for (let at = 0; at + 46 <= directory.length; ) {
+    for (let at = 0; at + 46 <= directory.length;) {
       const nameBytes = directory.readUInt16LE(at + 28);
       const name = directory.toString('utf8', at + 46, at + 46 + nameBytes);
       const header = readAt(file, directory.readUInt32LE(at + 42), directory.readUInt32LE(at + 42) + 30);
@@ -68,11 +68,17 @@ export async function extractEntry(archive, entry, to) {
       next(null, chunk);
     },
   });
-  const packed = createReadStream(archive, { start: entry.offset, end: entry.offset + entry.packedBytes - 1, highWaterMark: 1 << 20 });
-  const stages = entry.packedBytes === 0 ? [] : entry.method === 8 ? [packed, createInflateRaw({ chunkSize: 1 << 20 })] : [packed];
+  const packed = createReadStream(archive, {
+    start: entry.offset,
+    end: entry.offset + entry.packedBytes - 1,
+    highWaterMark: 1 << 20,
+  });
+  const stages =
+    entry.packedBytes === 0 ? [] : entry.method === 8 ? [packed, createInflateRaw({ chunkSize: 1 << 20 })] : [packed];
   if (stages.length > 0) await pipeline(...stages, check, createWriteStream(to));
   else createWriteStream(to).end();
-  if (crc !== entry.crc || bytes !== entry.bytes) throw new Error(`${to} came out of ${archive} damaged (CRC-32 or size)`);
+  if (crc !== entry.crc || bytes !== entry.bytes)
+    throw new Error(`${to} came out of ${archive} damaged (CRC-32 or size)`);
 }
 
 /** The bytes [from, to) of an open file. */

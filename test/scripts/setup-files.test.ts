@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync, crc32 } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { linkOrCopy, matchesIntegrity, placeFolder, sha256File, sha256Parts, writeWhole } from '../../scripts/setup/files.mjs';
+import {
+  linkOrCopy,
+  matchesIntegrity,
+  placeFolder,
+  sha256File,
+  sha256Parts,
+  writeWhole,
+} from '../../scripts/setup/files.mjs';
 import { isAlive, withLock } from '../../scripts/setup/lock.mjs';
 import { extractEntry, listZip } from '../../scripts/setup/unzip.mjs';
 import { sourceStamp } from '../../scripts/run/build.mjs';
@@ -60,15 +67,23 @@ describe('unzip', () => {
 describe('hashes', () => {
   it('hashes a file and checks an npm integrity', async () => {
     writeFileSync(join(folder, 'f'), 'abc');
-    expect(await sha256File(join(folder, 'f'))).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    expect(await sha256File(join(folder, 'f'))).toBe(
+      'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+    );
     const integrity = 'sha512-3a81oZNherrMQXNJriBBMRLm+k6JqX6iCp7u5ktV05ohkpkqJ0/BqDa6PCOj/uu9RU1EI2Q86A4qmslPpUyknw==';
     expect(matchesIntegrity(join(folder, 'f'), integrity)).toBe(true);
     expect(matchesIntegrity(join(folder, 'f'), integrity.replace('3a81', '3a82'))).toBe(false);
   });
 
   it('tells parts apart even where their bytes run together the same way', () => {
-    const one = sha256Parts([{ name: 'a', bytes: 'bc' }, { name: 'd', bytes: '' }]);
-    const other = sha256Parts([{ name: 'a', bytes: 'b' }, { name: 'cd', bytes: '' }]);
+    const one = sha256Parts([
+      { name: 'a', bytes: 'bc' },
+      { name: 'd', bytes: '' },
+    ]);
+    const other = sha256Parts([
+      { name: 'a', bytes: 'b' },
+      { name: 'cd', bytes: '' },
+    ]);
     expect(one).not.toBe(other);
   });
 
@@ -143,7 +158,13 @@ describe('withLock', () => {
     await new Promise((done) => child.once('close', done));
     expect(isAlive(child.pid!)).toBe(false);
     writeFileSync(join(folder, 'lock'), String(child.pid));
-    expect(await withLock(join(folder, 'lock'), () => {}, async () => 'done')).toBe('done');
+    expect(
+      await withLock(
+        join(folder, 'lock'),
+        () => {},
+        async () => 'done',
+      ),
+    ).toBe('done');
   });
 
   it('gives the lock back when the work fails', async () => {

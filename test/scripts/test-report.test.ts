@@ -1,12 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { addCounts, countReport, isSuccess, lastLine, noCounts } from '../../scripts/run/test-report.mjs';
 
-const test = (status: string, fullName = 'a test') => ({ status, fullName, failureMessages: status === 'failed' ? ['expected 1'] : [] });
-const file = (name: string, tests: ReturnType<typeof test>[], status = 'passed') => ({ name, status, message: '', assertionResults: tests });
+const test = (status: string, fullName = 'a test') => ({
+  status,
+  fullName,
+  failureMessages: status === 'failed' ? ['expected 1'] : [],
+});
+const file = (name: string, tests: ReturnType<typeof test>[], status = 'passed') => ({
+  name,
+  status,
+  message: '',
+  assertionResults: tests,
+});
 
 describe('countReport', () => {
   it('counts passed, failed and skipped tests, todo ones as skipped', () => {
-    const report = { testResults: [file('a.test.ts', [test('passed'), test('failed', 'breaks'), test('pending'), test('todo')], 'failed')] };
+    const report = {
+      testResults: [
+        file('a.test.ts', [test('passed'), test('failed', 'breaks'), test('pending'), test('todo')], 'failed'),
+      ],
+    };
     const counts = countReport(report, 1, 'unit');
     expect([counts.passed, counts.failed, counts.skipped]).toEqual([1, 1, 2]);
     expect(counts.failures).toEqual([{ name: 'breaks', file: 'a.test.ts', message: 'expected 1' }]);
