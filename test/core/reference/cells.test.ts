@@ -1,0 +1,148 @@
+/**
+ * The closed forms of the three cells against fourth-order central differences, over activations and options.
+ *
+ * Tolerance 1e-10: the differences with step 1e-3 have a truncation error h^4 f''''' / 30 and a rounding error 1e-16/h,
+ * together near 1e-12 for weights of order 1 and up to 7e-11 for the sharper activations.
+ */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ACTIVATION_NAMES, isElementwise, type ActivationDescription } from '../../../src/core/activations';
+import { differenceJacobians } from '../../../src/core/diagnostics/finite-difference';
+import type { CellDescription, CellKind } from '../../../src/core/model';
+import { newStepJacobians, type CellState } from '../../../src/core/reference/cell';
+import { makeReferenceCell, stepCell, stepJacobians } from '../../../src/core/reference/reference-cell';
+import { largestDifference, normals, randomCell } from '../random-cell';
+
+const TOLERANCE = 1e-10;
+
+/** Names whose pieces meet in kinks: a draw that straddles one is drawn again. */
+const KINKED = new Set(
+  'hard_sigmoid relu relu6 leaky_relu elu selu celu hard_silu hard_tanh soft_shrink hard_shrink threshold sparse_plus sparse_sigmoid sparsemax'.split(
+    ' ',
+  ),
+);
+
+function deviation(description: CellDescription, seed: number): number {
+  const cell = makeReferenceCell(description);
+  const x = normals(cell.inputDim, seed + 500);
+  const previous: CellState = {
+    h: normals(cell.units, seed + 600, 0.5),
+    c: cell.hasCell ? normals(cell.units, seed + 700, 0.8) : null,
+  };
+  const formula = stepJacobians(cell, x, previous);
+  const difference = differenceJacobians(cell, x, previous);
+  return Math.max(
+    largestDifference(formula.stateJacobian, difference.stateJacobian),
+    largestDifference(formula.inputJacobian, difference.inputJacobian),
+  );
+}
+
+/** The deviation of the first draw that straddles no kink: over a kink it is of the size of a derivative. */
+function smoothDeviation(make: (seed: number) => CellDescription, isKinked: boolean): number {
+  const draws = isKinked ? 12 : 1;
+  return Math.min(...Array.from({ length: draws }, (_, k) => deviation(make(k + 1), k + 1)));
+}
+
+const kinds: [string, CellKind, boolean][] = [
+  ['SimpleRNN', 'SimpleRNN', true],
+  ['LSTM', 'LSTM', true],
+  ['GRU, reset after', 'GRU', true],
+  ['GRU, reset before', 'GRU', false],
+];
+
+describe.each(kinds)('%s', (_title, kind, resetAfter) => {
+  it.each(ACTIVATION_NAMES)('with activation %s', (name) => {
+    const make = (seed: number): CellDescription => randomCell({ kind, resetAfter, seed, activation: { name } });
+    expect(smoothDeviation(make, KINKED.has(name))).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(kind === 'SimpleRNN' ? [] : ACTIVATION_NAMES)('with recurrent activation %s', (name) => {
+    const make = (seed: number): CellDescription =>
+      randomCell({ kind, resetAfter, seed, recurrentActivation: { name } });
+    expect(smoothDeviation(make, KINKED.has(name))).toBeLessThan(TOLERANCE);
+  });
+
+  it('with softmax everywhere, without bias, with both hard_sigmoids', () => {
+    const softmax: ActivationDescription = { name: 'softmax' };
+    const all = randomCell({ kind, resetAfter, activation: softmax, recurrentActivation: softmax });
+    expect(deviation(all, 1)).toBeLessThan(TOLERANCE);
+    expect(deviation(randomCell({ kind, resetAfter, hasBias: false }), 2)).toBeLessThan(TOLERANCE);
+    for (const slope of [0.2, 1 / 6]) {
+      const gate: ActivationDescription = { name: 'hard_sigmoid', slope };
+      const make = (seed: number): CellDescription => randomCell({ kind, resetAfter, seed, recurrentActivation: gate });
+      expect(smoothDeviation(make, true)).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it('with any shape', () => {
+    const smooth = ACTIVATION_NAMES.filter((name) => isElementwise(name) && !KINKED.has(name));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.integer({ min: 1, max: 10_000 }),
+        fc.constantFrom(...smooth.filter((name) => name !== 'exponential')),
+        (units, inputDim, seed, name) => {
+          const description = randomCell({ kind, resetAfter, units, inputDim, seed, activation: { name } });
+          expect(deviation(description, seed)).toBeLessThan(5e-10);
+        },
+      ),
+      { numRuns: 60, seed: 20 },
+    );
+  });
+
+  it('has zero Jacobians with zero kernels, but for the direct paths', () => {
+    const random = randomCell({ kind, resetAfter });
+    const zero = {
+      ...random,
+      kernel: { ...random.kernel, data: random.kernel.data.map(() => 0) },
+      recurrentKernel: { ...random.recurrentKernel, data: random.recurrentKernel.data.map(() => 0) },
+      bias: null,
+    } as CellDescription;
+    const cell = makeReferenceCell(zero);
+    const previous: CellState = { h: normals(4, 1), c: cell.hasCell ? normals(4, 2) : null };
+    const { stateJacobian, inputJacobian } = stepJacobians(cell, normals(3, 3), previous);
+    expect(inputJacobian.every((value) => value === 0)).toBe(true);
+    const trace = Array.from({ length: cell.stateSize }, (_, u) => stateJacobian[u * (cell.stateSize + 1)]);
+    // Every gate is 1/2: an LSTM keeps half its cell state, a GRU half its state plus r/2 of nothing.
+    expect(trace).toEqual(
+      { SimpleRNN: [0, 0, 0, 0], LSTM: [0, 0, 0, 0, 0.5, 0.5, 0.5, 0.5], GRU: Array(4).fill(0.5) }[kind],
+    );
+  });
+
+  it('carries NaN weights on and ends', () => {
+    const random = randomCell({ kind, resetAfter });
+    random.kernel.data[0] = NaN;
+    const cell = makeReferenceCell(random);
+    const previous: CellState = { h: normals(4, 1), c: cell.hasCell ? normals(4, 2) : null };
+    expect(stepCell(cell, normals(3, 3), previous).h.some(Number.isNaN)).toBe(true);
+    expect(stepJacobians(cell, normals(3, 3), previous).inputJacobian.some(Number.isNaN)).toBe(true);
+  });
+
+  it('writes the same bits into used arrays', () => {
+    const cell = makeReferenceCell(randomCell({ kind, resetAfter }));
+    const previous: CellState = { h: normals(4, 1), c: cell.hasCell ? normals(4, 2) : null };
+    const used = newStepJacobians(cell);
+    used.stateJacobian.fill(7);
+    used.inputJacobian.fill(7);
+    cell.linearise(normals(3, 3), previous, used);
+    expect(used).toEqual(stepJacobians(cell, normals(3, 3), previous));
+  });
+});
+
+describe('saturation', () => {
+  it('keeps the digits of a latched LSTM: gates at 40, derivative from the pre-activation', () => {
+    const description = randomCell({ kind: 'LSTM', units: 1, inputDim: 1 });
+    description.kernel.data.set([1, 1, 1, 1]);
+    description.recurrentKernel.data.set([0, 0, 0, 0]);
+    const bias = description.bias?.data;
+    bias?.set([20, 20, 20, 20]);
+    const cell = makeReferenceCell(description);
+    const { inputJacobian } = stepJacobians(cell, Float64Array.of(0), { h: Float64Array.of(0), c: Float64Array.of(1) });
+    // dc/dx = i' g + f' c + g' i with sigmoid'(20) = e^-20/(1+e^-20)^2 and tanh'(20) = 4e^-40/(1+e^-40)^2.
+    const e = Math.exp(-20);
+    const gate = e / (1 + e) ** 2;
+    const expected = gate * Math.tanh(20) + gate + (4 * Math.exp(-40)) / (1 + e);
+    expect(Math.abs(inputJacobian[1] / expected - 1)).toBeLessThan(1e-14);
+  });
+});
