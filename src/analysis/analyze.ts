@@ -135,18 +135,10 @@ class Run {
     }
     const seconds = (performance.now() - this.startedAt) / 1000;
     const { assumptions, warnings } = notesOf(this.order, plan);
-    const summary = summarize({
-      order: this.order,
-      layer: plan.found.layer,
-      started,
-      states,
-      mask: input.mask,
-      lags,
-      exponents,
-      seconds,
-      assumptions,
-      warnings,
-    });
+    const { version, source } = this.order;
+    const { layer } = plan.found;
+    const gathered = { version, source, request, layer, started, states, run: layerRun, input, lags, exponents };
+    const summary = summarize({ ...gathered, seconds, assumptions, warnings });
     this.fraction = 1;
     yield { event: { kind: 'done', summary }, chunk: null };
   }
@@ -227,6 +219,11 @@ function startedEvent(order: AnalysisOrder, plan: RunPlan, run: LayerRun): Start
 
 /** What was settled without being asked for; the run's own notes after the file's. */
 function notesOf(order: AnalysisOrder, plan: RunPlan): { assumptions: Assumption[]; warnings: Warning[] } {
-  const own = plan.size.notes.map((note) => ({ what: 'input', assumed: note, why: 'the file says no more', change: '--input' }));
+  const own = plan.size.notes.map((note) => ({
+    what: 'input',
+    assumed: note,
+    why: 'the file says no more',
+    change: '--input',
+  }));
   return { assumptions: [...order.model.assumptions, ...own], warnings: [...order.model.warnings] };
 }

@@ -135,7 +135,14 @@ export class RunCsv {
     }
   }
 
-  private addBlocks(name: string, start: number, count: number, unit: number, values: Numbers, scale: Int32Array | null): void {
+  private addBlocks(
+    name: string,
+    start: number,
+    count: number,
+    unit: number,
+    values: Numbers,
+    scale: Int32Array | null,
+  ): void {
     const columns = ['sequence', 'timestep', 'unit', 'feature', 'value', ...(scale ? ['scale'] : [])];
     const file = this.file(name, columns);
     const { batch, units, inputDim } = this.started;

@@ -34,11 +34,15 @@ export function declareArrays(started: StartedEvent, options: ArrayOptions): rea
   const states = hasCell ? ['h', 'c'] : ['h'];
   const real = (name: string, ...shape: number[]): ArrayDeclaration => ({ name, type: 'float32', shape });
   const declarations = [real('x', batch, steps, inputDim), ...states.map((name) => real(name, batch, steps, units))];
-  if (modes.includes('states')) declarations.push(...options.gates.map((gate) => real(`gate_${gate}`, batch, steps, units)));
-  if (modes.includes('diagonal')) declarations.push(...states.map((name) => real(`d${name}_dx`, batch, steps, units, inputDim)));
+  if (modes.includes('states'))
+    declarations.push(...options.gates.map((gate) => real(`gate_${gate}`, batch, steps, units)));
+  if (modes.includes('diagonal'))
+    declarations.push(...states.map((name) => real(`d${name}_dx`, batch, steps, units, inputDim)));
   if (modes.includes('final')) {
     declarations.push(...states.map((name) => real(`d${name}T_dx`, batch, steps, units, inputDim)));
-    declarations.push(...states.map((name) => ({ name: `scale_d${name}T_dx`, type: 'int32', shape: [batch, steps] }) as const));
+    declarations.push(
+      ...states.map((name) => ({ name: `scale_d${name}T_dx`, type: 'int32', shape: [batch, steps] }) as const),
+    );
     for (const name of states) {
       for (const suffix of suffixes(started.directions)) {
         declarations.push({ name: `lognorm_d${name}T_dx${suffix}`, type: 'float64', shape: [batch, steps] });
@@ -156,14 +160,22 @@ export class RunArrays {
       for (let t = 0; t < chunk.count; t++) {
         kept[index]![b * steps + chunk.start + t] = lognorm[from + t] === -Infinity ? ANY_SCALE : scale[from + t]!;
       }
-      this.writer.write(`lognorm_${name}${suffix}`, b * steps + chunk.start, lognorm.subarray(from, from + chunk.count));
+      this.writer.write(
+        `lognorm_${name}${suffix}`,
+        b * steps + chunk.start,
+        lognorm.subarray(from, from + chunk.count),
+      );
     }
   }
 
   private writeScales(): void {
     for (const [name, [first, second]] of this.scales) {
       if (second) this.joinScales(name, first!, second);
-      this.writer.write(`scale_${name}`, 0, first!.map((scale) => (scale === ANY_SCALE ? 0 : scale)));
+      this.writer.write(
+        `scale_${name}`,
+        0,
+        first!.map((scale) => (scale === ANY_SCALE ? 0 : scale)),
+      );
     }
   }
 
@@ -184,7 +196,11 @@ export class RunArrays {
       const start = 2 * index * block + (a < b ? 0 : block);
       const half = this.writer.readFloats(name, start, block);
       const factor = 2 ** (Math.min(a, b) - joint);
-      this.writer.write(name, start, half.map((value) => value * factor));
+      this.writer.write(
+        name,
+        start,
+        half.map((value) => value * factor),
+      );
       forward[index] = joint;
     }
   }

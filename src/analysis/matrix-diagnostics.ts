@@ -1,0 +1,88 @@
+/**
+ * Diagnostics of the recurrent kernel alone, gate by gate; what is too large for plain TypeScript is left out and said.
+ */
+import { recurrentMatrices } from '../core/diagnostics/gate-blocks';
+import { orthogonality } from '../core/diagnostics/orthogonality';
+import { nonNormalPeak, spectralRadius } from '../core/diagnostics/spectral-radius';
+import { spectralNorm } from '../core/linalg/spectral-norm';
+import { cellsOf, type RecurrentLayer, type Warning } from '../core/model';
+import type { Diagnostics } from '../core/summary';
+
+/** Eigenvalues of four kernels of this size take about two seconds, and eight times as long for twice the size. */
+const MAX_UNITS_EIGENVALUES = 256;
+/** Singular values are about eight times cheaper. */
+const MAX_UNITS_SINGULAR = 512;
+/** Work for the transient of all kernels together, FLOP. */
+const PEAK_FLOP = 3e8;
+
+type GateMap = Record<string, number | null>;
+
+/** The diagnostics and what was left out. */
+export interface MatrixDiagnostics {
+  readonly diagnostics: Pick<Diagnostics, 'spectralRadius' | 'spectralNorm' | 'orthogonalityMargin' | 'nonNormalPeak'>;
+  readonly warnings: readonly Warning[];
+}
+
+/**
+ * Spectral radius, spectral norm, orthogonality margin and non-normal transient of each gate's recurrent kernel.
+ *
+ * @param layer - The layer; with two directions the keys carry `_forward` and `_backward`.
+ * @returns null for a kernel that is not finite, for a transient that does not settle (a spectral radius of 1 or more),
+ * and for kernels too large; the last two with a warning.
+ */
+export function matrixDiagnostics(layer: RecurrentLayer): MatrixDiagnostics {
+  const cells = cellsOf(layer.operation);
+  const maps = {
+    spectralRadius: {} as GateMap,
+    spectralNorm: {} as GateMap,
+    orthogonalityMargin: {} as GateMap,
+    nonNormalPeak: {} as GateMap,
+  };
+  const unsettled: string[] = [];
+  for (const { direction, cell } of cells) {
+    const { units } = cell;
+    const blocks = recurrentMatrices(cell);
+    for (const { gate, data } of blocks) {
+      const key = cells.length === 2 ? `${gate}_${direction}` : gate;
+      const isFinite = data.every(Number.isFinite);
+      const radius = isFinite && units <= MAX_UNITS_EIGENVALUES ? spectralRadius(data, units) : null;
+      maps.spectralRadius[key] = radius;
+      maps.spectralNorm[key] = isFinite ? spectralNorm(data, units, units) : null;
+      maps.orthogonalityMargin[key] =
+        isFinite && units <= MAX_UNITS_SINGULAR ? orthogonality(data, units).margin : null;
+      maps.nonNormalPeak[key] = null;
+      if (radius === null) continue;
+      const peak = radius < 1 ? nonNormalPeak(data, units, PEAK_FLOP / (blocks.length * cells.length)) : null;
+      if (peak?.isSettled) maps.nonNormalPeak[key] = peak.value;
+      else unsettled.push(key);
+    }
+  }
+  return { diagnostics: maps, warnings: [...unsettledWarning(unsettled), ...sizeWarning(cells[0]!.cell.units)] };
+}
+
+function unsettledWarning(gates: readonly string[]): readonly Warning[] {
+  if (gates.length === 0) return [];
+  return [
+    {
+      code: 'numerics/not-converged',
+      message: `The powers of the recurrent kernel (${gates.join(', ')}) do not settle below 1, so nonNormalPeak is null there.`,
+      remedy:
+        'A spectral radius near or above 1 has no bounded transient; read spectralRadius and the verdict instead.',
+    },
+  ];
+}
+
+function sizeWarning(units: number): readonly Warning[] {
+  if (units <= MAX_UNITS_EIGENVALUES) return [];
+  const left =
+    units > MAX_UNITS_SINGULAR
+      ? 'spectralRadius, nonNormalPeak and orthogonalityMargin'
+      : 'spectralRadius and nonNormalPeak';
+  return [
+    {
+      code: 'diagnostics/left-out',
+      message: `${left} are left out above ${units > MAX_UNITS_SINGULAR ? MAX_UNITS_SINGULAR : MAX_UNITS_EIGENVALUES} units (this layer has ${units}).`,
+      remedy: 'The verdict does not rest on them; spectralNorm is given.',
+    },
+  ];
+}

@@ -1,0 +1,225 @@
+/**
+ * From what a run has gathered to its summary: verdicts for h and for c, diagnostics, assumptions and warnings.
+ */
+import { forgetTimescale } from '../core/diagnostics/forget-timescale';
+import { highwayShare } from '../core/diagnostics/highway-share';
+import { disagreementWarning, layerVerdict } from '../core/diagnostics/joint-verdict';
+import { meanReceptiveField } from '../core/diagnostics/receptive-field';
+import { gateSaturation } from '../core/diagnostics/saturation';
+import { stateVerdict } from '../core/diagnostics/verdict';
+import type { Direction, StateName } from '../core/jacobian';
+import { cellsOf, type Assumption, type CellDescription, type RecurrentLayer, type Warning } from '../core/model';
+import { makeReferenceCell } from '../core/reference/reference-cell';
+import type { Diagnostics, LayerVerdict, StateVerdict, Summary } from '../core/summary';
+import type { DirectionStates, LayerInput, LayerRun } from '../engine/engine';
+import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
+import type { LagCurves } from './lag-curves';
+import { matrixDiagnostics } from './matrix-diagnostics';
+
+/** What a summary is made from. */
+export interface Gathered {
+  readonly version: string;
+  readonly source: Summary['model'];
+  readonly request: RunRequest;
+  readonly layer: RecurrentLayer;
+  readonly started: StartedEvent;
+  readonly states: StatesEvent;
+  readonly run: LayerRun;
+  readonly input: LayerInput;
+  readonly lags: LagCurves;
+  /** `[B]` per direction. */
+  readonly exponents: ReadonlyMap<Direction, Float64Array>;
+  readonly seconds: number;
+  readonly assumptions: readonly Assumption[];
+  readonly warnings: readonly Warning[];
+}
+
+/** Work allowed for the highway share, FLOP; about a second in plain TypeScript. */
+const HIGHWAY_FLOP = 1e9;
+const HIGHWAY_LAG = 10;
+
+/**
+ * The summary of a run.
+ *
+ * @param gathered - Everything the run found.
+ */
+export function summarize(gathered: Gathered): Summary {
+  const { layer, started, request, run } = gathered;
+  const { cell } = cellsOf(layer.operation)[0]!;
+  const hidden = verdictOn('h', gathered);
+  const cellVerdict = started.hasCell ? verdictOn('c', gathered) : null;
+  const matrices = matrixDiagnostics(layer);
+  return {
+    schema: 1,
+    tempograd: gathered.version,
+    engine: started.engine,
+    model: gathered.source,
+    layer: {
+      name: layer.name,
+      kind: cell.kind,
+      units: cell.units,
+      inputDim: cell.inputDim,
+      direction: started.directions.length === 2 ? 'bidirectional' : started.directions[0]!,
+      activation: cell.activation.name,
+      recurrentActivation: cell.kind === 'SimpleRNN' ? null : cell.recurrentActivation.name,
+      resetAfter: cell.kind === 'GRU' ? cell.resetAfter : null,
+      sourceGateOrder: layer.origin.sourceGateOrder,
+    },
+    run: {
+      batch: run.batch,
+      steps: run.steps,
+      wrt: request.wrt,
+      modes: request.modes,
+      seed: request.input.kind === 'random' ? request.input.seed : null,
+      input: request.input.kind === 'file' ? request.input.path : null,
+      seconds: gathered.seconds,
+      peakBytes: started.estimate.peakBytes,
+      exact: true,
+      probeError: null,
+    },
+    hidden,
+    cell: cellVerdict,
+    diagnostics: { ...matrices.diagnostics, ...runDiagnostics(gathered) },
+    assumptions: gathered.assumptions,
+    warnings: [
+      ...gathered.warnings,
+      ...matrices.warnings,
+      ...disagreements('h', hidden),
+      ...(cellVerdict ? disagreements('c', cellVerdict) : []),
+      ...notFiniteStates(gathered.states),
+    ],
+  };
+}
+
+function verdictOn(state: StateName, gathered: Gathered): LayerVerdict {
+  const { started, request, lags, exponents } = gathered;
+  const verdicts: Partial<Record<Direction, StateVerdict>> = {};
+  for (const direction of started.directions) {
+    if (!request.modes.includes('final')) {
+      verdicts[direction] = withoutFinal(meanOf(exponents.get(direction)));
+      continue;
+    }
+    verdicts[direction] = stateVerdict(lags.curves(state, direction), {
+      state,
+      warmUp: request.warmUp,
+      span: request.span,
+      lyapunovMax: meanOf(exponents.get(direction)),
+    });
+  }
+  return layerVerdict(verdicts);
+}
+
+/** The verdict rests on the Jacobians of the last state; a run without them has none. */
+function withoutFinal(lyapunovMax: number | null): StateVerdict {
+  return {
+    verdict: 'undetermined',
+    slope: null,
+    slopeInterval: null,
+    lyapunovMax,
+    halfLife: null,
+    timeConstant: null,
+    horizon: null,
+    meanLag: null,
+    confidence: null,
+    why: 'The mode final was not asked for, and the verdict rests on it.',
+  };
+}
+
+function meanOf(values: Float64Array | undefined): number | null {
+  if (!values || values.length === 0) return null;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Number.isFinite(mean) ? mean : null;
+}
+
+function finiteOrNull(value: number): number | null {
+  return Number.isFinite(value) ? value : null;
+}
+
+/** Diagnostics that need the states of the run. */
+function runDiagnostics(gathered: Gathered): Diagnostics {
+  const { started, states, request, lags } = gathered;
+  const units = started.units * started.directions.length;
+  const saturation: Record<string, { left: number; right: number }> = {};
+  for (const [gate, values] of Object.entries(states.gates)) {
+    // The candidate is not a gate: it lies between -1 and 1, and saturation below 0.1 means nothing there.
+    if (gate === 'g' || gate === 'n') continue;
+    const { left, right } = gateSaturation(values, units, states.mask);
+    saturation[gate] = { left, right };
+  }
+  const keep = states.gates['f'] ?? states.gates['z'];
+  const timescale = keep ? forgetTimescale(keep, units, states.mask) : null;
+  const field = request.modes.includes('final') ? meanReceptiveField(lags.curves('h', started.directions[0]!)) : null;
+  return {
+    ...(Object.keys(saturation).length > 0 && { saturation }),
+    ...(timescale && { forgetTimescale: { median: finiteOrNull(timescale.median), max: finiteOrNull(timescale.max) } }),
+    ...(field && { receptiveField: field }),
+    ...(started.hasCell && { highwayShare: highwayShares(gathered) }),
+  };
+}
+
+/** D20 of the first sequence and first direction, at lag 10 and over the whole run where that is affordable. */
+function highwayShares(gathered: Gathered): Record<string, number | null> {
+  const { layer, run } = gathered;
+  const { cell, direction } = cellsOf(layer.operation)[0]!;
+  const perLag = 16 * cell.units ** 3;
+  const valid = validSteps(gathered);
+  const lags = [HIGHWAY_LAG, valid].filter((lag) => lag <= valid && lag > 0 && lag * perLag <= HIGHWAY_FLOP);
+  const wanted = [...new Set(lags)].sort((a, b) => a - b);
+  const shares: Record<string, number | null> = { [String(HIGHWAY_LAG)]: null, full: null };
+  if (wanted.length === 0) return shares;
+  const states = run.states.find((entry) => entry.direction === direction)!;
+  const found = highwayShare(makeReferenceCell(cell), firstTrajectory(cell, states, gathered), wanted);
+  wanted.forEach((lag, index) => {
+    const share = finiteOrNull(found[index]!);
+    if (lag === HIGHWAY_LAG) shares[String(HIGHWAY_LAG)] = share;
+    if (lag === valid) shares['full'] = share;
+  });
+  return shares;
+}
+
+function validSteps({ run, input }: Gathered): number {
+  if (!input.mask) return run.steps;
+  return input.mask.data.subarray(0, run.steps).reduce((sum, flag) => sum + flag, 0);
+}
+
+/** The engine's own states of the first sequence, in float64. */
+function firstTrajectory(
+  cell: CellDescription,
+  states: DirectionStates,
+  { run, input }: Gathered,
+): Parameters<typeof highwayShare>[1] {
+  const { steps, units, inputDim } = run;
+  const x = (states.direction === 'backward' ? input.backwardX : null) ?? input.x;
+  const initial = input.initialState[states.direction];
+  const start = (data: ArrayLike<number> | undefined): Float64Array =>
+    Float64Array.from({ length: units }, (_, unit) => data?.[unit] ?? 0);
+  return {
+    direction: states.direction,
+    steps,
+    x: Float64Array.from(x.data.subarray(0, steps * inputDim)),
+    mask: input.mask?.data.subarray(0, steps) ?? null,
+    initial: { h: start(initial?.h0.data), c: cell.kind === 'LSTM' ? start(initial?.c0?.data) : null },
+    h: Float64Array.from(states.h.subarray(0, steps * units)),
+    c: states.c ? Float64Array.from(states.c.subarray(0, steps * units)) : null,
+  };
+}
+
+function disagreements(state: StateName, verdict: LayerVerdict): readonly Warning[] {
+  const directions: readonly (Direction | null)[] = verdict.forward ? ['forward', 'backward'] : [null];
+  return directions
+    .map((direction) => disagreementWarning(state, direction === null ? verdict : verdict[direction]!, direction))
+    .filter((warning) => warning !== null);
+}
+
+/** States that left the finite numbers while the weights were finite. */
+function notFiniteStates(states: StatesEvent): readonly Warning[] {
+  const count = Array.from(states.h).filter((value) => !Number.isFinite(value)).length;
+  if (count === 0) return [];
+  return [
+    {
+      code: 'numerics/not-finite',
+      message: `The hidden state has ${count} values that are NaN or infinite.`,
+      remedy: 'Look at the weights and the input; results that depend on them carry NaN.',
+    },
+  ];
+}
