@@ -1,0 +1,56 @@
+/**
+ * Step Jacobians that are full matrices: activations that mix units, and the GRU with reset before.
+ *
+ * The general, slower path: operators hold every column of the state, h then c, and nothing stands apart.
+ */
+import type { Ops, Value } from '../ops';
+
+/** What can be had from full operators `[N, S, S+D]`. */
+export class DenseStep {
+  /**
+   * @param ops - Operations.
+   * @param stateSize - S
+   * @param inputDim - D
+   */
+  constructor(
+    private readonly ops: Ops,
+    private readonly stateSize: number,
+    private readonly inputDim: number,
+  ) {}
+
+  /**
+   * `[R, N, H, D]`; frees `operators`.
+   *
+   * @param operators - `[N, S, S+D]`
+   * @param blocks - R
+   */
+  inputJacobians(operators: Value, blocks = 1): Value {
+    const { ops, stateSize, inputDim } = this;
+    const count = operators.shape[0];
+    const jacobians = ops.tidy(() => {
+      const input = ops.slice(operators, [0, 0, stateSize], [count, stateSize, inputDim]);
+      const byBlock = ops.reshape(input, [count, blocks, stateSize / blocks, inputDim]);
+      return ops.transpose(byBlock, [1, 0, 2, 3]);
+    });
+    ops.dispose(operators);
+    return jacobians;
+  }
+
+  /**
+   * ds_t/ds_{t-1} v, `[B, S]`; frees `operators`.
+   *
+   * @param operators - `[B, S, S+D]`
+   * @param tangent - `[B, S]`
+   */
+  push(operators: Value, tangent: Value): Value {
+    const { ops, stateSize } = this;
+    const batch = operators.shape[0];
+    const pushed = ops.tidy(() => {
+      const state = ops.slice(operators, [0, 0, 0], [batch, stateSize, stateSize]);
+      const column = ops.reshape(tangent, [batch, stateSize, 1]);
+      return ops.reshape(ops.matMul(state, column), [batch, stateSize]);
+    });
+    ops.dispose(operators);
+    return pushed;
+  }
+}

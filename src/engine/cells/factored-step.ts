@@ -1,0 +1,211 @@
+/**
+ * Step Jacobians whose rows are small combinations of kernel rows.
+ *
+ * Row u of a block r is sum_p q[r, p, u] M_p[u, :], with P fixed kernels M_p and coefficients q that differ from step
+ * to step. The sum is a product of inner dimension P for each unit, so that many steps are formed by one batched
+ * product over the units and one transposition: a third of the time that scaled rows and additions take.
+ * Source: method.md 2.12.
+ */
+import type { Ops, Value } from '../ops';
+import type { StepVectors } from './tensor-cell';
+
+/** The fixed kernels of a cell: `[H, P, H]` for the state and `[H, P, D]` for the input, row-major on the host. */
+export interface KernelPieces {
+  readonly units: number;
+  readonly inputDim: number;
+  /** P */
+  readonly count: number;
+  readonly state: Float64Array;
+  readonly input: Float64Array;
+}
+
+/** One fixed kernel: a block of the recurrent kernel, of the kernel, both, or the identity on the state. */
+export interface PieceSource {
+  /** Gate block of the recurrent kernel, null for zeros, `identity` for the unit matrix. */
+  readonly state: number | 'identity' | null;
+  /** Gate block of the kernel, null for zeros. */
+  readonly input: number | null;
+}
+
+/**
+ * The fixed kernels in the layout that forming needs.
+ *
+ * @param cell - Sizes and Keras kernels `[D, G*H]`, `[H, G*H]`.
+ * @param gates - G.
+ * @param sources - One entry per piece.
+ */
+export function gatherPieces(
+  cell: {
+    readonly units: number;
+    readonly inputDim: number;
+    readonly kernel: { readonly data: ArrayLike<number> };
+    readonly recurrentKernel: { readonly data: ArrayLike<number> };
+  },
+  gates: number,
+  sources: readonly PieceSource[],
+): KernelPieces {
+  const { units, inputDim } = cell;
+  const count = sources.length;
+  const state = new Float64Array(units * count * units);
+  const input = new Float64Array(units * count * inputDim);
+  const width = gates * units;
+  sources.forEach((source, piece) => {
+    for (let unit = 0; unit < units; unit++) {
+      const row = unit * count + piece;
+      if (source.state === 'identity') state[row * units + unit] = 1;
+      else if (source.state !== null) {
+        const column = source.state * units + unit;
+        for (let v = 0; v < units; v++) state[row * units + v] = cell.recurrentKernel.data[v * width + column]!;
+      }
+      if (source.input !== null) {
+        const column = source.input * units + unit;
+        for (let d = 0; d < inputDim; d++) input[row * inputDim + d] = cell.kernel.data[d * width + column]!;
+      }
+    }
+  });
+  return { units, inputDim, count, state, input };
+}
+
+/** Forms operators, input Jacobians and pushes from coefficients `[N, R, P, H]`; holds its kernels until disposed. */
+export class FactoredStep {
+  private joined: Value | null = null;
+  private input: Value | null = null;
+  private state: Value | null = null;
+
+  /**
+   * @param ops - Operations.
+   * @param pieces - The fixed kernels; uploaded when first needed.
+   */
+  constructor(
+    private readonly ops: Ops,
+    private readonly pieces: KernelPieces,
+  ) {}
+
+  /**
+   * `[N, H*R, H+D]`, rows in the order (unit, block).
+   *
+   * @param coefficients - `[N, R, P, H]`
+   */
+  operators(coefficients: Value): Value {
+    const { ops } = this;
+    const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
+    const columns = units + this.pieces.inputDim;
+    return ops.tidy(() => {
+      const byUnit = ops.reshape(ops.transpose(coefficients, [3, 0, 1, 2]), [units, count * blocks, terms]);
+      const rows = ops.matMul(byUnit, this.joinedKernels());
+      if (count === 1) return ops.reshape(rows, [1, units * blocks, columns]);
+      const bySteps = ops.transpose(ops.reshape(rows, [units, count, blocks * columns]), [1, 0, 2]);
+      return ops.reshape(bySteps, [count, units * blocks, columns]);
+    });
+  }
+
+  /**
+   * `[R, N, H, D]`
+   *
+   * @param coefficients - `[N, R, P, H]`
+   */
+  inputJacobians(coefficients: Value): Value {
+    const { ops } = this;
+    const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
+    return ops.tidy(() => {
+      const byUnit = ops.reshape(ops.transpose(coefficients, [3, 1, 0, 2]), [units, blocks * count, terms]);
+      const rows = ops.matMul(byUnit, this.inputKernels());
+      return ops.reshape(ops.transpose(rows, [1, 0, 2]), [blocks, count, units, this.pieces.inputDim]);
+    });
+  }
+
+  /**
+   * The part of ds_t/ds_{t-1} v that comes through h, `[B, R, H]`.
+   *
+   * @param coefficients - `[B, R, P, H]`
+   * @param tangent - Of h, `[B, H]`.
+   */
+  push(coefficients: Value, tangent: Value): Value {
+    const { ops } = this;
+    const [count, , terms, units] = coefficients.shape as [number, number, number, number];
+    return ops.tidy(() => {
+      const through = ops.reshape(ops.matMul(tangent, this.stateKernels()), [count, 1, terms, units]);
+      return ops.sum(ops.mul(coefficients, through), [2]);
+    });
+  }
+
+  /** Frees the kernels. */
+  dispose(): void {
+    for (const value of [this.joined, this.input, this.state]) if (value) this.ops.dispose(value);
+    this.joined = this.input = this.state = null;
+  }
+
+  /** `[H, P, H+D]` */
+  private joinedKernels(): Value {
+    const { units, inputDim, count, state, input } = this.pieces;
+    if (!this.joined) {
+      const columns = units + inputDim;
+      const joined = new Float64Array(units * count * columns);
+      for (let row = 0; row < units * count; row++) {
+        joined.set(state.subarray(row * units, (row + 1) * units), row * columns);
+        joined.set(input.subarray(row * inputDim, (row + 1) * inputDim), row * columns + units);
+      }
+      this.joined = this.ops.keep(this.ops.upload(joined, [units, count, columns]));
+    }
+    return this.joined;
+  }
+
+  /** `[H, P, D]` */
+  private inputKernels(): Value {
+    const { units, inputDim, count, input } = this.pieces;
+    this.input ??= this.ops.keep(this.ops.upload(input, [units, count, inputDim]));
+    return this.input;
+  }
+
+  /** `[H, P*H]`: column (p, u) is row u of piece p. */
+  private stateKernels(): Value {
+    const { units, count, state } = this.pieces;
+    if (!this.state) {
+      const columns = new Float64Array(units * count * units);
+      for (let unit = 0; unit < units; unit++) {
+        for (let piece = 0; piece < count; piece++) {
+          const row = (unit * count + piece) * units;
+          for (let v = 0; v < units; v++) columns[v * count * units + piece * units + unit] = state[row + v]!;
+        }
+      }
+      this.state = this.ops.keep(this.ops.upload(columns, [units, count * units]));
+    }
+    return this.state;
+  }
+}
+
+/**
+ * Coefficients `[N, R, P, H]` from their vectors.
+ *
+ * @param ops - Operations.
+ * @param rows - R lists of P vectors `[N, H]`; null for zeros.
+ */
+export function stackCoefficients(ops: Ops, rows: readonly (readonly (Value | null)[])[]): Value {
+  return ops.tidy(() => {
+    const first = rows.flat().find((vector) => vector !== null)!;
+    const [count, units] = first.shape as [number, number];
+    const zeros = ops.fill([count, units], 0);
+    const flat = ops.concat(
+      rows.flat().map((vector) => vector ?? zeros),
+      1,
+    );
+    return ops.reshape(flat, [count, rows.length, rows[0]!.length, units]);
+  });
+}
+
+/**
+ * The vectors of some of the steps.
+ *
+ * @param ops - Operations.
+ * @param vectors - Of N steps.
+ * @param start - First.
+ * @param count - How many.
+ */
+export function sliceVectors(ops: Ops, vectors: StepVectors, start: number, count: number): StepVectors {
+  return Object.fromEntries(
+    Object.entries(vectors).map(([name, value]) => {
+      const begin = value.shape.map((_, axis) => (axis === 0 ? start : 0));
+      return [name, ops.slice(value, begin, [count, ...value.shape.slice(1)])];
+    }),
+  );
+}

@@ -1,0 +1,217 @@
+/** GRU in engine memory, reset after or before, blocks z r h: h_t = z h_{t-1} + (1 - z) n. */
+import { isElementwise, type ActivationDescription } from '../../core/activations';
+import type { GruCell } from '../../core/model';
+import { activate, activationDerivative, activationJacobian } from '../ops/activations';
+import type { Ops, Value } from '../ops';
+import { DenseStep } from './dense-step';
+import { FactoredStep, gatherPieces, stackCoefficients, type PieceSource } from './factored-step';
+import { runSteps } from './forward-steps';
+import type { StepPoints, StepVectors, TensorCell } from './tensor-cell';
+import { uploadWeights, type CellWeights } from './weights';
+
+/** U_z and W_z, U_r and W_r, U_n, W_n, and the identity for diag(z). */
+const PIECES: readonly PieceSource[] = [
+  { state: 0, input: 0 },
+  { state: 1, input: 1 },
+  { state: 2, input: null },
+  { state: null, input: 2 },
+  { state: 'identity', input: null },
+];
+
+/** Pre-activations and what the reset gate acts on, each `[N, H]`. */
+interface Gates {
+  readonly aZ: Value;
+  readonly aR: Value;
+  readonly aN: Value;
+  readonly z: Value;
+  readonly r: Value;
+  /** U_n h + b_rn with reset after; null before. */
+  readonly q: Value | null;
+}
+
+/**
+ * The cell with its weights uploaded.
+ *
+ * Numerics: derivatives at the pre-activations, which are computed anew from the states. Source: method.md 2.4.
+ *
+ * @param ops - Operations.
+ * @param description - The cell.
+ */
+export function openGru(ops: Ops, description: GruCell): TensorCell {
+  const { activation, recurrentActivation, resetAfter, units } = description;
+  const weights = uploadWeights(ops, description, 3);
+  const candidate = candidateWeights(ops, description);
+  const isFactored = resetAfter && isElementwise(activation.name) && isElementwise(recurrentActivation.name);
+
+  /** The gates from what the input adds, `[N, 3H]`, and the state before. */
+  const gatesOf = (fromInput: Value, h: Value): Gates => {
+    const [xZ, xR, xN] = ops.split(fromInput, 3, 1);
+    const gate = (a: Value): Value => activate(ops, recurrentActivation, a);
+    if (resetAfter) {
+      const [hZ, hR, hN] = ops.split(ops.matMul(h, weights.recurrentKernel), 3, 1);
+      const aZ = ops.add(xZ, hZ);
+      const aR = ops.add(xR, hR);
+      const r = gate(aR);
+      const q = ops.add(hN, candidate.bias);
+      return { aZ, aR, aN: ops.add(xN, ops.mul(r, q)), z: gate(aZ), r, q };
+    }
+    const [hZ, hR] = ops.split(ops.matMul(h, candidate.gateKernel), 2, 1);
+    const aZ = ops.add(xZ, hZ);
+    const aR = ops.add(xR, hR);
+    const r = gate(aR);
+    const aN = ops.add(xN, ops.matMul(ops.mul(r, h), candidate.recurrentKernel));
+    return { aZ, aR, aN, z: gate(aZ), r, q: null };
+  };
+  const form = isFactored
+    ? factoredForm(ops, description, weights, gatesOf)
+    : denseForm(ops, description, weights, gatesOf);
+
+  return {
+    kind: 'GRU',
+    units,
+    inputDim: description.inputDim,
+    stateBlocks: 1,
+    operatorColumns: units + description.inputDim,
+    stateRow: (_block, unit) => unit,
+    carry: () => null,
+    ...form,
+    forward: (x, state) =>
+      runSteps(ops, weights.inputPart(x), state, (fromInput, before) => {
+        const { aN, z, r } = gatesOf(fromInput, before.h);
+        const n = activate(ops, activation, aN);
+        const h = ops.add(ops.mul(z, before.h), ops.mul(ops.sub(ops.constant(1), z), n));
+        return { h, c: null, gates: { z, r, n } };
+      }),
+    dispose() {
+      weights.dispose();
+      candidate.dispose();
+      form.dispose();
+    },
+  };
+}
+
+type Form = Pick<
+  TensorCell,
+  'vectorLength' | 'vectors' | 'operators' | 'inputJacobians' | 'push' | 'dispose'
+>;
+type GatesOf = (fromInput: Value, h: Value) => Gates;
+
+interface CandidateWeights {
+  /** b_rn, `[H]`; zeros without resetAfter or bias. */
+  readonly bias: Value;
+  /** U_z and U_r, `[H, 2H]`. */
+  readonly gateKernel: Value;
+  /** U_n as Keras keeps it, `[H, H]`. */
+  readonly recurrentKernel: Value;
+  dispose(): void;
+}
+
+function candidateWeights(ops: Ops, cell: GruCell): CandidateWeights {
+  const { units, bias } = cell;
+  const width = 3 * units;
+  const recurrent = new Float64Array(units);
+  if (bias && cell.resetAfter) recurrent.set(bias.data.subarray(width + 2 * units, 2 * width));
+  const columns = (first: number, count: number): Float64Array =>
+    Float64Array.from({ length: units * count }, (_, at) => {
+      return cell.recurrentKernel.data[Math.floor(at / count) * width + first + (at % count)];
+    });
+  const made = {
+    bias: ops.keep(ops.upload(recurrent, [units])),
+    gateKernel: ops.keep(ops.upload(columns(0, 2 * units), [units, 2 * units])),
+    recurrentKernel: ops.keep(ops.upload(columns(2 * units, units), [units, units])),
+  };
+  return { ...made, dispose: () => ops.dispose(made.bias, made.gateKernel, made.recurrentKernel) };
+}
+
+/** W x + b of N steps, `[N, 3H]`. */
+function inputRows(ops: Ops, weights: CellWeights, x: Value): Value {
+  return ops.add(ops.matMul(x, weights.kernel), weights.bias);
+}
+
+/**
+ * A = diag(z) + az U_z + e q r' U_r + e r U_n, B = az W_z + e q r' W_r + e W_n, az = (h_{t-1} - n) z', e = (1-z) n'.
+ */
+function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: GatesOf): Form {
+  const { units, activation, recurrentActivation } = cell;
+  const factored = new FactoredStep(ops, gatherPieces(cell, 3, PIECES));
+  const derivative = (a: Value): Value => activationDerivative(ops, recurrentActivation, a);
+  return {
+    vectorLength: 40 * units,
+    vectors: ({ x, hPrevious }: StepPoints): StepVectors =>
+      ops.tidy(() => {
+        const { aZ, aR, aN, z, r, q } = gatesOf(inputRows(ops, weights, x), hPrevious);
+        const n = activate(ops, activation, aN);
+        const az = ops.mul(ops.sub(hPrevious, n), derivative(aZ));
+        const e = ops.mul(ops.sub(ops.constant(1), z), activationDerivative(ops, activation, aN));
+        const throughReset = ops.mul(ops.mul(e, q as Value), derivative(aR));
+        return { coefficients: stackCoefficients(ops, [[az, throughReset, ops.mul(e, r), e, z]]) };
+      }),
+    operators: ({ coefficients }) => factored.operators(coefficients),
+    inputJacobians: ({ coefficients }) => factored.inputJacobians(coefficients),
+    push: ({ coefficients }, tangent) =>
+      ops.tidy(() => ops.reshape(factored.push(coefficients, tangent), tangent.shape)),
+    dispose: () => factored.dispose(),
+  };
+}
+
+/**
+ * Reset before, and any form with activations that mix units: with Z', R', N' the derivatives as matrices,
+ * [A | B] = diag(h_{t-1} - n) Z' [U_z|W_z] + diag(1 - z) N' M + [diag(z) | 0], where
+ * before: M = U_n (diag(h_{t-1}) R' [U_r|W_r] + [diag(r) | 0]) + [0 | W_n];
+ * after: M = diag(q) R' [U_r|W_r] + diag(r) [U_n | 0] + [0 | W_n].
+ */
+function denseForm(
+  ops: Ops,
+  cell: GruCell,
+  weights: CellWeights,
+  gatesOf: GatesOf,
+): Form {
+  const { units, inputDim, activation, recurrentActivation } = cell;
+  const columns = units + inputDim;
+  const dense = new DenseStep(ops, units, inputDim);
+  const diagonal = (value: Value, identity: Value): Value => {
+    const square = ops.mul(ops.reshape(value, [...value.shape, 1]), identity);
+    return ops.pad(square, [[0, 0], [0, 0], [0, inputDim]], 0);
+  };
+  /** diag(factor) Phi' M. */
+  const part = (description: ActivationDescription, a: Value, factor: Value, matrix: Value): Value => {
+    const rows = ops.reshape(factor, [...factor.shape, 1]);
+    if (!isElementwise(description.name)) {
+      return ops.mul(rows, ops.matMul(activationJacobian(ops, description, a), matrix));
+    }
+    return ops.mul(ops.mul(rows, ops.reshape(activationDerivative(ops, description, a), rows.shape)), matrix);
+  };
+
+  const operators = ({ h, aZ, aR, aN, z, r, q }: StepVectors): Value =>
+    ops.tidy(() => {
+      const identity = ops.upload(
+        Float64Array.from({ length: units * units }, (_, at) => Number(at % (units + 1) === 0)),
+        [units, units],
+      );
+      const rows = ops.reshape(weights.joinedRows(), [3, units, columns]);
+      const [kernelZ, kernelR, kernelN] = ops.split(rows, 3, 0).map((kernel) => ops.reshape(kernel, [units, columns]));
+      const [stateN, inputN] = ops.split(kernelN, [units, inputDim], 1);
+      const onlyInputN = ops.pad(inputN, [[0, 0], [units, 0]], 0);
+      const reset = part(recurrentActivation, aR, cell.resetAfter ? q : h, kernelR);
+      const inner = cell.resetAfter
+        ? ops.add(reset, ops.mul(ops.reshape(r, [...r.shape, 1]), ops.pad(stateN, [[0, 0], [0, inputDim]], 0)))
+        : ops.matMul(stateN, ops.add(reset, diagonal(r, identity)));
+      const n = activate(ops, activation, aN);
+      const fromUpdate = part(recurrentActivation, aZ, ops.sub(h, n), kernelZ);
+      const fromCandidate = part(activation, aN, ops.sub(ops.constant(1), z), ops.add(inner, onlyInputN));
+      return ops.add(ops.add(fromUpdate, fromCandidate), diagonal(z, identity));
+    });
+
+  return {
+    vectorLength: 8 * units + 12 * units * columns,
+    vectors: ({ x, hPrevious }: StepPoints): StepVectors =>
+      ops.tidy(() => {
+        const { aZ, aR, aN, z, r, q } = gatesOf(inputRows(ops, weights, x), hPrevious);
+        return { h: ops.reshape(hPrevious, hPrevious.shape), aZ, aR, aN, z, r, q: q ?? ops.reshape(r, r.shape) };
+      }),
+    operators,
+    inputJacobians: (vectors) => dense.inputJacobians(operators(vectors)),
+    push: (vectors, tangent) => dense.push(operators(vectors), tangent),
+    dispose: () => undefined,
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * LSTM in engine memory, blocks i f c o.
+ *
+ * Plain sigmoid and tanh run forward in one fused kernel where the engine has it; everything else step by step.
+ */
+import { isElementwise, type ActivationDescription } from '../../core/activations';
+import type { LstmCell } from '../../core/model';
+import { activate, activationDerivative, activationJacobian } from '../ops/activations';
+import type { Ops, Value } from '../ops';
+import { DenseStep } from './dense-step';
+import { FactoredStep, gatherPieces, stackCoefficients } from './factored-step';
+import { runSteps } from './forward-steps';
+import type { ForwardSteps, StepPoints, StepVectors, TensorCell, ValueState } from './tensor-cell';
+import { uploadWeights, type CellWeights } from './weights';
+
+const PIECES = [0, 1, 2, 3].map((gate) => ({ state: gate, input: gate }));
+
+/**
+ * The cell with its weights uploaded.
+ *
+ * Numerics: derivatives at the pre-activations, which are computed anew from the states. Source: method.md 2.3.
+ *
+ * @param ops - Operations.
+ * @param description - The cell.
+ */
+export function openLstm(ops: Ops, description: LstmCell): TensorCell {
+  const { activation, recurrentActivation } = description;
+  const weights = uploadWeights(ops, description, 4);
+  const isFactored = isElementwise(activation.name) && isElementwise(recurrentActivation.name);
+  const form = isFactored ? factoredForm(ops, description, weights) : denseForm(ops, description, weights);
+  const isPlain = activation.name === 'tanh' && recurrentActivation.name === 'sigmoid';
+
+  const fused = (x: Value, state: ValueState): ForwardSteps => {
+    const made = ops.native?.fusedLstm(x, state.h, state.c as Value, weights.joined(), weights.bias);
+    if (!made) throw new Error('the fused forward pass needs the native engine');
+    const { h, c, i, f, g, o } = made;
+    return { h, c, gates: { i, f, g, o } };
+  };
+
+  return {
+    kind: 'LSTM',
+    units: description.units,
+    inputDim: description.inputDim,
+    stateBlocks: 2,
+    ...form,
+    forward: (x, state) =>
+      isPlain && ops.native
+        ? fused(x, state)
+        : runSteps(ops, weights.inputPart(x), state, (fromInput, before) => {
+            const a = ops.add(fromInput, ops.matMul(before.h, weights.recurrentKernel));
+            const { i, f, g, o } = gateValues(ops, description, ops.split(a, 4, 1));
+            const c = ops.add(ops.mul(f, before.c as Value), ops.mul(i, g));
+            return { h: ops.mul(o, activate(ops, activation, c)), c, gates: { i, f, g, o } };
+          }),
+    dispose() {
+      weights.dispose();
+      form.dispose();
+    },
+  };
+}
+
+type Form = Omit<TensorCell, 'kind' | 'units' | 'inputDim' | 'stateBlocks' | 'forward'>;
+
+function gateValues(ops: Ops, cell: LstmCell, a: readonly Value[]): Record<'i' | 'f' | 'g' | 'o', Value> {
+  const gate = (description: ActivationDescription, at: number): Value => activate(ops, description, a[at]);
+  const { activation, recurrentActivation } = cell;
+  return {
+    i: gate(recurrentActivation, 0),
+    f: gate(recurrentActivation, 1),
+    g: gate(activation, 2),
+    o: gate(recurrentActivation, 3),
+  };
+}
+
+/**
+ * alpha_i = g i', alpha_f = c_{t-1} f', alpha_g = i g', beta = psi(c) o', kappa = o psi'(c): the rows of c are
+ * alpha_i U_i + alpha_f U_f + alpha_g U_g, those of h kappa times that + beta U_o; the columns of c hold
+ * kappa f and f. Rows of an operator alternate between h and c, so that a group of one step needs no transposition.
+ */
+function factoredForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
+  const { units, inputDim, activation, recurrentActivation } = cell;
+  const factored = new FactoredStep(ops, gatherPieces(cell, 4, PIECES));
+
+  const vectors = (points: StepPoints): StepVectors =>
+    ops.tidy(() => {
+      const cPrevious = points.cPrevious as Value;
+      const c = points.c as Value;
+      const a = weights.preActivations(points.x, points.hPrevious);
+      const [i, f, , o] = ops.split(activate(ops, recurrentActivation, a), 4, 1);
+      const [di, df, , dO] = ops.split(activationDerivative(ops, recurrentActivation, a), 4, 1);
+      const candidate = ops.slice(a, [0, 2 * units], [a.shape[0], units]);
+      const g = activate(ops, activation, candidate);
+      const alphaI = ops.mul(g, di);
+      const alphaF = ops.mul(cPrevious, df);
+      const alphaG = ops.mul(i, activationDerivative(ops, activation, candidate));
+      const beta = ops.mul(activate(ops, activation, c), dO);
+      const kappa = ops.mul(o, activationDerivative(ops, activation, c));
+      const throughCell = [alphaI, alphaF, alphaG].map((alpha) => ops.mul(kappa, alpha));
+      const column = (value: Value): Value => ops.reshape(value, [...value.shape, 1]);
+      return {
+        coefficients: stackCoefficients(ops, [
+          [...throughCell, beta],
+          [alphaI, alphaF, alphaG, null],
+        ]),
+        carry: ops.concat([column(ops.mul(kappa, f)), column(f)], 2),
+      };
+    });
+
+  return {
+    operatorColumns: units + inputDim,
+    vectorLength: 40 * units,
+    stateRow: (block, unit) => 2 * unit + block,
+    vectors,
+    operators: ({ coefficients }) => factored.operators(coefficients),
+    carry: ({ carry }) => carry,
+    inputJacobians: ({ coefficients }) => factored.inputJacobians(coefficients),
+    push: ({ coefficients, carry }, tangent) =>
+      ops.tidy(() => {
+        const [h, c] = ops.split(tangent, 2, 1);
+        const throughCell = ops.transpose(ops.mul(carry, ops.reshape(c, [...c.shape, 1])), [0, 2, 1]);
+        return ops.reshape(ops.add(factored.push(coefficients, h), throughCell), tangent.shape);
+      }),
+    dispose: () => factored.dispose(),
+  };
+}
+
+/** The same with matrices for the derivatives of activations that mix units; state rows are h, then c. */
+function denseForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
+  const { units, inputDim, activation, recurrentActivation } = cell;
+  const dense = new DenseStep(ops, 2 * units, inputDim);
+  const columns = units + inputDim;
+
+  const operators = ({ a, c, cPrevious }: StepVectors): Value =>
+    ops.tidy(() => {
+      const count = a.shape[0];
+      const parts = ops.split(a, 4, 1);
+      const { i, f, g, o } = gateValues(ops, cell, parts);
+      const column = (value: Value): Value => ops.reshape(value, [count, units, 1]);
+      const rows = ops.reshape(weights.joinedRows(), [4, units, columns]);
+      const kernels = ops.split(rows, 4, 0).map((kernel) => ops.reshape(kernel, [units, columns]));
+      const part = (gate: number, description: ActivationDescription, factor: Value): Value =>
+        ops.mul(column(factor), ops.matMul(activationJacobian(ops, description, parts[gate]), kernels[gate]));
+      const cRows = ops.add(
+        ops.add(part(0, recurrentActivation, g), part(1, recurrentActivation, cPrevious)),
+        part(2, activation, i),
+      );
+      const kappa = ops.mul(column(o), activationJacobian(ops, activation, c));
+      const hRows = ops.add(ops.matMul(kappa, cRows), part(3, recurrentActivation, activate(ops, activation, c)));
+      const forget = ops.reshape(f, [count, 1, units]);
+      const identity = ops.upload(identityMatrix(units), [units, units]);
+      const withCell = (block: Value, throughCell: Value): Value => {
+        const [state, input] = ops.split(block, [units, inputDim], 2);
+        return ops.concat([state, throughCell, input], 2);
+      };
+      const hAll = withCell(hRows, ops.mul(kappa, forget));
+      return ops.concat([hAll, withCell(cRows, ops.mul(identity, forget))], 1);
+    });
+
+  return {
+    operatorColumns: 2 * units + inputDim,
+    vectorLength: 6 * units + 30 * units * units,
+    stateRow: (block, unit) => block * units + unit,
+    vectors: (points) =>
+      ops.tidy((): StepVectors => {
+        const keep = (value: Value | null): Value => ops.reshape(value as Value, (value as Value).shape);
+        return {
+          a: weights.preActivations(points.x, points.hPrevious),
+          c: keep(points.c),
+          cPrevious: keep(points.cPrevious),
+        };
+      }),
+    operators,
+    carry: () => null,
+    inputJacobians: (vectors) => dense.inputJacobians(operators(vectors), 2),
+    push: (vectors, tangent) => dense.push(operators(vectors), tangent),
+    dispose: () => undefined,
+  };
+}
+
+/** `[n, n]`, row-major. */
+function identityMatrix(n: number): Float64Array {
+  return Float64Array.from({ length: n * n }, (_, at) => Number(at % (n + 1) === 0));
+}

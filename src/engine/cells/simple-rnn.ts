@@ -1,0 +1,67 @@
+/** SimpleRNN in engine memory: h_t = phi(a_t), a_t = W x_t + U h_{t-1} + b. */
+import { isElementwise } from '../../core/activations';
+import type { SimpleRnnCell } from '../../core/model';
+import { activate, activationDerivative, activationJacobian } from '../ops/activations';
+import type { Ops, Value } from '../ops';
+import { FactoredStep, gatherPieces, stackCoefficients } from './factored-step';
+import { runSteps } from './forward-steps';
+import type { StepPoints, StepVectors, TensorCell } from './tensor-cell';
+import { DenseStep } from './dense-step';
+import { uploadWeights } from './weights';
+
+/**
+ * The cell with its weights uploaded.
+ *
+ * d = phi'(a_t): A = diag(d) U, B = diag(d) W; softmax and its kin have their full Jacobian instead of diag(d).
+ * Numerics: derivatives at the pre-activation, which is computed anew from the states. Source: method.md 2.2.
+ *
+ * @param ops - Operations.
+ * @param description - The cell.
+ */
+export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): TensorCell {
+  const { units, inputDim, activation } = description;
+  const weights = uploadWeights(ops, description, 1);
+  const isDiagonal = isElementwise(activation.name);
+  const factored = new FactoredStep(ops, gatherPieces(description, 1, [{ state: 0, input: 0 }]));
+  const dense = new DenseStep(ops, units, inputDim);
+
+  /** phi'(a) [U | W], `[N, H, H+D]`. */
+  const operators = (vectors: StepVectors): Value => {
+    if (isDiagonal) return factored.operators(vectors.coefficients);
+    return ops.matMul(vectors.derivative, weights.joinedRows());
+  };
+
+  return {
+    kind: 'SimpleRNN',
+    units,
+    inputDim,
+    stateBlocks: 1,
+    operatorColumns: units + inputDim,
+    vectorLength: isDiagonal ? 8 * units : 4 * units * units,
+    stateRow: (_block, unit) => unit,
+    forward: (x, state) =>
+      runSteps(ops, weights.inputPart(x), state, (fromInput, { h }) => ({
+        h: activate(ops, activation, ops.add(fromInput, ops.matMul(h, weights.recurrentKernel))),
+        c: null,
+        gates: {},
+      })),
+    vectors: (points: StepPoints) =>
+      ops.tidy((): StepVectors => {
+        const a = weights.preActivations(points.x, points.hPrevious);
+        if (!isDiagonal) return { derivative: activationJacobian(ops, activation, a) };
+        return { coefficients: stackCoefficients(ops, [[activationDerivative(ops, activation, a)]]) };
+      }),
+    operators,
+    carry: () => null,
+    inputJacobians: (vectors) =>
+      isDiagonal ? factored.inputJacobians(vectors.coefficients) : dense.inputJacobians(operators(vectors)),
+    push: (vectors, tangent) =>
+      isDiagonal
+        ? ops.tidy(() => ops.reshape(factored.push(vectors.coefficients, tangent), tangent.shape))
+        : dense.push(operators(vectors), tangent),
+    dispose() {
+      weights.dispose();
+      factored.dispose();
+    },
+  };
+}

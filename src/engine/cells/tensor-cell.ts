@@ -1,0 +1,80 @@
+/**
+ * What a cell on engine memory can do; the propagation knows cells only through this.
+ *
+ * Everything is batched: N counts (step, sequence) pairs in any order. A step's operator holds the transposed view of
+ * method.md 2.5: with K = [ds_t/dh_{t-1} | ds_t/dx_t], pulled rows R (kept as columns, G = R^T) go through one product
+ * K^T G; the columns of an LSTM's Jacobian that belong to c are two diagonals and stand apart as `carry`.
+ */
+import type { CellKind } from '../../core/model';
+import type { Value } from '../ops';
+
+/** The state of B sequences, each `[B, H]`. */
+export interface ValueState {
+  readonly h: Value;
+  /** null for SimpleRNN and GRU. */
+  readonly c: Value | null;
+}
+
+/** What some forward steps give; each array `[n, B, H]`. */
+export interface ForwardSteps {
+  readonly h: Value;
+  readonly c: Value | null;
+  /** Gate name (`gateNames`) to values after the activation. */
+  readonly gates: Readonly<Record<string, Value>>;
+}
+
+/** Where N steps are differentiated: on the states that the forward pass gave. */
+export interface StepPoints {
+  /** `[N, D]` */
+  readonly x: Value;
+  /** `[N, H]`, the hidden state before each step. */
+  readonly hPrevious: Value;
+  /** `[N, H]`, null without a cell state. */
+  readonly cPrevious: Value | null;
+  /** `[N, H]`, the cell state after each step; null without one. */
+  readonly c: Value | null;
+}
+
+/** Per-step vectors that the step Jacobians are formed from; each value has N as its first axis. */
+export type StepVectors = Readonly<Record<string, Value>>;
+
+/** One cell with its weights in engine memory. */
+export interface TensorCell {
+  readonly kind: CellKind;
+  /** H */
+  readonly units: number;
+  /** D */
+  readonly inputDim: number;
+  /** 2 for an LSTM (h and c), else 1; S = H times this. */
+  readonly stateBlocks: 1 | 2;
+  /** Columns of an operator: H + D where the c columns stand apart in `carry`, else S + D. */
+  readonly operatorColumns: number;
+  /** Largest number of reals per step that `vectors` and `operators` hold besides their results, for estimates. */
+  readonly vectorLength: number;
+  /** The row of an operator (and of G) that belongs to unit `unit` of h (block 0) or c (block 1). */
+  stateRow(block: number, unit: number): number;
+  /**
+   * The steps from a state on.
+   *
+   * @param x - `[n, B, D]`, in the order of computing.
+   * @param state - The state before the first step; not disposed here.
+   */
+  forward(x: Value, state: ValueState): ForwardSteps;
+  /** Everything about N steps that does not grow with H^2. */
+  vectors(points: StepPoints): StepVectors;
+  /** The operators of N steps, `[N, S, operatorColumns]`: ds_t/d[h or s]_{t-1}, then ds_t/dx_t. */
+  operators(vectors: StepVectors): Value;
+  /** The two diagonals of the c columns, dh_t/dc_{t-1} and dc_t/dc_{t-1}, `[N, H, 2]`; null where there are none. */
+  carry(vectors: StepVectors): Value | null;
+  /** dh_t/dx_t, then dc_t/dx_t: `[R, N, H, D]` with R state blocks. */
+  inputJacobians(vectors: StepVectors): Value;
+  /**
+   * One tangent a sequence pushed through one step, `ds_t/ds_{t-1} v`; N = B here.
+   *
+   * @param vectors - Of one step.
+   * @param tangent - `[B, S]`, h then c.
+   */
+  push(vectors: StepVectors, tangent: Value): Value;
+  /** Frees the weights. */
+  dispose(): void;
+}

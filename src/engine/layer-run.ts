@@ -1,0 +1,102 @@
+/**
+ * A recurrent layer with its states computed: one cell run per direction, and the propagations over them.
+ */
+import { TempogradError } from '../core/errors';
+import type { DiagonalChunk, Direction, FinalChunk } from '../core/jacobian';
+import { cellsOf, type RecurrentLayer } from '../core/model';
+import { openCell } from './cells/open-cell';
+import { runCell, type CellRun } from './cells/run-cell';
+import type { TensorCell } from './cells/tensor-cell';
+import type { DirectionStates, LayerInput, LayerRun, PropagateOptions } from './engine';
+import type { Ops } from './ops';
+import { propagateDiagonal } from './propagate/diagonal';
+import { propagateFinal } from './propagate/final';
+import { leadingExponent } from './propagate/leading-exponent';
+
+/** One direction: its cell in engine memory and its states on the host. */
+interface DirectionRun {
+  readonly cell: TensorCell;
+  readonly run: CellRun;
+}
+
+/**
+ * The layer's states; the caller disposes the run.
+ *
+ * @param ops - Operations.
+ * @param layer - The layer.
+ * @param input - What it is fed.
+ * @param signal - Aborts between groups of timesteps.
+ * @throws TempogradError `input/shape-mismatch` when x, the mask or an initial state does not fit.
+ */
+export async function runLayer(
+  ops: Ops,
+  layer: RecurrentLayer,
+  input: LayerInput,
+  signal: AbortSignal,
+): Promise<LayerRun> {
+  const directions: DirectionRun[] = [];
+  try {
+    for (const { direction, cell: description } of cellsOf(layer.operation)) {
+      const cell = openCell(ops, description);
+      try {
+        const x = direction === 'backward' && input.backwardX ? input.backwardX : input.x;
+        const run = await runCell(ops, cell, x, {
+          direction,
+          mask: input.mask?.data ?? null,
+          initial: input.initialState[direction] ?? null,
+          signal,
+        });
+        directions.push({ cell, run });
+      } catch (error) {
+        cell.dispose();
+        throw error;
+      }
+    }
+  } catch (error) {
+    for (const { cell } of directions) cell.dispose();
+    throw error;
+  }
+  return makeLayerRun(ops, layer, directions);
+}
+
+function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly DirectionRun[]): LayerRun {
+  let isDisposed = false;
+  const { batch, steps, units, inputDim } = directions[0].run;
+  const find = (direction: Direction): DirectionRun => {
+    if (isDisposed) throw new Error('the layer run was disposed');
+    const found = directions.find(({ run }) => run.direction === direction);
+    if (!found) {
+      throw new TempogradError('cell/unsupported', `layer ${layer.name} has no ${direction} recurrence`, {
+        details: { layer: layer.name, direction },
+      });
+    }
+    return found;
+  };
+  return {
+    batch,
+    steps,
+    units,
+    inputDim,
+    states: directions.map(({ run }): DirectionStates => {
+      const { direction, h, c, gates } = run;
+      return { direction, h, c, gates };
+    }),
+    diagonal(direction: Direction, options: PropagateOptions): AsyncGenerator<DiagonalChunk, void, void> {
+      const { cell, run } = find(direction);
+      return propagateDiagonal(ops, cell, run, options);
+    },
+    final(direction: Direction, options: PropagateOptions): AsyncGenerator<FinalChunk, void, void> {
+      const { cell, run } = find(direction);
+      return propagateFinal(ops, cell, run, options);
+    },
+    leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array> {
+      const { cell, run } = find(direction);
+      return leadingExponent(ops, cell, run, warmUp, signal);
+    },
+    dispose() {
+      if (isDisposed) return;
+      isDisposed = true;
+      for (const { cell } of directions) cell.dispose();
+    },
+  };
+}

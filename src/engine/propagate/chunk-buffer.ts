@@ -1,0 +1,36 @@
+/**
+ * The host arrays of a stream of chunks, written again for every chunk.
+ *
+ * Rows are (state block, sequence, step) with one Jacobian each, so that dh and dc of a chunk are two views.
+ */
+import type { RealArray } from '../engine';
+import type { Ops, ReadBuffer, Value } from '../ops';
+import { newReals } from '../cells/run-cell';
+
+/** Memory for chunks of Jacobians. */
+export interface ChunkBuffer {
+  /** `rows * rowLength` numbers. */
+  readonly array: RealArray;
+  /** Copies a value of whole rows to rows `firstRow ..`. */
+  put(value: Value, firstRow: number): void;
+  /** Lets go of the engine's hold on it. */
+  dispose(): void;
+}
+
+/**
+ * A chunk buffer.
+ *
+ * @param ops - Operations.
+ * @param rows - Number of Jacobians.
+ * @param rowLength - H times D.
+ */
+export function openChunkBuffer(ops: Ops, rows: number, rowLength: number): ChunkBuffer {
+  const shared: ReadBuffer | null = ops.native?.readBuffer(rows, rowLength) ?? null;
+  if (shared) return shared;
+  const array = newReals(ops, rows * rowLength);
+  return {
+    array,
+    put: (value, firstRow) => ops.readInto(value, array, firstRow * rowLength),
+    dispose: () => undefined,
+  };
+}

@@ -1,0 +1,121 @@
+/**
+ * dh_t/dx_t and dc_t/dx_t of a batch, timesteps ascending, in chunks.
+ *
+ * Bound by memory, not by arithmetic: Jacobians are formed in tiles that stay in cache and copied into one host buffer
+ * that every chunk uses again.
+ */
+import type { DiagonalChunk } from '../../core/jacobian';
+import { sliceVectors } from '../cells/factored-step';
+import type { CellRun } from '../cells/run-cell';
+import type { StepVectors, TensorCell } from '../cells/tensor-cell';
+import { timeIndex } from '../cells/valid-steps';
+import type { PropagateOptions } from '../engine';
+import type { Ops } from '../ops';
+import { Pace } from '../pace';
+import { openChunkBuffer, type ChunkBuffer } from './chunk-buffer';
+import { planDiagonal } from './plan';
+import { uploadPoints } from './step-points';
+
+/**
+ * Chunks of the step Jacobians; a masked step is exactly zero.
+ *
+ * Numerics: float32, derivatives at the pre-activation. Source: method.md 2.2 to 2.4.
+ *
+ * @param ops - Operations.
+ * @param cell - The cell.
+ * @param run - Its states.
+ * @param options - Signal and size of a chunk.
+ */
+export async function* propagateDiagonal(
+  ops: Ops,
+  cell: TensorCell,
+  run: CellRun,
+  options: PropagateOptions,
+): AsyncGenerator<DiagonalChunk, void, void> {
+  const { batch, steps, units, inputDim } = run;
+  const { stateBlocks, operatorColumns, vectorLength } = cell;
+  const { chunkBytes } = options;
+  const sizes = { batch, steps, units, inputDim, stateBlocks, operatorColumns, vectorLength, chunkBytes };
+  const plan = planDiagonal(sizes);
+  const pace = new Pace(options.signal);
+  const length = units * inputDim;
+  const buffer = openChunkBuffer(ops, stateBlocks * batch * plan.chunkSteps, length);
+  try {
+    for (let start = 0; start < steps; start += plan.chunkSteps) {
+      const count = Math.min(plan.chunkSteps, steps - start);
+      for (let first = 0; first < batch; first += plan.sequences) {
+        const sequences = Math.min(plan.sequences, batch - first);
+        const tile = { first, sequences, start, count };
+        await fillTile(ops, cell, run, buffer, tile, Math.min(plan.tilePairs, sequences * count), pace);
+      }
+      const size = batch * count * length;
+      yield {
+        mode: 'diagonal',
+        direction: run.direction,
+        start,
+        count,
+        dhdx: buffer.array.subarray(0, size),
+        dcdx: stateBlocks === 2 ? buffer.array.subarray(size, 2 * size) : null,
+      };
+      await pace.breathe();
+    }
+  } finally {
+    buffer.dispose();
+  }
+}
+
+/** Steps `start .. start + count` of `sequences` sequences from `first`. */
+interface Tile {
+  readonly first: number;
+  readonly sequences: number;
+  readonly start: number;
+  readonly count: number;
+}
+
+/** Forms the Jacobians of a tile, `pairsAtOnce` (sequence, step) pairs at a time. */
+async function fillTile(
+  ops: Ops,
+  cell: TensorCell,
+  run: CellRun,
+  buffer: ChunkBuffer,
+  tile: Tile,
+  pairsAtOnce: number,
+  pace: Pace,
+): Promise<void> {
+  const { stateBlocks } = cell;
+  const { first, sequences, start, count } = tile;
+  const steps = Array.from({ length: count }, (_, i) => timeIndex(run.direction, run.steps, start + i));
+  const vectors = ops.tidy(() =>
+    cell.vectors(uploadPoints(ops, run, { firstSequence: first, sequences, steps, slowest: 'sequence' })),
+  );
+  try {
+    const pairs = sequences * count;
+    for (let done = 0; done < pairs; done += pairsAtOnce) {
+      const size = Math.min(pairsAtOnce, pairs - done);
+      ops.tidy(() => {
+        const part: StepVectors = size === pairs ? vectors : sliceVectors(ops, vectors, done, size);
+        ops.split(cell.inputJacobians(part), stateBlocks, 0).forEach((jacobians, block) => {
+          buffer.put(jacobians, (block * run.batch + first) * count + done);
+        });
+      });
+      await pace.breathe();
+    }
+  } finally {
+    ops.dispose(...Object.values(vectors));
+  }
+  if (run.mask) zeroMasked(cell, run, buffer, tile, run.mask);
+}
+
+/** Writes exact zeros at masked steps. */
+function zeroMasked(cell: TensorCell, run: CellRun, buffer: ChunkBuffer, tile: Tile, mask: Uint8Array): void {
+  const length = run.units * run.inputDim;
+  for (let sequence = tile.first; sequence < tile.first + tile.sequences; sequence++) {
+    for (let i = 0; i < tile.count; i++) {
+      if (mask[sequence * run.steps + tile.start + i] !== 0) continue;
+      for (let block = 0; block < cell.stateBlocks; block++) {
+        const row = (block * run.batch + sequence) * tile.count + i;
+        buffer.array.fill(0, row * length, (row + 1) * length);
+      }
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * How a propagation is cut into pieces.
+ *
+ * Pieces depend on the cell, B, T and the options alone, never on a measurement: that is what makes the same run give
+ * the same bits in the window and on the command line. The sizes below keep a piece within the second and third level
+ * cache, where a transposition runs ten times faster than in memory.
+ */
+
+/** Bytes of step operators formed at once, and of Jacobians formed at once. */
+const TILE_BYTES = 4 * 2 ** 20;
+
+/** Bytes of pulled rows of the sequences that go through one product together. */
+const ROWS_BYTES = 8 * 2 ** 20;
+
+/** A chunk costs at most about a tenth of a second on two cores, so that the first one comes soon. */
+const CHUNK_FLOP = 1.5e10;
+
+/** No chunk is larger than this, whatever the caller allows. */
+const CHUNK_BYTES = 16 * 2 ** 20;
+
+/** No group is longer: one check of the norms for so many steps. */
+const MAX_GROUP_STEPS = 64;
+
+/** What the pieces depend on. */
+export interface PlanShape {
+  readonly batch: number;
+  readonly steps: number;
+  readonly units: number;
+  readonly inputDim: number;
+  readonly stateBlocks: 1 | 2;
+  readonly operatorColumns: number;
+  /** Reals that the vectors of one step of one sequence take while they are computed. */
+  readonly vectorLength: number;
+  readonly chunkBytes: number;
+}
+
+/** Pieces of `final`. */
+export interface FinalPlan {
+  /** Timesteps in a chunk. */
+  readonly chunkSteps: number;
+  /** Sequences in one product. */
+  readonly sequences: number;
+  /** Timesteps whose operators are formed together. */
+  readonly groupSteps: number;
+}
+
+/** Pieces of `diagonal`. */
+export interface DiagonalPlan {
+  /** Timesteps in a chunk. */
+  readonly chunkSteps: number;
+  /** Sequences whose vectors are computed together. */
+  readonly sequences: number;
+  /** (sequence, step) pairs whose Jacobians are formed together. */
+  readonly tilePairs: number;
+}
+
+/**
+ * The pieces of `final`.
+ *
+ * @param shape - Sizes of cell, run and chunk.
+ */
+export function planFinal(shape: PlanShape): FinalPlan {
+  const { batch, steps, units, inputDim, stateBlocks, operatorColumns } = shape;
+  const stateSize = units * stateBlocks;
+  const operatorBytes = 4 * stateSize * operatorColumns;
+  const rowsBytes = 4 * stateSize * stateSize;
+  const sequences = between(1, Math.min(TILE_BYTES / operatorBytes, ROWS_BYTES / rowsBytes), batch);
+  const groupSteps = between(1, TILE_BYTES / (operatorBytes * sequences), Math.min(steps, MAX_GROUP_STEPS));
+  const resultBytes = 4 * batch * stateSize * inputDim;
+  const vectorBytes = 4 * sequences * shape.vectorLength;
+  const flop = 2 * stateSize * stateSize * operatorColumns * batch;
+  const bytes = Math.min(shape.chunkBytes, CHUNK_BYTES);
+  const chunkSteps = between(1, Math.min(bytes / resultBytes, ROWS_BYTES / vectorBytes, CHUNK_FLOP / flop), steps);
+  return { chunkSteps, sequences, groupSteps: Math.min(groupSteps, chunkSteps) };
+}
+
+/**
+ * The pieces of `diagonal`.
+ *
+ * @param shape - Sizes of cell, run and chunk.
+ */
+export function planDiagonal(shape: PlanShape): DiagonalPlan {
+  const { batch, steps, units, inputDim, stateBlocks } = shape;
+  const pairBytes = 4 * stateBlocks * units * inputDim;
+  const bytes = Math.min(shape.chunkBytes, CHUNK_BYTES);
+  const vectorBytes = 4 * shape.vectorLength;
+  const chunkSteps = between(1, bytes / (pairBytes * batch), steps);
+  const sequences = between(1, ROWS_BYTES / (vectorBytes * chunkSteps), batch);
+  const tilePairs = between(1, TILE_BYTES / pairBytes, sequences * chunkSteps);
+  return { chunkSteps, sequences, tilePairs };
+}
+
+function between(low: number, wanted: number, high: number): number {
+  return Math.max(low, Math.min(Math.floor(wanted), high));
+}

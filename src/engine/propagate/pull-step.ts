@@ -1,0 +1,59 @@
+/**
+ * One step of the reverse recursion on rows kept as columns: G = R^T, G <- A^T G, and B^T G beside it.
+ *
+ * h and c rows go through one product together; where the c columns of A are two diagonals they go through one pass
+ * over G instead (method.md 2.5). Nothing here scales or checks.
+ */
+import type { TensorCell } from '../cells/tensor-cell';
+import type { Ops, Value } from '../ops';
+
+/** What a step gives: G after it, `[b, S, q]`, and (dtarget/dx)^T, `[b, D, q]`; two axes where b = 1. */
+export interface Pulled {
+  readonly rows: Value;
+  readonly input: Value;
+}
+
+/**
+ * One step pulled back.
+ *
+ * @param ops - Operations.
+ * @param cell - The cell.
+ * @param rows - G, `[b, S, q]`, or `[S, q]` for one sequence.
+ * @param operator - `[b, S, C]`, or `[S, C]` for one sequence.
+ * @param carry - `[b, H, 2]`, null where the operator holds all columns.
+ * @param valid - Truth values `[b, 1, 1]`, false where the step is masked; null when none is.
+ */
+export function pullStep(
+  ops: Ops,
+  cell: TensorCell,
+  rows: Value,
+  operator: Value,
+  carry: Value | null,
+  valid: Value | null,
+): Pulled {
+  const { inputDim } = cell;
+  return ops.tidy(() => {
+    const product = ops.matMul(operator, rows, true, false);
+    const [state, input] = ops.split(product, [cell.operatorColumns - inputDim, inputDim], -2);
+    const next = carry ? withCellRows(ops, state, sumRowPairs(ops, carry, rows), rows.shape) : state;
+    if (!valid) return { rows: next, input };
+    return { rows: ops.select(valid, next, rows), input: ops.select(valid, input, ops.constant(0)) };
+  });
+}
+
+/** Rows of h and of c alternating, in the shape of G. */
+function withCellRows(ops: Ops, hidden: Value, cellRows: Value, shape: readonly number[]): Value {
+  const targets = shape[shape.length - 1];
+  const count = hidden.shape.reduce((product, size) => product * size, 1) / targets;
+  const parts = [hidden, cellRows].map((part) => ops.reshape(part, [count, 1, targets]));
+  return ops.reshape(ops.concat(parts, 1), shape);
+}
+
+/** Row pairs of G weighted and added, `[b*H, q]`. */
+function sumRowPairs(ops: Ops, factors: Value, rows: Value): Value {
+  const targets = rows.shape[rows.shape.length - 1];
+  const count = rows.shape.reduce((product, size) => product * size, 1) / targets;
+  if (ops.native) return ops.native.sumRowPairs(factors, ops.reshape(rows, [count, targets]));
+  const pairs = ops.reshape(rows, [count / 2, 2, targets]);
+  return ops.sum(ops.mul(pairs, ops.reshape(factors, [count / 2, 2, 1])), [1]);
+}
