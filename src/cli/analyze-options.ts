@@ -24,7 +24,8 @@ interface RawOptions {
   readonly mode: readonly RunRequest['modes'][number][];
   readonly out?: string;
   readonly csv?: string;
-  readonly json?: string | true;
+  /** Empty for a bare `--json`. */
+  readonly json?: string;
   readonly report?: string;
   readonly engine?: 'tensorflow' | 'wasm' | 'reference';
   readonly progress?: ProgressStyle;
@@ -89,12 +90,16 @@ export function addAnalyzeOptions(command: Command): Command {
     .option('--csv <folder>', 'write the arrays as tidy CSV')
     .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
     .option('--report <file>', 'write one self-contained HTML page')
-    .addOption(new Option('--engine <name>', 'engine (default: by the work)').choices(['tensorflow', 'wasm', 'reference']))
+    .addOption(
+      new Option('--engine <name>', 'engine (default: by the work)').choices(['tensorflow', 'wasm', 'reference']),
+    )
     .addOption(new Option('--progress <style>', 'default: bar on a terminal').choices(['none', 'bar', 'json']))
     .option('--fail-on <list>', 'exit 10 on these verdicts: vanishing, exploding', failList, [])
     .option('--activation <name>', 'where the file does not store it: the cell’s activation')
     .option('--recurrent-activation <name>', 'where the file does not store it: the gates’ activation')
-    .addOption(new Option('--reset-after <value>', 'where the file does not store it: a GRU’s form').choices(['true', 'false']))
+    .addOption(
+      new Option('--reset-after <value>', 'where the file does not store it: a GRU’s form').choices(['true', 'false']),
+    )
     .option('--warm-up <N>', 'leave out the first N steps of exponents and lags of the fit', whole('--warm-up', 0))
     .option('--span <N>', 'the memory asked for, in steps (default: max(T, 100))', whole('--span', 1))
     .option('--max-seconds <S>', 'stop with engine/time-limit after S seconds', positive('--max-seconds'))
@@ -150,7 +155,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
     },
     out: raw.out ?? null,
     csv: raw.csv ?? null,
-    json: raw.json ?? false,
+    json: raw.json === undefined ? false : raw.json === '' || raw.json,
     report: raw.report ?? null,
     progress: raw.progress ?? null,
     failOn: raw.failOn,
@@ -191,17 +196,22 @@ function modeList(text: string): readonly RunRequest['modes'][number][] {
   const later = words.find((word) => (LATER_MODES as readonly string[]).includes(word));
   if (later) throw badOption(`mode ${later} is not computed by this version; it knows ${MODES.join(', ')}`);
   const wrong = words.find((word) => !(MODES as readonly string[]).includes(word));
-  if (wrong !== undefined || words.length === 0) throw badOption(`--mode takes a list of ${MODES.join(', ')}, not "${wrong ?? text}"`);
+  if (wrong !== undefined || words.length === 0)
+    throw badOption(`--mode takes a list of ${MODES.join(', ')}, not "${wrong ?? text}"`);
   return MODES.filter((mode) => words.includes(mode));
 }
 
 function failList(text: string): readonly VerdictLabel[] {
   const words = listOf(text);
   const wrong = words.find((word) => word !== 'vanishing' && word !== 'exploding');
-  if (wrong !== undefined || words.length === 0) throw badOption(`--fail-on takes vanishing, exploding, not "${wrong ?? text}"`);
+  if (wrong !== undefined || words.length === 0)
+    throw badOption(`--fail-on takes vanishing, exploding, not "${wrong ?? text}"`);
   return words as VerdictLabel[];
 }
 
 function listOf(text: string): readonly string[] {
-  return text.split(',').map((word) => word.trim()).filter((word) => word !== '');
+  return text
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
 }

@@ -21,12 +21,14 @@ export function isSupervised(): boolean {
  * @param script - The entry to run.
  * @param args - Its arguments.
  * @param environment - Settings that must be in place before native libraries load.
+ * @param onKilled - Told of a child that did not end by itself, to clean up after it.
  * @throws TempogradError `engine/stopped` when the child was killed or crashed.
  */
 export function superviseCommand(
   script: string,
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
+  onKilled: (pid: number) => void,
 ): Promise<number> {
   return new Promise((resolve, reject) => {
     // Its own process group: the terminal's Ctrl-C must reach the child once, through here.
@@ -49,7 +51,12 @@ export function superviseCommand(
     child.once('exit', (code, signal) => {
       finish();
       if (code !== null) resolve(code);
-      else reject(new TempogradError('engine/stopped', `The engine process was ended by ${signal ?? 'a signal'}`, { details: { signal } }));
+      else
+        reject(
+          new TempogradError('engine/stopped', `The engine process was ended by ${signal ?? 'a signal'}`, {
+            details: { signal },
+          }),
+        );
     });
   });
 }

@@ -1,0 +1,57 @@
+/**
+ * Models and data files as the command reads them: in a child process that is killed when it takes too long.
+ */
+import { statSync } from 'node:fs';
+import type { RecurrentModel } from '../core/model';
+import type { ModelDescription } from '../core/summary';
+import { startNodeChild } from '../host/child-channel';
+import { kindOfPath } from '../host/file-source';
+import { parseInChild } from '../host/parse-process';
+import { programPaths } from '../host/paths';
+import { dataFilesOf, type DataArrays, type ReaderOptions, type ReadDataResult, type ReadModelResult } from '../host/reader-messages';
+import type { RunRequest } from '../shared/run';
+
+/** A model file, read. */
+export interface OpenedFile {
+  readonly model: RecurrentModel;
+  readonly description: ModelDescription | null;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+const startReader = (): ReturnType<typeof startNodeChild> => startNodeChild({ entry: programPaths(import.meta.url).readerProcess });
+
+/**
+ * A model, read in a process of its own.
+ *
+ * @param path - A file or folder.
+ * @param options - What the file may not store.
+ * @param describe - Whether weight statistics are wanted too.
+ * @throws TempogradError of the reader family.
+ */
+export async function openModelFile(path: string, options: ReaderOptions, describe: boolean): Promise<OpenedFile> {
+  const bytes = kindOfPath(path) === 'file' ? statSync(path).size : 0;
+  const job = { kind: 'model', path, options, describe } as const;
+  const { result, release } = await parseInChild<ReadModelResult>(startReader, { job, bytes, name: path });
+  release();
+  if (!result.model) throw new Error('the reader process gave no model');
+  return { model: result.model, description: result.description, bytes: result.bytes, sha256: result.sha256 };
+}
+
+/**
+ * The arrays that a request names, read in a process of their own.
+ *
+ * @param request - The request.
+ * @throws TempogradError `input/not-readable` and others of the input family.
+ */
+export async function readRunFiles(request: RunRequest): Promise<DataArrays> {
+  const files = dataFilesOf(request);
+  const paths = [files.input?.path, files.maskFile, files.initialStateFile].filter((path) => typeof path === 'string');
+  if (paths.length === 0) return { input: null, mask: null, initialState: null };
+  const bytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
+  const order = { job: { kind: 'data', files } as const, bytes, name: paths[0]! };
+  const { result, release } = await parseInChild<ReadDataResult>(startReader, order);
+  release();
+  if (!result.arrays) throw new Error('the reader process gave no arrays');
+  return result.arrays;
+}
