@@ -33,7 +33,7 @@ export function highwayShare(cell: ReferenceCell, trajectory: Trajectory, lags: 
     const input = x.subarray(t * inputDim, (t + 1) * inputDim);
     const previous = stateBefore(trajectory, units, n);
     cell.step(input, previous, step);
-    cell.linearise(input, previous, jacobians);
+    cell.linearise(input, previous, jacobians, 'state');
     for (let u = 0; u < units; u++) logGates[u] += Math.log(Math.abs(step.gates[units + u]));
     multiply(rows, jacobians.stateJacobian, units, stateSize, stateSize, spare);
     [rows, spare] = [spare, rows];

@@ -33,6 +33,9 @@ export interface StepJacobians {
   readonly inputJacobian: Float64Array;
 }
 
+/** Which step Jacobians are wanted; the array of the other is left as it is. */
+export type JacobianPart = 'both' | 'state' | 'input';
+
 /** A cell with its weights in float64, one row per unit. */
 export interface ReferenceCell {
   readonly kind: CellKind;
@@ -50,8 +53,8 @@ export interface ReferenceCell {
   readonly hasDiagonalCellColumns: boolean;
   /** Computes one step from x `[D]` and the state before it into `out`. */
   step(x: Float64Array, previous: CellState, out: CellStep): void;
-  /** Computes ds_t/ds_{t-1} and ds_t/dx_t at x `[D]` and the state before the step into `out`. */
-  linearise(x: Float64Array, previous: CellState, out: StepJacobians): void;
+  /** Computes ds_t/ds_{t-1} and ds_t/dx_t (or one of them) at x `[D]` and the state before the step into `out`. */
+  linearise(x: Float64Array, previous: CellState, out: StepJacobians, part: JacobianPart): void;
 }
 
 /**

@@ -84,16 +84,18 @@ export function addScaledProduct(
   matrix: MatrixView,
   columns: number,
 ): void {
-  const { units } = gate;
+  const { units, derivative } = gate;
   for (let u = 0; u < units; u++) {
     const scale = factor === null ? 1 : factor[u];
     const row = out.offset + u * out.stride;
     if (gate.isElementwise) {
-      addScaledRow(out.data, row, scale * gate.derivative[u], matrix.data, matrix.offset + u * matrix.stride, columns);
+      const weight = scale * derivative[u];
+      const from = matrix.offset + u * matrix.stride;
+      for (let j = 0; j < columns; j++) out.data[row + j] += weight * matrix.data[from + j];
       continue;
     }
     for (let v = 0; v < units; v++) {
-      const weight = scale * gate.derivative[u * units + v];
+      const weight = scale * derivative[u * units + v];
       addScaledRow(out.data, row, weight, matrix.data, matrix.offset + v * matrix.stride, columns);
     }
   }

@@ -1,14 +1,24 @@
 /** GRU in float64, reset after or before: h_t = z h_{t-1} + (1 - z) n, gate blocks z r n. */
 import type { GruCell } from '../model';
-import { newCellStep, unitRows, type CellState, type CellStep, type ReferenceCell, type StepJacobians } from './cell';
+import {
+  newCellStep,
+  unitRows,
+  type CellState,
+  type CellStep,
+  type JacobianPart,
+  type ReferenceCell,
+  type StepJacobians,
+} from './cell';
 import { addScaledProduct, addScaledRow, makeGate, preActivate, type MatrixView } from './gate';
 
 /** The part of a GRU that depends on where the reset gate acts; M = dn_pre/dh and dn_pre/dx. */
 interface ResetForm {
   /** Computes pre-activations z r n and gate values; needs `evaluate` of z and r before n. */
   preActivateCandidate(x: Float64Array, h: Float64Array, reset: Float64Array, out: CellStep): void;
-  /** Writes M for the state into `state` `[H, H]` and for the input into `input` `[H, D]`. */
-  candidateJacobians(h: Float64Array, reset: Float64Array, state: Float64Array, input: Float64Array): void;
+  /** Adds M for the state to zeros `[H, H]`. */
+  addStateJacobian(h: Float64Array, reset: Float64Array, out: Float64Array): void;
+  /** Adds M for the input to W_n `[H, D]`. */
+  addInputJacobian(h: Float64Array, out: Float64Array): void;
 }
 
 /** One bias row as float64: `[2, 3H]` with resetAfter, `[3H]` without. */
@@ -48,6 +58,18 @@ export function makeGru(description: GruCell): ReferenceCell {
   const recurrentPart = new Float64Array(units);
   const view = (data: Float64Array, stride: number, offset = 0): MatrixView => ({ data, offset, stride });
 
+  const resetRecurrent = view(recurrentKernel, units, units * units);
+  const resetKernel = view(kernel, inputDim, units * inputDim);
+
+  /** out += U_n inner. */
+  const addCandidateProduct = (out: Float64Array, inner: Float64Array, columns: number): void => {
+    for (let u = 0; u < units; u++) {
+      for (let v = 0; v < units; v++) {
+        addScaledRow(out, u * columns, candidateRecurrent[u * units + v], inner, v * columns, columns);
+      }
+    }
+  };
+
   /** n_pre = W_n x + b_n + r (U_n h + b_rn). */
   const resetAfter: ResetForm = {
     preActivateCandidate: (x, h, r, out) => {
@@ -56,12 +78,12 @@ export function makeGru(description: GruCell): ReferenceCell {
       preActivate(target, bias.input.subarray(2 * units), candidateKernel, x, null, h);
       for (let u = 0; u < units; u++) target[u] += r[u] * recurrentPart[u];
     },
-    candidateJacobians: (_h, r, state, input) => {
-      input.set(candidateKernel);
-      for (let u = 0; u < units; u++) addScaledRow(state, u * units, r[u], candidateRecurrent, u * units, units);
-      const fromReset = view(recurrentKernel, units, units * units);
-      addScaledProduct(view(state, units), recurrentPart, reset, fromReset, units);
-      addScaledProduct(view(input, inputDim), recurrentPart, reset, view(kernel, inputDim, units * inputDim), inputDim);
+    addStateJacobian: (_h, r, out) => {
+      for (let u = 0; u < units; u++) addScaledRow(out, u * units, r[u], candidateRecurrent, u * units, units);
+      addScaledProduct(view(out, units), recurrentPart, reset, resetRecurrent, units);
+    },
+    addInputJacobian: (_h, out) => {
+      addScaledProduct(view(out, inputDim), recurrentPart, reset, resetKernel, inputDim);
     },
   };
 
@@ -72,20 +94,16 @@ export function makeGru(description: GruCell): ReferenceCell {
       const target = out.preActivations.subarray(2 * units);
       preActivate(target, bias.input.subarray(2 * units), candidateKernel, x, candidateRecurrent, recurrentPart);
     },
-    candidateJacobians: (h, r, state, input) => {
+    addStateJacobian: (h, r, out) => {
       const inner = new Float64Array(units * units);
-      const innerInput = new Float64Array(units * inputDim);
       for (let u = 0; u < units; u++) inner[u * units + u] = r[u];
-      addScaledProduct(view(inner, units), h, reset, view(recurrentKernel, units, units * units), units);
-      addScaledProduct(view(innerInput, inputDim), h, reset, view(kernel, inputDim, units * inputDim), inputDim);
-      input.set(candidateKernel);
-      for (let u = 0; u < units; u++) {
-        for (let v = 0; v < units; v++) {
-          const weight = candidateRecurrent[u * units + v];
-          addScaledRow(state, u * units, weight, inner, v * units, units);
-          addScaledRow(input, u * inputDim, weight, innerInput, v * inputDim, inputDim);
-        }
-      }
+      addScaledProduct(view(inner, units), h, reset, resetRecurrent, units);
+      addCandidateProduct(out, inner, units);
+    },
+    addInputJacobian: (h, out) => {
+      const inner = new Float64Array(units * inputDim);
+      addScaledProduct(view(inner, inputDim), h, reset, resetKernel, inputDim);
+      addCandidateProduct(out, inner, inputDim);
     },
   };
   const form = description.resetAfter ? resetAfter : resetBefore;
@@ -109,29 +127,34 @@ export function makeGru(description: GruCell): ReferenceCell {
   const candidateState = new Float64Array(units * units);
   const candidateInput = new Float64Array(units * inputDim);
 
-  const linearise = (x: Float64Array, previous: CellState, out: StepJacobians): void => {
+  const linearise = (x: Float64Array, previous: CellState, out: StepJacobians, part: JacobianPart): void => {
     step(x, previous, scratch);
     const { gates, preActivations } = scratch;
     const { h } = previous;
     update.differentiate(preActivations, 0);
     reset.differentiate(preActivations, units);
     candidate.differentiate(preActivations, 2 * units);
-    candidateState.fill(0);
-    candidateInput.fill(0);
-    form.candidateJacobians(h, gates.subarray(units, 2 * units), candidateState, candidateInput);
     for (let u = 0; u < units; u++) {
       difference[u] = h[u] - gates[2 * units + u];
       oneMinusUpdate[u] = 1 - gates[u];
     }
-    const state = view(out.stateJacobian, units);
-    const input = view(out.inputJacobian, inputDim);
-    out.stateJacobian.fill(0);
-    out.inputJacobian.fill(0);
-    for (let u = 0; u < units; u++) out.stateJacobian[u * units + u] = gates[u];
-    addScaledProduct(state, difference, update, view(recurrentKernel, units), units);
-    addScaledProduct(state, oneMinusUpdate, candidate, view(candidateState, units), units);
-    addScaledProduct(input, difference, update, view(kernel, inputDim), inputDim);
-    addScaledProduct(input, oneMinusUpdate, candidate, view(candidateInput, inputDim), inputDim);
+    if (part !== 'input') {
+      candidateState.fill(0);
+      form.addStateJacobian(h, gates.subarray(units, 2 * units), candidateState);
+      const state = view(out.stateJacobian, units);
+      out.stateJacobian.fill(0);
+      for (let u = 0; u < units; u++) out.stateJacobian[u * units + u] = gates[u];
+      addScaledProduct(state, difference, update, view(recurrentKernel, units), units);
+      addScaledProduct(state, oneMinusUpdate, candidate, view(candidateState, units), units);
+    }
+    if (part !== 'state') {
+      candidateInput.set(candidateKernel);
+      form.addInputJacobian(h, candidateInput);
+      const input = view(out.inputJacobian, inputDim);
+      out.inputJacobian.fill(0);
+      addScaledProduct(input, difference, update, view(kernel, inputDim), inputDim);
+      addScaledProduct(input, oneMinusUpdate, candidate, view(candidateInput, inputDim), inputDim);
+    }
   };
 
   const cell: ReferenceCell = {

@@ -16,6 +16,26 @@ import { isValidStep, stateBefore, timeIndex, type Trajectory } from './run-cell
  * @param warmUp - The first so many valid steps, in the order of computing, grow the vector but are not counted.
  */
 export function leadingExponent(cell: ReferenceCell, trajectory: Trajectory, warmUp: number): number {
+  const growth = leadingGrowth(cell, trajectory, warmUp);
+  for (;;) {
+    const { done, value } = growth.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * The same number step by step, for callers that must not block for the length of a whole sequence.
+ *
+ * @param cell - The cell.
+ * @param trajectory - Its states, or those of another engine.
+ * @param warmUp - As for `leadingExponent`.
+ * @returns A generator that stops after each computed step and ends with the exponent.
+ */
+export function* leadingGrowth(
+  cell: ReferenceCell,
+  trajectory: Trajectory,
+  warmUp: number,
+): Generator<undefined, number, void> {
   const { units, inputDim, stateSize } = cell;
   const { direction, steps, x } = trajectory;
   const jacobians = newStepJacobians(cell);
@@ -29,7 +49,7 @@ export function leadingExponent(cell: ReferenceCell, trajectory: Trajectory, war
     const t = timeIndex(direction, steps, n);
     if (!isValidStep(trajectory, t)) continue;
     if (valid === warmUp) logAtWarmUp = logNorm(vector) + exponent * Math.LN2;
-    cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), stateBefore(trajectory, units, n), jacobians);
+    cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), stateBefore(trajectory, units, n), jacobians, 'state');
     for (let row = 0; row < stateSize; row++) {
       let sum = 0;
       for (let k = 0, at = row * stateSize; k < stateSize; k++, at++) sum += jacobians.stateJacobian[at] * vector[k];
@@ -37,6 +57,7 @@ export function leadingExponent(cell: ReferenceCell, trajectory: Trajectory, war
     }
     [vector, next] = [next, vector];
     valid++;
+    yield;
     const largest = largestMagnitude(vector);
     if (largest === 0) return -Infinity;
     if (!Number.isFinite(largest)) return largest;

@@ -32,7 +32,7 @@ export function* propagateDiagonal(cell: ReferenceCell, trajectory: Trajectory):
     const n = timeIndex(direction, steps, t);
     if (isValidStep(trajectory, t)) {
       const previous = stateBefore(trajectory, units, n);
-      cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), previous, jacobians);
+      cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), previous, jacobians, 'input');
     } else {
       inputJacobian.fill(0);
     }

@@ -8,12 +8,16 @@ import { binaryExponent, largestMagnitude, logNorm, scaleByPower } from '../lina
 import { newStepJacobians, type ReferenceCell, type StepJacobians } from './cell';
 import { isValidStep, stateBefore, timeIndex, type Trajectory } from './run-cell';
 
-/** Rows are rescaled when their largest entry leaves 2^-LIMIT .. 2^LIMIT. */
-const EXPONENT_LIMIT = 64;
+/** Rows are rescaled when the sum of their squares leaves this range. */
+const SMALLEST_SQUARE = 2 ** -128;
+const LARGEST_SQUARE = 2 ** 128;
 
 /** Blocks whose largest entry has its exponent in this range fit float32 and are stored unscaled. */
 const FLOAT32_MIN_EXPONENT = -126;
 const FLOAT32_MAX_EXPONENT = 126;
+
+/** A block whose norm is between e^-60 and e^60 has its largest entry well inside that range. */
+const SURELY_FLOAT32_NATS = 60;
 
 /** The Jacobian of one final state with respect to one source step; the array is reused for the next one. */
 export interface FinalBlock {
@@ -65,7 +69,7 @@ export function* propagateFinal(cell: ReferenceCell, trajectory: Trajectory): Ge
       yield { step: s, h: zeroBlock(hBlock), c: cRows === null ? null : zeroBlock(cBlock) };
       continue;
     }
-    cell.linearise(x.subarray(s * inputDim, (s + 1) * inputDim), stateBefore(trajectory, units, n), jacobians);
+    cell.linearise(x.subarray(s * inputDim, (s + 1) * inputDim), stateBefore(trajectory, units, n), jacobians, 'both');
     const h = pullInput(cell, hRows, jacobians, hBlock);
     const c = cRows === null ? null : pullInput(cell, cRows, jacobians, cBlock);
     yield { step: s, h, c };
@@ -92,10 +96,15 @@ function pullInput(cell: ReferenceCell, state: ScaledRows, jacobians: StepJacobi
   if (state.isZero) return { jacobian: out, scale: 0, logNorm: -Infinity };
   const { units, stateSize, inputDim } = cell;
   addProduct(out, inputDim, state.rows, stateSize, jacobians.inputJacobian, inputDim, units, stateSize, inputDim);
+  const blockNorm = logNorm(out);
+  // Far from the limits of float32 nothing needs a closer look; this is nearly every block.
+  if (state.exponent === 0 && Math.abs(blockNorm) < SURELY_FLOAT32_NATS) {
+    return { jacobian: out, scale: 0, logNorm: blockNorm };
+  }
   const largest = largestMagnitude(out);
   if (largest === 0) return { jacobian: out, scale: 0, logNorm: -Infinity };
   if (!Number.isFinite(largest)) return { jacobian: out, scale: 0, logNorm: largest };
-  const norm = logNorm(out) + state.exponent * Math.LN2;
+  const norm = blockNorm + state.exponent * Math.LN2;
   const exponent = binaryExponent(largest) + state.exponent;
   const fits = exponent >= FLOAT32_MIN_EXPONENT && exponent <= FLOAT32_MAX_EXPONENT;
   const scale = fits ? 0 : exponent;
@@ -119,11 +128,13 @@ function pullState(cell: ReferenceCell, state: ScaledRows, jacobians: StepJacobi
   }
   state.rows = next;
   state.next = rows;
+  let squares = 0;
+  for (let at = 0; at < next.length; at++) squares += next[at] * next[at];
+  if (squares > SMALLEST_SQUARE && squares < LARGEST_SQUARE) return;
   const largest = largestMagnitude(next);
   state.isZero = largest === 0;
   if (state.isZero || !Number.isFinite(largest)) return;
   const exponent = binaryExponent(largest);
-  if (Math.abs(exponent) <= EXPONENT_LIMIT) return;
   for (let at = 0; at < next.length; at++) next[at] = scaleByPower(next[at], -exponent);
   state.exponent += exponent;
 }

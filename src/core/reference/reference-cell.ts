@@ -52,6 +52,6 @@ export function stepCell(cell: ReferenceCell, x: Float64Array, previous: CellSta
  */
 export function stepJacobians(cell: ReferenceCell, x: Float64Array, previous: CellState): StepJacobians {
   const out = newStepJacobians(cell);
-  cell.linearise(x, previous, out);
+  cell.linearise(x, previous, out, 'both');
   return out;
 }

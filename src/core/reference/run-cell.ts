@@ -87,6 +87,27 @@ export function isValidStep(trajectory: Pick<Trajectory, 'mask'>, t: number): bo
  * @throws TempogradError `input/shape-mismatch` when x, mask or initial state do not fit the cell.
  */
 export function runCell(cell: ReferenceCell, x: Float64Array, options: RunCellOptions = {}): GatedTrajectory {
+  const run = cellSteps(cell, x, options);
+  for (;;) {
+    const { done, value } = run.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * The same trajectory step by step, for callers that must not block for the length of a whole sequence.
+ *
+ * @param cell - The cell.
+ * @param x - `[T, D]`.
+ * @param options - Direction, mask, initial state.
+ * @returns A generator that stops after each computed step and ends with the trajectory.
+ * @throws TempogradError `input/shape-mismatch` as `runCell` does.
+ */
+export function* cellSteps(
+  cell: ReferenceCell,
+  x: Float64Array,
+  options: RunCellOptions = {},
+): Generator<undefined, GatedTrajectory, void> {
   const { direction = 'forward', mask = null, initial = zeroState(cell) } = options;
   const { units, inputDim } = cell;
   const steps = x.length / inputDim;
@@ -119,6 +140,7 @@ export function runCell(cell: ReferenceCell, x: Float64Array, options: RunCellOp
     names.forEach((name, k) => {
       gates[name].set(out.gates.subarray(k * units, (k + 1) * units), t * units);
     });
+    yield;
   }
   return trajectory;
 }

@@ -29,15 +29,19 @@ export function makeSimpleRnn(description: SimpleRnnCell): ReferenceCell {
       gate.evaluate(out.preActivations, 0, out.gates);
       out.h.set(out.gates);
     },
-    linearise: (x, previous, out) => {
+    linearise: (x, previous, out, part) => {
       preActivate(scratch.preActivations, bias, kernel, x, recurrentKernel, previous.h);
       gate.differentiate(scratch.preActivations, 0);
-      out.stateJacobian.fill(0);
-      out.inputJacobian.fill(0);
-      const state = { data: out.stateJacobian, offset: 0, stride: units };
-      const input = { data: out.inputJacobian, offset: 0, stride: inputDim };
-      addScaledProduct(state, null, gate, { data: recurrentKernel, offset: 0, stride: units }, units);
-      addScaledProduct(input, null, gate, { data: kernel, offset: 0, stride: inputDim }, inputDim);
+      if (part !== 'input') {
+        const state = { data: out.stateJacobian, offset: 0, stride: units };
+        out.stateJacobian.fill(0);
+        addScaledProduct(state, null, gate, { data: recurrentKernel, offset: 0, stride: units }, units);
+      }
+      if (part !== 'state') {
+        const input = { data: out.inputJacobian, offset: 0, stride: inputDim };
+        out.inputJacobian.fill(0);
+        addScaledProduct(input, null, gate, { data: kernel, offset: 0, stride: inputDim }, inputDim);
+      }
     },
   };
   const scratch = newCellStep(cell);

@@ -125,8 +125,16 @@ describe.each(kinds)('%s', (_title, kind, resetAfter) => {
     const used = newStepJacobians(cell);
     used.stateJacobian.fill(7);
     used.inputJacobian.fill(7);
-    cell.linearise(normals(3, 3), previous, used);
-    expect(used).toEqual(stepJacobians(cell, normals(3, 3), previous));
+    cell.linearise(normals(3, 3), previous, used, 'both');
+    const expected = stepJacobians(cell, normals(3, 3), previous);
+    expect(used).toEqual(expected);
+    used.inputJacobian.fill(7);
+    cell.linearise(normals(3, 3), previous, used, 'state');
+    expect(used.inputJacobian.every((value) => value === 7)).toBe(true);
+    used.stateJacobian.fill(7);
+    cell.linearise(normals(3, 3), previous, used, 'input');
+    expect(used.stateJacobian.every((value) => value === 7)).toBe(true);
+    expect(used.inputJacobian).toEqual(expected.inputJacobian);
   });
 });
 
