@@ -1,0 +1,373 @@
+/**
+ * HDF5 files by path: links, attributes, datasets; asynchronous, because after a failure the library starts afresh.
+ *
+ * Declared sizes are held against the file's own size before memory is taken. Links and storage that leave the file are
+ * refused by name (CVE-2026-1669). This file knows nothing of models.
+ */
+import { TempogradError } from '../../core/errors';
+import { sizeOf, type RealTensor } from '../../core/tensor';
+import type { ByteSource } from '../byte-source';
+import { decodeBfloat16, decodeFloat16 } from '../float16';
+import { checkLimit, type ReadLimits } from '../limits';
+import { openSession, type Hdf5Metadata, type Hdf5Session } from './hdf5-module';
+
+/** What a path leads to. */
+export type Hdf5Kind = 'group' | 'dataset' | 'other' | 'missing';
+
+/** An attribute's value: text or numbers, one or many. */
+export type Hdf5Attribute = string | number | readonly string[] | readonly number[];
+
+/** A dataset's description; its numbers are read on demand. */
+export interface Hdf5Dataset {
+  readonly path: string;
+  readonly shape: readonly number[];
+  /** numpy's word for the element type: `float32`. */
+  readonly dtype: string;
+  /**
+   * The numbers, float64 for float64 and integers above 16 bits, else float32.
+   *
+   * @throws TempogradError `reader/corrupt` when they cannot be read, `reader/unsafe`, `reader/limit-exceeded`.
+   */
+  read(): Promise<RealTensor>;
+}
+
+/** An open file. */
+export interface Hdf5File {
+  kindOf(path: string): Promise<Hdf5Kind>;
+  /** Names of the links in a group. */
+  list(path: string): Promise<readonly string[]>;
+  /** Something that is equal for two paths to the same object. */
+  identity(path: string): Promise<string>;
+  /** An attribute, null when there is none; long ones split into `name0`, `name1` .. are put together. */
+  attribute(path: string, name: string): Promise<Hdf5Attribute | null>;
+  dataset(path: string): Promise<Hdf5Dataset>;
+}
+
+const GROUP = 0;
+const DATASET = 1;
+const LINK = 3;
+const USER_LINK = 4;
+const CLASS_INTEGER = 0;
+const CLASS_FLOAT = 1;
+const CLASS_STRING = 3;
+const CLASS_OPAQUE = 5;
+const CLASS_ENUM = 8;
+/** Rows are read in blocks of this size, so that the library's own memory stays small. */
+const BLOCK_BYTES = 32 * 1024 * 1024;
+/** Deflate cannot do better than 1032:1. */
+const MAX_FILTER_RATIO = 1100;
+/** Each failure costs a new instance of the library. */
+const MAX_FAILURES = 100;
+
+/**
+ * The HDF5 file that the bytes are.
+ *
+ * @param source - The file.
+ * @param what - Its name for messages.
+ * @param limits - Caps.
+ * @throws TempogradError `reader/truncated`, `reader/corrupt`.
+ */
+export async function openHdf5(source: ByteSource, what: string, limits: ReadLimits): Promise<Hdf5File> {
+  let session: Hdf5Session | null = null;
+  let failures = 0;
+  const call = async <T>(place: string, task: (session: Hdf5Session) => T): Promise<T> => {
+    let current: Hdf5Session | null = session;
+    try {
+      current ??= await openSession(source);
+      session = current;
+      const result = task(current);
+      refuseOutside(current, what, place);
+      return result;
+    } catch (error) {
+      session = null;
+      if (++failures > MAX_FAILURES) {
+        throw new TempogradError('reader/corrupt', `${what} is damaged in more than ${String(MAX_FAILURES)} places`);
+      }
+      if (current) refuseOutside(current, what, place);
+      throw translate(error, what, place);
+    }
+  };
+  await call('/', () => undefined);
+  return {
+    kindOf: (path) => call(path, (open) => kindOf(open, what, path)),
+    list: (path) =>
+      call(path, ({ library, file }) => {
+        const names = library.get_names(file, path, false);
+        checkLimit(`Number of links in ${path}`, names.length, 'maxHdf5Objects', limits);
+        return names;
+      }),
+    identity: (path) => call(path, ({ library, file }) => library.create_object_reference(file, path).join(',')),
+    attribute: (path, name) => call(`${path}@${name}`, (open) => readAttribute(open, path, name, limits)),
+    dataset: async (path) => {
+      const metadata = await call(path, ({ library, file }) => library.get_dataset_metadata(file, path));
+      refuseVirtual(metadata, what, path);
+      const bfloat16 = metadata.type === CLASS_OPAQUE && metadata.size === 2;
+      const dtype = bfloat16 ? 'bfloat16' : dtypeOf(metadata);
+      const shape = metadata.shape ?? [0];
+      return {
+        path,
+        shape,
+        dtype,
+        read: async () => {
+          const hasFilters = await call(
+            path,
+            ({ library, file }) => library.get_dataset_filters(file, path).length > 0,
+          );
+          const bytes = checkBytes(source, `${what}: ${path}`, shape, metadata.size, hasFilters, limits);
+          if (bytes === 0) return { shape, data: new Float32Array(0) };
+          return { shape, data: await readNumbers(call, path, metadata, dtype) };
+        },
+      };
+    },
+  };
+}
+
+type Call = <T>(place: string, task: (session: Hdf5Session) => T) => Promise<T>;
+
+function refuseOutside(session: Hdf5Session, what: string, place: string): void {
+  const outside = session.outside();
+  if (outside === null) return;
+  throw new TempogradError(
+    'reader/unsafe',
+    `${what}: ${place} leads to another file, ${JSON.stringify(outside)}; it was not opened`,
+    {
+      details: { path: place, target: outside },
+    },
+  );
+}
+
+function refuseVirtual(metadata: Hdf5Metadata, what: string, path: string): void {
+  const first = metadata.virtual_sources?.[0];
+  if (!first) return;
+  throw new TempogradError(
+    'reader/unsafe',
+    `${what}: ${path} is a virtual dataset made of ${JSON.stringify(first.file_name)}; it was not opened`,
+    { details: { path, target: first.file_name } },
+  );
+}
+
+function kindOf(session: Hdf5Session, what: string, path: string): Hdf5Kind {
+  const type = session.library.get_type(session.file, path);
+  if (type === GROUP) return 'group';
+  if (type === DATASET) return 'dataset';
+  if (type === USER_LINK) {
+    const { filename } = session.library.get_external_link(session.file, path);
+    throw new TempogradError(
+      'reader/unsafe',
+      `${what}: ${path} is a link to another file, ${JSON.stringify(filename ?? '')}; it was not opened`,
+      {
+        details: { path, target: filename ?? '' },
+      },
+    );
+  }
+  if (type === LINK) {
+    const target = session.library.get_symbolic_link(session.file, path);
+    throw new TempogradError(
+      'reader/corrupt',
+      `${what}: ${path} is a soft link to ${JSON.stringify(target ?? '')}, which leads nowhere`,
+      {
+        details: { path, target: target ?? '' },
+      },
+    );
+  }
+  return type < 0 ? 'missing' : 'other';
+}
+
+function readAttribute(session: Hdf5Session, path: string, name: string, limits: ReadLimits): Hdf5Attribute | null {
+  const names = new Set(session.library.get_attribute_names(session.file, path));
+  if (names.has(name)) return readOneAttribute(session, path, name, limits);
+  if (!names.has(`${name}0`)) return null;
+  const parts: (string | number)[] = [];
+  for (let index = 0; names.has(`${name}${String(index)}`); index++) {
+    const part = readOneAttribute(session, path, `${name}${String(index)}`, limits);
+    for (const item of Array.isArray(part) ? part : [part]) parts.push(item as string | number);
+  }
+  return parts as string[] | number[];
+}
+
+function readOneAttribute(
+  { library, file }: Hdf5Session,
+  path: string,
+  name: string,
+  limits: ReadLimits,
+): Hdf5Attribute {
+  const metadata = library.get_attribute_metadata(file, path, name);
+  if (metadata.shape === null) return [];
+  const bytes = metadata.size * metadata.total_size;
+  checkLimit(`Size of attribute ${name} of ${path}`, bytes, 'maxAttributeBytes', limits);
+  if (bytes === 0) return [];
+  const pointer = allocate(library, bytes);
+  library.get_attribute_data(file, path, name, BigInt(pointer));
+  const raw = library.HEAPU8.slice(pointer, pointer + bytes);
+  const values =
+    metadata.type === CLASS_STRING
+      ? readStrings(library, raw, metadata, limits)
+      : [...decode(raw, metadata, dtypeOf(metadata))];
+  if (metadata.vlen) library.reclaim_vlen_memory(file, path, name, BigInt(pointer));
+  library._free(pointer);
+  const single = metadata.shape.length === 0 ? values[0] : undefined;
+  return single ?? (values as string[] | number[]);
+}
+
+function readStrings(
+  library: Hdf5Session['library'],
+  raw: Uint8Array,
+  metadata: Hdf5Metadata,
+  limits: ReadLimits,
+): string[] {
+  const strings: string[] = [];
+  if (metadata.vlen) {
+    let total = 0;
+    for (const pointer of new Uint32Array(raw.buffer)) {
+      const text = library.UTF8ToString(pointer);
+      total += text.length;
+      checkLimit('Size of the strings of an attribute', total, 'maxAttributeBytes', limits);
+      strings.push(text);
+    }
+    return strings;
+  }
+  const decoder = new TextDecoder('utf-8');
+  for (let offset = 0; offset < raw.length; offset += metadata.size) {
+    const bytes = raw.subarray(offset, offset + metadata.size);
+    const end = bytes.indexOf(0);
+    strings.push(decoder.decode(end < 0 ? bytes : bytes.subarray(0, end)));
+  }
+  return strings;
+}
+
+function allocate(library: Hdf5Session['library'], bytes: number): number {
+  const pointer = library._malloc(bytes);
+  if (pointer !== 0) return pointer;
+  throw new TempogradError('reader/limit-exceeded', `The HDF5 library has no room for ${String(bytes)} bytes`);
+}
+
+/** Bytes of a dataset that the file can really hold. */
+function checkBytes(
+  source: ByteSource,
+  what: string,
+  shape: readonly number[],
+  elementBytes: number,
+  hasFilters: boolean,
+  limits: ReadLimits,
+): number {
+  const bytes = sizeOf(shape) * elementBytes;
+  checkLimit(`Size of ${what} with shape [${shape.join(', ')}] in bytes`, bytes, 'maxTensorBytes', limits);
+  const room = source.size * (hasFilters ? MAX_FILTER_RATIO : 1);
+  if (bytes <= room) return bytes;
+  throw new TempogradError(
+    'reader/corrupt',
+    `${what} declares shape [${shape.join(', ')}], ${String(bytes)} bytes, more than the whole file can hold`,
+    { details: { shape: [...shape], bytes, fileBytes: source.size } },
+  );
+}
+
+async function readNumbers(
+  call: Call,
+  path: string,
+  metadata: Hdf5Metadata,
+  dtype: string,
+): Promise<Float32Array | Float64Array> {
+  const shape = metadata.shape ?? [];
+  const rows = shape[0] ?? 1;
+  const rowBytes = sizeOf(shape.slice(1)) * metadata.size;
+  const blockRows = Math.max(1, Math.min(rows, Math.floor(BLOCK_BYTES / rowBytes)));
+  let result: Float32Array | Float64Array | null = null;
+  for (let start = 0; start < rows; start += blockRows) {
+    const count = Math.min(blockRows, rows - start);
+    const bytes = await call(path, (session) => readBlock(session, path, shape, start, count, count * rowBytes));
+    const values = decode(bytes, metadata, dtype);
+    if (count === rows) return values;
+    result ??= values instanceof Float64Array ? new Float64Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
+    result.set(values, start * sizeOf(shape.slice(1)));
+  }
+  return result ?? new Float32Array(0);
+}
+
+function readBlock(
+  { library, file }: Hdf5Session,
+  path: string,
+  shape: readonly number[],
+  start: number,
+  count: number,
+  bytes: number,
+): Uint8Array {
+  const pointer = allocate(library, bytes);
+  if (shape.length === 0) {
+    library.get_dataset_data(file, path, null, null, null, BigInt(pointer));
+  } else {
+    const counts = shape.map((size, axis) => BigInt(axis === 0 ? count : size));
+    const offsets = shape.map((_, axis) => BigInt(axis === 0 ? start : 0));
+    const strides = shape.map(() => 1n);
+    library.get_dataset_data(file, path, counts, offsets, strides, BigInt(pointer));
+  }
+  const copy = library.HEAPU8.slice(pointer, pointer + bytes);
+  library._free(pointer);
+  return copy;
+}
+
+/** numpy's word for an element type. */
+function dtypeOf(metadata: Hdf5Metadata): string {
+  const bits = String(metadata.size * 8);
+  if (metadata.type === CLASS_FLOAT) return `float${bits}`;
+  if (metadata.type === CLASS_INTEGER) return `${metadata.signed ? '' : 'u'}int${bits}`;
+  if (metadata.type === CLASS_ENUM && metadata.size === 1) return 'bool';
+  if (metadata.type === CLASS_STRING) return 'string';
+  return `class ${String(metadata.type)}`;
+}
+
+/** Numbers of little-endian bytes; the library turns big-endian ones on reading. */
+function decode(bytes: Uint8Array, metadata: Hdf5Metadata, dtype: string): Float32Array | Float64Array {
+  const { buffer } = bytes;
+  switch (dtype) {
+    case 'float32':
+      return new Float32Array(buffer);
+    case 'float64':
+      return new Float64Array(buffer);
+    case 'float16':
+      return decodeFloat16(bytes);
+    case 'bfloat16':
+      return decodeBfloat16(bytes);
+    case 'int8':
+    case 'bool':
+      return Float32Array.from(new Int8Array(buffer));
+    case 'uint8':
+      return Float32Array.from(new Uint8Array(buffer));
+    case 'int16':
+      return Float32Array.from(new Int16Array(buffer));
+    case 'uint16':
+      return Float32Array.from(new Uint16Array(buffer));
+    case 'int32':
+      return Float64Array.from(new Int32Array(buffer));
+    case 'uint32':
+      return Float64Array.from(new Uint32Array(buffer));
+    case 'int64':
+      return Float64Array.from(new BigInt64Array(buffer), Number);
+    case 'uint64':
+      return Float64Array.from(new BigUint64Array(buffer), Number);
+    default:
+      throw new TempogradError(
+        'reader/corrupt',
+        `Numbers of the type ${dtype} (${String(metadata.size)} bytes) cannot be read`,
+      );
+  }
+}
+
+/** The library's words put behind a code. */
+function translate(error: unknown, what: string, place: string): unknown {
+  if (error instanceof TempogradError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const short = /truncated file|eof|addr overflow/i.test(message);
+  return new TempogradError(
+    short ? 'reader/truncated' : 'reader/corrupt',
+    `${what}: ${place} cannot be read: ${shorten(message)}`,
+    {
+      details: { path: place },
+      cause: error,
+    },
+  );
+}
+
+function shorten(message: string): string {
+  const line = message.replace(/\s+/g, ' ').trim();
+  return line.length > 300 ? `${line.slice(0, 300)} ...` : line;
+}

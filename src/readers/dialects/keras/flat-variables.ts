@@ -1,0 +1,109 @@
+/**
+ * Variables in the layout of Keras 2: a group per layer whose attribute `weight_names` lists them in order.
+ *
+ * The group of a nested model holds the variables of all its layers, trainable ones first; they are told apart by the
+ * layer's name inside their own names, else by their kind and order.
+ */
+import type { Hdf5File } from '../../containers/hdf5';
+import type { LayerVariables, ModelVariables, StoredVariable } from './variables';
+import { join } from './tree-variables';
+
+/** A file in the layout of Keras 2. */
+export interface FlatWeights extends ModelVariables {
+  /** Names of the groups, in the file's order. */
+  readonly layerNames: readonly string[];
+  /** All variables of a group. */
+  variablesOf(layerName: string): Promise<readonly StoredVariable[]>;
+}
+
+/**
+ * The variables under `base`.
+ *
+ * @param file - The file.
+ * @param base - `model_weights`, or `/` for a weights-only file.
+ */
+export async function flatVariables(file: Hdf5File, base: string): Promise<FlatWeights> {
+  const listed = await file.attribute(base, 'layer_names');
+  const layerNames = toStrings(listed) ?? (await file.list(base));
+  const variablesOf = (layerName: string): Promise<readonly StoredVariable[]> => readGroup(file, join(base, layerName));
+  return {
+    layerNames,
+    variablesOf,
+    layer: async ({ name }) => queueOf(join(base, name), await variablesOf(name)),
+    inner: async ({ name }) => innerModel(join(base, name), await variablesOf(name)),
+  };
+}
+
+async function readGroup(file: Hdf5File, path: string): Promise<readonly StoredVariable[]> {
+  if ((await file.kindOf(path)) !== 'group') return [];
+  const names = toStrings(await file.attribute(path, 'weight_names')) ?? [];
+  const variables: StoredVariable[] = [];
+  for (const name of names) {
+    const dataset = await file.dataset(join(path, name));
+    variables.push({ name, shape: dataset.shape, dtype: dataset.dtype, read: () => dataset.read() });
+  }
+  return variables;
+}
+
+/** Variables taken in order, whatever the part is called. */
+function queueOf(path: string, variables: readonly StoredVariable[]): LayerVariables {
+  let next = 0;
+  return {
+    path,
+    take: (_part, names) => {
+      const taken = variables.slice(next, next + names.length);
+      next += names.length;
+      return Promise.resolve(taken);
+    },
+    all: () => Promise.resolve(variables),
+  };
+}
+
+/** The layers of a nested model, whose variables lie in one list. */
+function innerModel(path: string, variables: readonly StoredVariable[]): ModelVariables {
+  const left = [...variables];
+  const named = (name: string): readonly StoredVariable[] =>
+    variables.filter((variable) => variable.name.split('/').slice(0, -1).includes(name));
+  return {
+    layer: ({ name }) => {
+      const own = named(name);
+      return Promise.resolve(own.length > 0 ? queueOf(join(path, name), own) : byKind(join(path, name), left));
+    },
+    inner: ({ name }) => {
+      const own = named(name);
+      return Promise.resolve(innerModel(join(path, name), own.length > 0 ? own : variables));
+    },
+  };
+}
+
+/** Variables of an unnamed layer: for each wanted one the first left of that name. */
+function byKind(path: string, left: StoredVariable[]): LayerVariables {
+  return {
+    path,
+    take: (_part, names) => {
+      const taken: StoredVariable[] = [];
+      for (const name of names) {
+        const index = left.findIndex((variable) => lastPart(variable.name) === name);
+        if (index < 0) break;
+        taken.push(...left.splice(index, 1));
+      }
+      return Promise.resolve(taken);
+    },
+    all: () => Promise.resolve([]),
+  };
+}
+
+/**
+ * The last part of a variable's name without TensorFlow's `:0`.
+ *
+ * @param name - `memory/lstm_cell/kernel:0`
+ */
+export function lastPart(name: string): string {
+  return (name.split('/').at(-1) ?? name).replace(/:\d+$/, '');
+}
+
+function toStrings(value: unknown): readonly string[] | null {
+  if (typeof value === 'string') return [value];
+  if (!Array.isArray(value)) return null;
+  return value.filter((item): item is string => typeof item === 'string');
+}

@@ -1,0 +1,43 @@
+/**
+ * Where the variables of layers are found, whatever the file's layout; numbers are read when they are taken.
+ */
+import type { RealTensor } from '../../../core/tensor';
+
+/** A variable as the file holds it. */
+export interface StoredVariable {
+  /** The file's own name, for display. */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  read(): Promise<RealTensor>;
+}
+
+/** How a layer is called in its model. */
+export interface LayerAddress {
+  readonly name: string;
+  readonly className: string;
+  /** Number of earlier layers of the same class in the same model. */
+  readonly ordinal: number;
+}
+
+/** The variables of one layer. */
+export interface LayerVariables {
+  /** Where in the file, for display. */
+  readonly path: string;
+  /**
+   * The next variables of a part of the layer, in Keras's order; fewer when the file has fewer.
+   *
+   * @param part - `''` for the layer itself, `cell`, `forward_layer/cell` ..; layouts without parts go by order.
+   * @param names - Keras's names of the variables wanted.
+   */
+  take(part: string, names: readonly string[]): Promise<readonly StoredVariable[]>;
+  /** All variables, for layers that are only listed. */
+  all(): Promise<readonly StoredVariable[]>;
+}
+
+/** The variables of the layers of one model. */
+export interface ModelVariables {
+  layer(address: LayerAddress): Promise<LayerVariables>;
+  /** Those of a model that stands as a layer in this one. */
+  inner(address: LayerAddress): Promise<ModelVariables>;
+}

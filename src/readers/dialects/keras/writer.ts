@@ -1,0 +1,50 @@
+/**
+ * Who wrote a Keras file: the version decides what some words mean.
+ */
+import { field, isArray, isObject, stringField, type JsonObject, type JsonValue } from '../../json';
+import type { KerasWriter } from './context';
+
+/**
+ * The writer of a version string, null when there is none.
+ *
+ * @param version - `2.2.4`, `2.4.0-tf`, `3.15.1`
+ */
+export function writerOf(version: string | null): KerasWriter | null {
+  const major = version === null ? null : /^(\d+)/.exec(version);
+  if (!major) return null;
+  const number = Number(major[1]);
+  return { generation: number <= 1 ? 1 : number === 2 ? 2 : 3, version: /\./.test(version ?? '') ? version : null };
+}
+
+/**
+ * The writer told from the words that a configuration uses, where no version is stored.
+ *
+ * @param config - A model's description.
+ */
+export function writerFromConfig(config: JsonObject): KerasWriter {
+  const listed = isArray(field(config, 'config')) ? field(config, 'config') : field(field(config, 'config'), 'layers');
+  const layers = isArray(listed) ? listed : [];
+  const isNew = layers.some((layer) => isNewLayer(layer));
+  const isOldest = layers.some(
+    (layer) =>
+      field(field(layer, 'config'), 'output_dim') !== undefined && stringField(layer, 'class_name') !== 'Embedding',
+  );
+  return { generation: isNew ? 3 : isOldest ? 1 : 2, version: null };
+}
+
+/** Keras 3 describes its precision by an object and its input by `batch_shape`. */
+function isNewLayer(layer: JsonValue): boolean {
+  const config = field(layer, 'config');
+  return isObject(field(config, 'dtype')) || field(config, 'batch_shape') !== undefined;
+}
+
+/**
+ * The writer in words.
+ *
+ * @param writer - The writer.
+ */
+export function producerOf(writer: KerasWriter): string {
+  return writer.version === null
+    ? `Keras ${String(writer.generation)} (version not stored)`
+    : `Keras ${writer.version}`;
+}

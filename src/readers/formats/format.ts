@@ -1,0 +1,22 @@
+/**
+ * What every format shares: the options of a reading, and what a file that has been recognised is given to.
+ */
+import type { KerasContext, KerasOptions, KerasWriter } from '../dialects/keras/context';
+import type { ReadLimits } from '../limits';
+
+/** Options of a reading, all caps filled in. */
+export interface FormatOptions extends KerasOptions {
+  readonly limits: ReadLimits;
+  /** A model's architecture (`to_json()`) from a file beside the weights. */
+  readonly architecture: string | null;
+}
+
+/**
+ * A fresh context for the reading of one Keras model.
+ *
+ * @param writer - Who wrote it.
+ * @param options - Options.
+ */
+export function newContext(writer: KerasWriter, options: FormatOptions): KerasContext {
+  return { writer, options, limits: options.limits, assumptions: [], warnings: [], failures: [] };
+}

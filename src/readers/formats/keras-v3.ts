@@ -1,0 +1,61 @@
+/**
+ * The `.keras` archive: `metadata.json`, `config.json` and `model.weights.h5` in a ZIP.
+ *
+ * Source: keras/src/saving/saving_lib.py.
+ */
+import { TempogradError } from '../../core/errors';
+import type { RecurrentModel } from '../../core/model';
+import type { ByteSource } from '../byte-source';
+import { openHdf5 } from '../containers/hdf5';
+import { openZip, type ZipArchive } from '../containers/zip';
+import { readKerasModel } from '../dialects/keras';
+import { treeVariables } from '../dialects/keras/tree-variables';
+import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer';
+import { isObject, parseJson, stringField, type JsonObject } from '../json';
+import { checkLimit } from '../limits';
+import { newContext, type FormatOptions } from './format';
+
+const CONFIG = 'config.json';
+const METADATA = 'metadata.json';
+const WEIGHTS = 'model.weights.h5';
+
+/**
+ * The model that a `.keras` archive holds.
+ *
+ * @param source - The file.
+ * @param name - Its name, for messages.
+ * @param options - Options.
+ * @throws TempogradError `reader/unknown-format` when the archive is no Keras model, and what reading throws.
+ */
+export async function readKerasV3(source: ByteSource, name: string, options: FormatOptions): Promise<RecurrentModel> {
+  const archive = await openZip(source, options.limits);
+  if (!archive.has(CONFIG)) {
+    throw new TempogradError(
+      'reader/unknown-format',
+      `${name} is a ZIP archive, but it holds no ${CONFIG}: not a Keras model`,
+      {
+        details: { entries: archive.names.slice(0, 20) },
+      },
+    );
+  }
+  const config = await readObject(archive, CONFIG, options);
+  const metadata = archive.has(METADATA) ? await readObject(archive, METADATA, options) : {};
+  const context = newContext(writerOf(stringField(metadata, 'keras_version')) ?? writerFromConfig(config), options);
+  if (!archive.has(WEIGHTS)) {
+    const sharded = archive.names.find((entry) => entry.startsWith('model.weights') || entry.startsWith('model_'));
+    throw new TempogradError(
+      sharded === undefined ? 'reader/corrupt' : 'reader/unknown-format',
+      `${name} holds no ${WEIGHTS}${sharded === undefined ? '' : `; weights in ${sharded} are not read yet`}`,
+    );
+  }
+  const weights = await openHdf5(await archive.open(WEIGHTS), WEIGHTS, options.limits);
+  return readKerasModel('keras-v3', producerOf(context.writer), config, treeVariables(weights, ''), context);
+}
+
+async function readObject(archive: ZipArchive, entry: string, options: FormatOptions): Promise<JsonObject> {
+  const part = await archive.open(entry);
+  checkLimit(`Size of ${entry} in bytes`, part.size, 'maxJsonBytes', options.limits);
+  const value = parseJson(new TextDecoder('utf-8').decode(part.read(0, part.size)), entry, options.limits);
+  if (isObject(value)) return value;
+  throw new TempogradError('reader/corrupt', `${entry} is not a JSON object`);
+}

@@ -1,0 +1,76 @@
+/**
+ * Every cap of the readers, in one place.
+ *
+ * Nothing is allocated on a file's word alone: what it declares is held against its own size first, then against these.
+ */
+import { TempogradError } from '../core/errors';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const GIB = 1024 * MIB;
+
+/** The caps that a caller may raise or lower. */
+export interface ReadLimits {
+  readonly maxZipEntries: number;
+  /** All entries of an archive together, inflated, bytes. */
+  readonly maxZipTotalBytes: number;
+  /** Inflated size over stored size of one entry; asked only above `ZIP_RATIO_FLOOR_BYTES`. */
+  readonly maxZipRatio: number;
+  readonly maxJsonBytes: number;
+  /** Nesting of arrays and objects. */
+  readonly maxJsonDepth: number;
+  /** Groups and datasets of one HDF5 file. */
+  readonly maxHdf5Objects: number;
+  /** Nesting of groups. */
+  readonly maxHdf5Depth: number;
+  readonly maxAttributeBytes: number;
+  /** One tensor as it is kept, bytes. */
+  readonly maxTensorBytes: number;
+  /** Layers of a flattened model, calls of shared layers counted. */
+  readonly maxLayers: number;
+  /** Models inside models. */
+  readonly maxModelDepth: number;
+  /** Numbers of an input file (.npy, .csv). */
+  readonly maxInputValues: number;
+  readonly maxCsvBytes: number;
+}
+
+/** Below this inflated size a high ratio is only an empty file, and harmless. */
+export const ZIP_RATIO_FLOOR_BYTES = 16 * KIB;
+
+/** The caps when nothing else is said. */
+export const DEFAULT_LIMITS: ReadLimits = {
+  maxZipEntries: 10_000,
+  maxZipTotalBytes: 4 * GIB,
+  maxZipRatio: 200,
+  maxJsonBytes: 64 * MIB,
+  maxJsonDepth: 200,
+  maxHdf5Objects: 200_000,
+  maxHdf5Depth: 64,
+  maxAttributeBytes: 64 * MIB,
+  maxTensorBytes: 2 * GIB,
+  maxLayers: 20_000,
+  maxModelDepth: 32,
+  maxInputValues: 500_000_000,
+  maxCsvBytes: GIB,
+};
+
+/**
+ * Nothing while `value` is within a cap.
+ *
+ * @param what - What is counted, as the user knows it.
+ * @param value - The count.
+ * @param name - The cap.
+ * @param limits - All caps.
+ * @throws TempogradError `reader/limit-exceeded` naming the cap.
+ */
+export function checkLimit(what: string, value: number, name: keyof ReadLimits, limits: ReadLimits): void {
+  if (value <= limits[name]) return;
+  throw new TempogradError(
+    'reader/limit-exceeded',
+    `${what}: ${String(value)} exceeds the limit ${name} = ${String(limits[name])}`,
+    {
+      details: { limit: name, value, allowed: limits[name] },
+    },
+  );
+}
