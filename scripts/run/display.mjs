@@ -1,9 +1,9 @@
 /**
- * A virtual display for machines without one: an Xvfb of one's own on a number it picks itself, ended by its process id.
+ * A virtual display for machines without one: an Xvfb of one's own on a number it picks itself, ended with the process that started it.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../setup/run-command.mjs';
@@ -25,29 +25,26 @@ export async function openDisplay() {
   return isOnPath('Xvfb') ? startXvfb() : null;
 }
 
+/** Runs Xvfb until the pipe it reads from closes: also a parent that was killed leaves no server and no file behind. */
+const SERVE = `folder=$1; shift
+Xvfb "$@" &
+server=$!
+exec 3>&-
+cat >/dev/null
+kill "$server"
+wait "$server"
+rm -rf "$folder"`;
+
 /** Starts Xvfb with a secret of its own, so that no other user of the machine can look on. */
 async function startXvfb() {
   const folder = mkdtempSync(join(tmpdir(), 'tempograd-display-'));
   const authority = join(folder, 'authority');
   const cookie = randomBytes(16).toString('hex');
   const guarded = isOnPath('xauth') && (await addCookie(authority, ':0', cookie));
-  const args = [
-    '-displayfd',
-    '3',
-    '-screen',
-    '0',
-    SCREEN,
-    '-nolisten',
-    'tcp',
-    '-noreset',
-    ...(guarded ? ['-auth', authority] : []),
-  ];
-  const server = spawn('Xvfb', args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
-  const close = () => {
-    server.kill('SIGTERM');
-    rmSync(folder, { recursive: true, force: true });
-  };
-  process.once('exit', close);
+  const auth = guarded ? ['-auth', authority] : [];
+  const args = [folder, '-displayfd', '3', '-screen', '0', SCREEN, '-nolisten', 'tcp', '-noreset', ...auth];
+  const server = spawn('sh', ['-c', SERVE, 'sh', ...args], { stdio: ['pipe', 'ignore', 'ignore', 'pipe'] });
+  const close = () => server.stdin.end();
   const number = await readDisplayNumber(server);
   if (number === null) {
     close();
@@ -82,7 +79,7 @@ function readDisplayNumber(server) {
       text += chunk;
       if (text.includes('\n')) finish(text.trim());
     });
+    server.stdio[3].once('end', () => finish(null));
     server.once('error', () => finish(null));
-    server.once('exit', () => finish(null));
   });
 }
