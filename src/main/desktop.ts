@@ -29,7 +29,7 @@ import { makeRequestHandlers } from './request-handlers';
 import { RunControl } from './run-control';
 import { hardenSession } from './security';
 import { openSettings, type SettingsStore } from './settings-store';
-import { createWindow, loadPage, placeOf } from './window';
+import { createWindow, loadPage, placeOf, whenPainted } from './window';
 
 /** A page that crashes more often than this within one session is not loaded again. */
 const MAX_PAGE_RELOADS = 3;
@@ -161,7 +161,7 @@ class Desktop {
 
   /** Shows the page; the engine process starts after the first paint. */
   async show(): Promise<void> {
-    this.#window.once('ready-to-show', () => this.#supervisor.start());
+    whenPainted(this.#window, () => this.#supervisor.start());
     await loadPage(this.#window);
   }
 

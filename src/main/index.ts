@@ -9,6 +9,10 @@ import { collectIncomingFiles } from './incoming-files';
 import { registerAppScheme } from './protocol';
 import { hardenProcess } from './security';
 
+// Electron would show a modal box for each of these and stand still until someone presses its button.
+process.on('uncaughtException', (error) => process.stderr.write(`internal fault: ${error.stack ?? error.message}\n`));
+process.on('unhandledRejection', (reason) => process.stderr.write(`internal fault: ${String(reason)}\n`));
+
 const given = parseWindowArguments(process.argv, app.isPackaged, process.cwd());
 
 if (app.requestSingleInstanceLock({ files: given.files })) {

@@ -10,6 +10,9 @@ type Place = NonNullable<Settings['window']>;
 const DEFAULT_SIZE = { width: 1440, height: 900 };
 const MIN_SIZE = { minWidth: 880, minHeight: 560 };
 
+/** Longest wait for the first paint of a page that has loaded. */
+const PAINT_LIMIT_MS = 500;
+
 /** Background before the first paint, the same as the page's own. */
 const BACKGROUND = { light: '#ffffff', dark: '#16181c' };
 
@@ -42,12 +45,30 @@ export function createWindow(options: WindowOptions): BrowserWindow {
       devTools: !app.isPackaged,
     },
   });
-  window.once('ready-to-show', () => {
+  whenPainted(window, () => {
     if (place?.maximized) window.maximize();
     window.show();
   });
   window.webContents.on('did-finish-load', () => window.webContents.setZoomLevel(options.settings.zoom));
   return window;
+}
+
+/**
+ * Calls back once when the page can be shown; after the page has loaded, Chromium's own notice of the first paint is
+ * waited for only so long, because under a virtual display it may never come.
+ *
+ * @param window - The window.
+ * @param callback - Called once.
+ */
+export function whenPainted(window: BrowserWindow, callback: () => void): void {
+  let isCalled = false;
+  const once = (): void => {
+    if (isCalled || window.isDestroyed()) return;
+    isCalled = true;
+    callback();
+  };
+  window.once('ready-to-show', once);
+  window.webContents.once('did-finish-load', () => setTimeout(once, PAINT_LIMIT_MS));
 }
 
 /**
