@@ -3,7 +3,7 @@
  *
  * A redraw that took long makes the next one wait in proportion, so that a huge picture never takes the whole window.
  */
-import { onBeforeUnmount, onMounted, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
+import { effect, onBeforeUnmount, onMounted, shallowRef, stop, type Ref, type ShallowRef } from 'vue';
 import type { ChartOption } from '../../charts/axis-style';
 import { init, type ECharts } from './echarts';
 
@@ -39,24 +39,36 @@ export function useChart(
   let isScheduled = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let earliest = 0;
-  let wanted: ChartOption | null = null;
+  let isGone = false;
 
-  function draw(): void {
-    isScheduled = false;
-    if (!chart.value || !wanted) return;
-    const start = performance.now();
-    chart.value.setOption(wanted, { replaceMerge: ['series'], lazyUpdate: false });
-    chart.value.getZr().flush();
-    const end = performance.now();
-    earliest = end + (end - start) * (1 / DRAWING_SHARE - 1);
+  /** Draws the option of this moment; what the option read makes the next drawing due when it changes. */
+  const draw = effect(
+    () => {
+      isScheduled = false;
+      const instance = chart.value;
+      if (!instance || instance.isDisposed()) return;
+      const start = performance.now();
+      const wanted = option();
+      if (wanted) {
+        instance.setOption(wanted, { replaceMerge: ['series'], lazyUpdate: false });
+        instance.getZr().flush();
+      }
+      const end = performance.now();
+      earliest = end + (end - start) * (1 / DRAWING_SHARE - 1);
+    },
+    { scheduler: schedule },
+  );
+
+  function redraw(): void {
+    if (!isGone) draw();
   }
 
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;
     const wait = earliest - performance.now();
-    if (wait > 16) timer = setTimeout(() => requestAnimationFrame(draw), wait);
-    else requestAnimationFrame(draw);
+    if (wait > 16) timer = setTimeout(() => requestAnimationFrame(redraw), wait);
+    else requestAnimationFrame(redraw);
   }
 
   function pointerOf(event: { offsetX: number; offsetY: number }): ChartPointer | null {
@@ -89,16 +101,9 @@ export function useChart(
     void document.fonts?.ready.then(() => schedule());
   });
 
-  watch(
-    option,
-    (next) => {
-      wanted = next;
-      if (next) schedule();
-    },
-    { immediate: true, flush: 'post' },
-  );
-
   onBeforeUnmount(() => {
+    isGone = true;
+    stop(draw);
     clearTimeout(timer);
     observer?.disconnect();
     chart.value?.dispose();

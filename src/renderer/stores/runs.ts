@@ -35,11 +35,12 @@ export const useRuns = defineStore('runs', () => {
 
   const isRunning = computed(() => current.value !== null);
   const runningLayer = computed(() => current.value?.request.layer ?? null);
-  /** The result of the selected layer. */
-  const selected = computed<RunResult | null>(() => {
+
+  /** The result of the selected layer; whoever calls this in a reactive context is called again when it grows. */
+  function selectedResult(): RunResult | null {
     void revision.value;
     return results.value.get(useSelection().layer ?? '') ?? null;
-  });
+  }
 
   /** Starts a run; a failure to start leaves what was there. */
   async function start(runRequest: RunRequest): Promise<void> {
@@ -134,7 +135,7 @@ export const useRuns = defineStore('runs', () => {
     isRunning,
     runningLayer,
     revision,
-    selected,
+    selectedResult,
     start,
     cancel,
     receive,

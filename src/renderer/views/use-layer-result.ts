@@ -1,0 +1,88 @@
+/** What all views ask of the selected layer's result: its norms in the chosen direction, maps of them, and what is missing. */
+import { lastStepOf } from '../../charts/norm-curve';
+import type { MapData } from '../../charts/colour-image';
+import type { StateName } from '../../core/jacobian';
+import { useRuns } from '../stores/runs';
+import type { NormPair, NormSet, RunResult } from '../stores/run-result';
+import { useSelection } from '../stores/selection';
+
+/** Which norms of a block a map shows. */
+export type MapSide = 'units' | 'features';
+
+/** Readers of the selected layer's result; each is reactive where it is called. */
+export function useLayerResult() {
+  const runs = useRuns();
+  const selection = useSelection();
+
+  const result = (): RunResult | null => runs.selectedResult();
+
+  /** The chosen sequence, kept within the batch. */
+  function sequence(): number {
+    const batch = result()?.started.batch ?? 1;
+    return Math.min(selection.sequence, batch - 1);
+  }
+
+  function norms(mode: 'diagonal' | 'final'): NormPair | null {
+    const found = result()?.[mode];
+    return found?.[selection.direction] ?? found?.forward ?? found?.backward ?? null;
+  }
+
+  /** `[B, T]` mask of the run, null when all steps are valid (or states were not asked for). */
+  const mask = (): Uint8Array | null => result()?.states?.mask ?? null;
+
+  /** Units or features against timesteps, of the chosen sequence. */
+  function mapOverSteps(set: NormSet, side: MapSide): MapData | null {
+    const chosen = sequence();
+    const { steps } = set;
+    if (chosen >= set.detailSequences) return null;
+    const values = set[side];
+    const rows = values.length / (set.detailSequences * steps);
+    return {
+      values,
+      rows,
+      columns: steps,
+      rowStride: 1,
+      columnStride: rows,
+      offset: chosen * steps * rows,
+      computed: set.computed,
+    };
+  }
+
+  /** Units or features against lags, of the chosen sequence: lag 0 is the last valid step. */
+  function mapOverLags(set: NormSet, side: MapSide): MapData | null {
+    const map = mapOverSteps(set, side);
+    if (!map || selection.direction === 'backward') return map;
+    const last = lastStepOf(sequence(), set.steps, 'forward', mask());
+    return {
+      ...map,
+      columns: last + 1,
+      columnStride: -map.columnStride,
+      offset: map.offset + last * map.columnStride,
+      computed: set.computed.slice(0, last + 1).reverse(),
+    };
+  }
+
+  /** Why there is nothing to draw, null when there is. */
+  function blankReason(mode: 'diagonal' | 'final' | 'states'): string | null {
+    const found = result();
+    if (!found) return runs.isRunning ? 'Waiting for the first numbers…' : 'Not run yet. Choose the input and press Run.';
+    if (!found.started.modes.includes(mode)) return `This run was made without “${MODE_WORDS[mode]}”.`;
+    if (mode === 'states' && !found.states) return 'Waiting for the states…';
+    return null;
+  }
+
+  /** The same for maps, which are kept for the first sequences only when there are very many. */
+  function mapBlankReason(mode: 'diagonal' | 'final', state: StateName): string | null {
+    const reason = blankReason(mode);
+    if (reason) return reason;
+    const set = norms(mode)?.[state];
+    if (!set) return `There is no ${state} in this layer.`;
+    return sequence() < set.detailSequences
+      ? null
+      : `Maps are kept for the first ${set.detailSequences} sequences of a run of this size.`;
+  }
+
+  return { runs, selection, result, sequence, norms, mask, mapOverSteps, mapOverLags, blankReason, mapBlankReason };
+}
+
+const MODE_WORDS = { diagonal: 'Diagonal', final: 'Final', states: 'States' } as const;
