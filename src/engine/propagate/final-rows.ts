@@ -56,7 +56,7 @@ export class FinalRows {
         identity[(i * size + row) * size + target] = 1;
       }
     }
-    this.rows = ops.upload(identity, sequences === 1 ? [size, size] : [sequences, size, size]);
+    this.rows = ops.keep(ops.upload(identity, sequences === 1 ? [size, size] : [sequences, size, size]));
     this.exponents = new Int32Array(stateBlocks * sequences);
     this.largest = new Float64Array(stateBlocks * sequences).fill(1);
   }
@@ -96,7 +96,7 @@ export class FinalRows {
     }
     sink(inputs, first, this.exponents);
     ops.dispose(this.rows, ...inputs);
-    this.rows = rows;
+    this.rows = ops.keep(rows);
     this.largest = largest;
     this.rescale();
   }
@@ -156,6 +156,6 @@ export class FinalRows {
       return ops.mul(this.rows, ops.upload(factors, shape));
     });
     ops.dispose(this.rows);
-    this.rows = scaled;
+    this.rows = ops.keep(scaled);
   }
 }
