@@ -60,10 +60,11 @@ export async function ensureBuilt(root, say) {
       const started = performance.now();
       say('build: compiling the program ...');
       const stamp = sourceStamp(root);
-      rmSync(resolve(root, 'out'), { recursive: true, force: true });
+      rmSync(resolve(root, 'out/build-stamp.txt'), { force: true });
       const bundler = resolve(root, 'node_modules/electron-vite/bin/electron-vite.js');
       const result = await runCommand(process.execPath, [bundler, 'build', '--logLevel', 'warn'], {
         cwd: root,
+        env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
         timeoutSeconds: 300,
       });
       if (!result.ok) {
