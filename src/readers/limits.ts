@@ -52,7 +52,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxLayers: 20_000,
   maxModelDepth: 32,
   maxInputValues: 500_000_000,
-  maxCsvBytes: GIB,
+  maxCsvBytes: 256 * MIB,
 };
 
 /**
