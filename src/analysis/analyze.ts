@@ -8,10 +8,10 @@
 import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import { cellsOf, type Assumption, type RecurrentModel, type Warning } from '../core/model';
-import type { EngineInfo, Summary } from '../core/summary';
+import type { Summary } from '../core/summary';
 import { estimateRun, type RunCost } from '../engine/estimate';
 import type { Engine, LayerInput, LayerRun } from '../engine/engine';
-import { chooseEngine, loadEngine } from '../engine/load-engine';
+import { chooseEngine, openEngine, type EngineChoice, type OpenedEngine } from '../engine/load-engine';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { RunEstimate, RunRequest, StartedEvent } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
@@ -39,7 +39,7 @@ export interface AnalysisOrder {
 export interface RunPlan {
   readonly found: FoundLayer;
   readonly size: RunSize;
-  readonly engine: EngineInfo;
+  readonly engine: EngineChoice;
   readonly cost: RunCost;
   readonly estimate: RunEstimate;
 }
@@ -50,13 +50,13 @@ export interface RunPlan {
  * @param order - The order.
  * @throws TempogradError as `analyze` does for a layer, an input or an engine that does not fit.
  */
-export async function planRun(order: AnalysisOrder): Promise<RunPlan> {
+export function planRun(order: AnalysisOrder): RunPlan {
   const { model, request, data } = order;
   const found = findLayer(model, request.layer);
   const size = sizeRun(model, found, request, data);
   const cells = cellsOf(found.layer.operation).map(({ cell }) => cell);
   const { flop } = estimateRun(cells, size.batch, size.steps, request.modes, 'reference');
-  const engine = await chooseEngine(request.engine, flop);
+  const engine = chooseEngine(request.engine, flop);
   const cost = estimateRun(cells, size.batch, size.steps, request.modes, engine.name);
   const estimate = { ...cost, engine, batch: size.batch, steps: size.steps };
   return { found, size, engine, cost, estimate };
@@ -110,14 +110,15 @@ class Run {
   /** The whole of it, in order. */
   async *steps(): AsyncGenerator<AnalysisStep, void, void> {
     const { request } = this.order;
-    const plan = await planRun(this.order);
+    const plan = planRun(this.order);
     checkMemory(plan, request);
-    const engine = await loadEngine(plan.engine.name);
+    const opened = await openEngine(request.engine, plan.cost.flop);
+    const { engine } = opened;
     yield this.progress('input', 0);
     const input = await this.layerInput(engine, plan);
     const layerRun = await engine.openLayer(plan.found.layer, input, this.signal);
     this.layerRun = layerRun;
-    const started = startedEvent(this.order, plan, layerRun);
+    const started = startedEvent(this.order, plan, opened, layerRun);
     yield { event: started, chunk: null };
     const states = joinDirections(layerRun, input);
     yield { event: states, chunk: null };
@@ -197,7 +198,7 @@ function checkMemory(plan: RunPlan, request: RunRequest): void {
   );
 }
 
-function startedEvent(order: AnalysisOrder, plan: RunPlan, run: LayerRun): StartedEvent {
+function startedEvent(order: AnalysisOrder, plan: RunPlan, opened: OpenedEngine, run: LayerRun): StartedEvent {
   const { layer } = plan.found;
   const cells = cellsOf(layer.operation);
   const { kind } = cells[0]!.cell;
@@ -205,7 +206,7 @@ function startedEvent(order: AnalysisOrder, plan: RunPlan, run: LayerRun): Start
     kind: 'started',
     layer: layer.name,
     cellKind: kind,
-    engine: plan.engine,
+    engine: opened.info,
     batch: run.batch,
     steps: run.steps,
     units: run.units,

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { formatBytes } from '../charts/number-format';
 import { toErrorRecord } from '../core/errors';
 import { loadNative, probeNative, probeWasm } from '../engine/backend';
-import { chooseEngine, loadEngine } from '../engine/load-engine';
+import { loadEngine, openEngine } from '../engine/load-engine';
 import type { EngineName } from '../engine/engine';
 import { programPaths } from '../host/paths';
 import type { Output } from './exit-codes';
@@ -62,7 +62,7 @@ export async function doctorCommand(version: string, isJson: boolean, output: Ou
 async function examine(version: string): Promise<Findings> {
   const { root, samples } = programPaths(import.meta.url);
   const cache = cacheFolder();
-  const chosen = await chooseEngine(null, LARGE_FLOP);
+  const chosen = (await openEngine(null, LARGE_FLOP)).info;
   return {
     schema: 1,
     tempograd: version,

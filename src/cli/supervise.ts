@@ -50,13 +50,10 @@ export function superviseCommand(
     });
     child.once('exit', (code, signal) => {
       finish();
-      if (code !== null) resolve(code);
-      else
-        reject(
-          new TempogradError('engine/stopped', `The engine process was ended by ${signal ?? 'a signal'}`, {
-            details: { signal },
-          }),
-        );
+      if (code !== null) return resolve(code);
+      onKilled(child.pid ?? 0);
+      const said = `The engine process was ended by ${signal ?? 'a signal'}`;
+      return reject(new TempogradError('engine/stopped', said, { details: { signal } }));
     });
   });
 }

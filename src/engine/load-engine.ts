@@ -1,7 +1,8 @@
 /**
  * Which engine runs, and the one instance of each that a process has.
  */
-import { TempogradError } from '../core/errors';
+import { TempogradError, toErrorRecord } from '../core/errors';
+import type { EngineInfo } from '../core/summary';
 import { loadNative, loadWasm, probeNative, probeWasm } from './backend';
 import type { Engine, EngineName } from './engine';
 import { createTensorflowOps } from './ops/tensorflow-ops';
@@ -81,6 +82,39 @@ export function loadEngine(name: EngineName): Promise<Engine> {
     engine.catch(() => loaded.delete(name));
   }
   return engine;
+}
+
+/** An engine that is loaded, and what to say of it. */
+export interface OpenedEngine {
+  readonly engine: Engine;
+  readonly info: EngineInfo;
+}
+
+/**
+ * The engine of a run, loaded. Where nobody asked for one and the best one present does not load, the next one is
+ * taken and the reason says so.
+ *
+ * @param requested - What the user asked for; null = choose.
+ * @param flop - The work of the run.
+ * @throws TempogradError `engine/native-library-missing` when the one asked for is missing or does not load.
+ */
+export async function openEngine(requested: EngineName | null, flop: number): Promise<OpenedEngine> {
+  const choice = chooseEngine(requested, flop);
+  const names = availableEngines().filter(({ isPresent }) => isPresent);
+  const rest = names.slice(names.findIndex(({ name }) => name === choice.name) + 1).map(({ name }) => name);
+  const failures: string[] = [];
+  for (const name of [choice.name, ...rest]) {
+    try {
+      const engine = await loadEngine(name);
+      const reason = [choice.reason, ...failures].join('; ');
+      return { engine, info: { name, version: engine.version, reason } };
+    } catch (error) {
+      const isMissing = error instanceof TempogradError && error.code === 'engine/native-library-missing';
+      if (requested !== null || !isMissing) throw error;
+      failures.push(`${name} does not load: ${toErrorRecord(error).message}`);
+    }
+  }
+  throw new Error('the reference engine did not load');
 }
 
 async function makeEngine(name: EngineName): Promise<Engine> {

@@ -63,7 +63,8 @@ export interface RunEstimate {
   /** Size of all arrays that `--out` would write, bytes. */
   readonly resultBytes: number;
   readonly seconds: number;
-  readonly engine: EngineInfo;
+  /** Which engine would run, and why; its version is known once it is loaded. */
+  readonly engine: Pick<EngineInfo, 'name' | 'reason'>;
   readonly batch: number;
   readonly steps: number;
 }

@@ -4,7 +4,7 @@ import { declareArrays, RunArrays } from '../../src/export/run-arrays';
 import type { AnalysisStep } from '../../src/shared/analysis-step';
 import type { RunEvent, StartedEvent, StepNorms } from '../../src/shared/run';
 import { makeMemorySink } from './memory-sink';
-import { readNpz } from './read-npz';
+import { readNpz } from '../support/read-npz';
 
 const EMPTY: StepNorms = { total: new Float64Array(), units: new Float64Array(), features: new Float64Array() };
 
