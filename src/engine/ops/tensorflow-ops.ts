@@ -156,9 +156,10 @@ class TensorflowOps implements Ops, NativeOps {
 
   sumRowPairs(factors: Value, rows: Value): Value {
     const { indices, shape } = this.rowPairs.of(rows.shape[0]);
-    const flat = this.reshape(factors, [rows.shape[0]]);
+    const isFlat = factors.shape.length === 1;
+    const flat = isFlat ? factors : this.reshape(factors, [rows.shape[0]]);
     const sum = this.runIds('SparseTensorDenseMatMul', NO_ATTRIBUTES, [indices, this.idOf(flat), shape, this.idOf(rows)]);
-    this.dispose(flat);
+    if (!isFlat) this.dispose(flat);
     return sum;
   }
 

@@ -4,7 +4,7 @@
  * Steps go in groups; the largest entry is looked at after each group and brought back near 1 by an exact power of
  * two. A group in which the rows grew or shrank too far for float32 is done again in halves.
  */
-import { binaryExponent } from '../../core/linalg/scaling';
+import { binaryExponent, largestMagnitude } from '../../core/linalg/scaling';
 import type { TensorCell } from '../cells/tensor-cell';
 import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
@@ -106,16 +106,17 @@ export class FinalRows {
     this.ops.dispose(this.rows);
   }
 
-  /** Largest absolute entries, `[R * b]`. */
+  /** Largest absolute entries, `[R * b]`; over the state on engine memory, over the targets here. */
   private measure(rows: Value): RealArray {
     const { ops, cell, sequences } = this;
     const { stateBlocks, units } = cell;
-    const value = ops.tidy(() => {
-      const parts = ops.reshape(ops.abs(rows), [sequences, units * stateBlocks, stateBlocks, units]);
-      return ops.transpose(ops.max(parts, [1, 3]), [1, 0]);
-    });
-    const largest = ops.read(value);
-    ops.dispose(value);
+    const columns = ops.tidy(() => ops.read(ops.max(ops.abs(rows), [-2])));
+    const largest = new Float64Array(stateBlocks * sequences);
+    for (let at = 0; at < largest.length; at++) {
+      const sequence = at % sequences;
+      const start = (sequence * stateBlocks + (at - sequence) / sequences) * units;
+      largest[at] = largestMagnitude(columns, start, start + units);
+    }
     return largest;
   }
 
@@ -141,7 +142,7 @@ export class FinalRows {
     if (shifts.every((shift) => shift === 0)) return;
     const targets = units * stateBlocks;
     const factors = new Float64Array(sequences * targets);
-    const largest = this.largest.slice();
+    const largest = this.largest;
     shifts.forEach((shift, at) => {
       const sequence = at % sequences;
       const block = (at - sequence) / sequences;
@@ -150,7 +151,6 @@ export class FinalRows {
       this.exponents[at] += shift;
       largest[at] *= 2 ** -shift;
     });
-    this.largest = largest;
     const scaled = ops.tidy(() => {
       const shape = sequences === 1 ? [1, targets] : [sequences, 1, targets];
       return ops.mul(this.rows, ops.upload(factors, shape));

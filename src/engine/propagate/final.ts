@@ -21,6 +21,9 @@ import { uploadPoints } from './step-points';
 /** Blocks whose largest entry has its exponent within this range are stored as they are: float32 holds them. */
 const FLOAT32_EXPONENT = 126;
 
+/** Powers of two that a double holds with room to spare. */
+const DOUBLE_EXPONENT = 1000;
+
 /** Sequences that go together, with their rows. */
 interface Tile {
   readonly first: number;
@@ -137,7 +140,7 @@ function operandsOf(
   const flat = count === 1 ? ops.reshape(all, [group.length * size, cell.operatorColumns]) : all;
   const operators = ops.split(flat, group.length, 0);
   const carry = cell.carry(vectors);
-  const carries = carry ? ops.split(carry, group.length, 0) : null;
+  const carries = carry ? ops.split(ops.reshape(carry, [group.length * count * size]), group.length, 0) : null;
   return group.map((n, at) => ({
     operator: operators[at],
     carry: carries ? carries[at] : null,
@@ -246,7 +249,12 @@ function storeBlock(block: RealArray, exponent: number, lognorm: number): number
   const full = binaryExponent(largestMagnitude(block)) + exponent;
   const scale = Math.abs(full) <= FLOAT32_EXPONENT ? 0 : full;
   const shift = exponent - scale;
-  if (shift !== 0) for (let at = 0; at < block.length; at++) block[at] = scaleByPower(block[at], shift);
+  if (Math.abs(shift) <= DOUBLE_EXPONENT) {
+    const factor = 2 ** shift;
+    for (let at = 0; at < block.length; at++) block[at] *= factor;
+  } else {
+    for (let at = 0; at < block.length; at++) block[at] = scaleByPower(block[at], shift);
+  }
   return scale;
 }
 

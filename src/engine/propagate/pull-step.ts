@@ -5,7 +5,14 @@
  * over G instead (method.md 2.5). Nothing here scales or checks.
  */
 import type { TensorCell } from '../cells/tensor-cell';
-import type { Ops, Value } from '../ops';
+import type { KernelAttribute, Ops, Value } from '../ops';
+
+/** Two matrices as one with a new axis behind the first. */
+const PACK_BETWEEN: readonly KernelAttribute[] = [
+  { name: 'N', kind: 'int', value: 2 },
+  { name: 'T', kind: 'type', value: 'real' },
+  { name: 'axis', kind: 'int', value: 1 },
+];
 
 /** What a step gives: G after it, `[b, S, q]`, and (dtarget/dx)^T, `[b, D, q]`; two axes where b = 1. */
 export interface Pulled {
@@ -20,7 +27,7 @@ export interface Pulled {
  * @param cell - The cell.
  * @param rows - G, `[b, S, q]`, or `[S, q]` for one sequence.
  * @param operator - `[b, S, C]`, or `[S, C]` for one sequence.
- * @param carry - `[b, H, 2]`, null where the operator holds all columns.
+ * @param carry - `[b*H*2]`, null where the operator holds all columns.
  * @param valid - Truth values `[b, 1, 1]`, false where the step is masked; null when none is.
  */
 export function pullStep(
@@ -43,6 +50,9 @@ export function pullStep(
 
 /** Rows of h and of c alternating, in the shape of G. */
 function withCellRows(ops: Ops, hidden: Value, cellRows: Value, shape: readonly number[]): Value {
+  if (ops.native && shape.length === 2) {
+    return ops.reshape(ops.native.kernel('Pack', PACK_BETWEEN, [hidden, cellRows], 1)[0], shape);
+  }
   const targets = shape[shape.length - 1];
   const count = hidden.shape.reduce((product, size) => product * size, 1) / targets;
   const parts = [hidden, cellRows].map((part) => ops.reshape(part, [count, 1, targets]));
@@ -51,6 +61,7 @@ function withCellRows(ops: Ops, hidden: Value, cellRows: Value, shape: readonly 
 
 /** Row pairs of G weighted and added, `[b*H, q]`. */
 function sumRowPairs(ops: Ops, factors: Value, rows: Value): Value {
+  if (ops.native && rows.shape.length === 2) return ops.native.sumRowPairs(factors, rows);
   const targets = rows.shape[rows.shape.length - 1];
   const count = rows.shape.reduce((product, size) => product * size, 1) / targets;
   if (ops.native) return ops.native.sumRowPairs(factors, ops.reshape(rows, [count, targets]));
