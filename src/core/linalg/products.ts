@@ -23,7 +23,6 @@ export function multiply(
   for (let row = 0; row < rows; row++) {
     for (let k = 0; k < inner; k++) {
       const weight = left[row * inner + k];
-      if (weight === 0) continue;
       for (let column = 0; column < columns; column++) {
         out[row * columns + column] += weight * right[k * columns + column];
       }
