@@ -1,7 +1,7 @@
 /**
  * Where the program's own files are: in a checkout, in an installed package, or in a packaged app.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -46,4 +46,14 @@ export function programPaths(moduleUrl: string): ProgramPaths {
     engineProcess: join(root, 'out', 'main', 'engine-process.js'),
     readerProcess: join(root, 'out', 'main', 'reader-process.js'),
   };
+}
+
+/**
+ * The program's version, as package.json says.
+ *
+ * @param moduleUrl - `import.meta.url` of any module of the program, bundled or not.
+ */
+export function programVersion(moduleUrl: string): string {
+  const { version } = JSON.parse(readFileSync(join(findRoot(moduleUrl), 'package.json'), 'utf8')) as { version: string };
+  return version;
 }

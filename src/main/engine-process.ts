@@ -6,6 +6,7 @@
  */
 import '../host/block-network';
 import type { MessagePortMain } from 'electron';
+import { programVersion } from '../host/paths';
 import type { RunMessage } from '../shared/run';
 import type { ToEngine } from './engine-messages';
 import { EngineSession, type ValuePort } from './engine-session';
@@ -22,7 +23,7 @@ process.on('unhandledRejection', (reason) => {
 const { parentPort } = process;
 const stream = makeRunStream();
 const session = new EngineSession({
-  work: makeEngineWork(),
+  work: makeEngineWork(programVersion(import.meta.url)),
   stream,
   post: (message) => parentPort.postMessage(message),
 });

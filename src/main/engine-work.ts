@@ -1,0 +1,141 @@
+/**
+ * The real work of the engine process: analysis and export, as the command does them.
+ */
+import { mkdirSync, statfsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { analyze, planRun, type AnalysisOrder } from '../analysis/analyze';
+import { TempogradError } from '../core/errors';
+import type { EngineInfo } from '../core/summary';
+import { availableEngines, loadEngine } from '../engine/load-engine';
+import { writeRun, type WriteHost } from '../export/write-run';
+import { openFileSink } from '../host/file-sink';
+import type { AnalysisStep } from '../shared/analysis-step';
+import type { RunEvent } from '../shared/run';
+import type { EngineCalls, ExportOrder } from './engine-messages';
+import type { EngineWork, RunMaterial } from './engine-session';
+import { JacobianKeeper, SliceCollector } from './jacobian-keeper';
+import { weightMatrix } from './weight-matrix';
+
+const WRITE_HOST: WriteHost = {
+  openSink: openFileSink,
+  makeFolder: (path) => void mkdirSync(path, { recursive: true }),
+  join,
+  freeBytes(path) {
+    const { bavail, bsize } = statfsSync(dirname(resolve(path)));
+    return bavail * bsize;
+  },
+};
+
+/** The last run, for questions about it. */
+interface LastRun {
+  readonly material: RunMaterial;
+  readonly engine: EngineInfo;
+  readonly keeper: JacobianKeeper;
+}
+
+/**
+ * The work, with the last run that it remembers.
+ *
+ * @param version - Version of this program, for summaries.
+ */
+export function makeEngineWork(version: string): EngineWork {
+  let last: LastRun | null = null;
+
+  async function* run(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void> {
+    last = null;
+    for await (const step of analyze(orderOf(material, version), signal)) {
+      const { event } = step;
+      if (event.kind === 'started') last = { material, engine: event.engine, keeper: new JacobianKeeper(runId, event) };
+      if (step.chunk?.mode === 'diagonal') last?.keeper.add(step.chunk);
+      yield event;
+    }
+  }
+
+  return {
+    best: findBestEngine,
+    estimate: async (material) => (await planRun(orderOf(material, version))).estimate,
+    analyze: run,
+    weightMatrix: ({ model }, input) => weightMatrix(model, input),
+    async jacobianSlice(input) {
+      if (last?.keeper.runId !== input.runId) throw noLongerKept(input.runId);
+      const { keeper, material, engine } = last;
+      checkSlice(input, keeper);
+      if (keeper.isWhole) return keeper.slice(input);
+      const request = { ...material.request, modes: ['diagonal' as const], engine: engine.name };
+      const collector = new SliceCollector(keeper.shape, input);
+      const steps = analyze(orderOf({ ...material, request }, version), new AbortController().signal);
+      for await (const { chunk } of steps) if (chunk?.mode === 'diagonal') collector.add(chunk);
+      return collector.slice;
+    },
+    exportRun: (material, order, signal) => exportRun(analyze(orderOf(material, version), signal), material, order),
+  };
+}
+
+async function exportRun(
+  steps: AsyncIterable<AnalysisStep>,
+  material: RunMaterial,
+  { format, path }: ExportOrder,
+): Promise<{ readonly path: string }> {
+  const targets = { npz: format === 'npz' ? path : null, csvFolder: format === 'csv' ? path : null };
+  const { record } = await writeRun(steps, targets, WRITE_HOST);
+  if (format === 'json') await writeText(path, `${JSON.stringify(record.summary, null, 2)}\n`);
+  if (format === 'report') {
+    // Loaded only when asked for: the chart library behind it is large.
+    const { renderReport } = await import('../export/report');
+    await writeText(path, renderReport([record], basename(material.file.path)));
+  }
+  return { path };
+}
+
+async function writeText(path: string, text: string): Promise<void> {
+  const sink = openFileSink(path);
+  try {
+    sink.write(0, new TextEncoder().encode(text));
+  } catch (error) {
+    await sink.abort();
+    throw error;
+  }
+  await sink.commit();
+}
+
+function orderOf({ model, file, request, data }: RunMaterial, version: string): AnalysisOrder {
+  const source = { format: model.format, producer: model.producer, ...file };
+  return { model, source, version, request, data };
+}
+
+/** The best engine that does load, and why none better. */
+async function findBestEngine(): Promise<EngineInfo> {
+  const missing: string[] = [];
+  for (const { name, isPresent, why } of availableEngines()) {
+    if (!isPresent) {
+      missing.push(`${name} is missing: ${why}`);
+      continue;
+    }
+    try {
+      const { version } = await loadEngine(name);
+      return { name, version, reason: ['the best engine present', ...missing].join('; ') };
+    } catch (error) {
+      missing.push(`${name} does not load: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+  throw new TempogradError('engine/native-library-missing', `no engine loads: ${missing.join('; ')}`);
+}
+
+function checkSlice(input: EngineCalls['jacobianSlice'][0], { shape }: JacobianKeeper): void {
+  const count = input.axis === 'unit' ? shape.units : shape.inputDim;
+  const isThere =
+    input.index < count &&
+    input.sequence < shape.batch &&
+    shape.directions.includes(input.direction) &&
+    (input.state === 'h' || shape.hasCell);
+  if (isThere) return;
+  throw new TempogradError('usage/bad-option', `The run has no such slice: ${JSON.stringify(input)}`, {
+    remedy: 'Choose a unit, feature, sequence and state that the run has.',
+  });
+}
+
+function noLongerKept(runId: number): TempogradError {
+  return new TempogradError('usage/bad-option', `The Jacobians of run ${runId} are no longer kept`, {
+    remedy: 'Run the layer again; signed values are kept for the last run.',
+  });
+}
