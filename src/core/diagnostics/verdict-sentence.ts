@@ -2,6 +2,7 @@
 import type { StateName } from '../jacobian';
 import type { VerdictLabel } from '../summary';
 import { intervalOf, type Estimate } from './estimate';
+import { HORIZON_THRESHOLD } from './horizon';
 
 /** What every sentence names. */
 export interface SentenceContext {
@@ -50,18 +51,41 @@ export function changeSentence(
   },
 ): string {
   const { label, change, slope, halfLife } = reading;
-  const [low, high] = intervalOf(change).map(formatFactor);
+  const bounds = intervalOf(change);
+  const [low, high] = bounds.map(formatFactor);
   const interval = low === high ? '' : ` (95 % interval ${low} to ${high})`;
-  const isDoubling = slope !== null && slope > 0;
-  const pace = halfLife === null ? '' : `, ${isDoubling ? 'doubling' : 'halving'} every ${formatSteps(halfLife)}`;
-  const start = `The norm of ${symbol(reading)} changes by a factor of ${formatFactor(change.mean)}`;
+  const pace =
+    halfLife === null || slope === null ? '' : `, ${slope > 0 ? 'doubling' : 'halving'} every ${formatSteps(halfLife)}`;
   const ends: Record<VerdictLabel, string> = {
-    vanishing: 'less than 1/1000 of it is left',
-    carried: 'it stays within a factor of 1000 of lag 0',
-    exploding: 'it grows by more than a factor of 1000',
-    undetermined: 'the interval does not settle on which side of a factor of 1000 it lies',
+    vanishing: 'it vanishes, for less than 1/1000 is left',
+    carried: 'it is carried, within a factor of 1000 either way',
+    exploding: 'it explodes, by more than a factor of 1000',
+    undetermined: `that leaves open whether ${openReadings(bounds)}`,
   };
-  return `${start} ${overSpan(reading)}${interval}${pace}: ${ends[label]}.`;
+  return `${capitalised(overSpan(reading))} ${changeOf(reading, change)}${interval}${pace}: ${ends[label]}.`;
+}
+
+/** "the norm of dh_T/dx falls to 0.2 of its size at lag 0". */
+function changeOf(context: SentenceContext, change: Estimate): string {
+  const factor = formatFactor(change.mean);
+  const verb = change.mean < 0 ? `falls to ${factor} of` : `grows to ${factor} times`;
+  return `the norm of ${symbol(context)} ${factor === '1' ? 'keeps' : verb} its size at lag 0`;
+}
+
+/** The labels that an interval in nats leaves open. */
+function openReadings([low, high]: readonly [low: number, high: number]): string {
+  const limit = -Math.log(HORIZON_THRESHOLD);
+  const readings = [
+    ...(low < -limit ? ['vanishes'] : []),
+    ...(low < limit && high > -limit ? ['is carried'] : []),
+    ...(high > limit ? ['explodes'] : []),
+  ];
+  const last = readings.pop() ?? '';
+  return readings.length === 0 ? `it ${last}` : `it ${readings.join(', ')} or ${last}`;
+}
+
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /**
@@ -90,7 +114,7 @@ export function mixedSentence(
   const { zeros, sequences, lastZero, change } = reading;
   return (
     `${symbol(reading)} is exactly zero from lag ${lastZero} on in ${zeros} of ${sequences} sequences; ` +
-    `in the others its norm changes by a factor of ${formatFactor(change.mean)} ${overSpan(reading)}.`
+    `in the others ${overSpan(reading)} ${changeOf(reading, change)}.`
   );
 }
 
