@@ -44,7 +44,8 @@ export function startNodeChild(options: NodeChildOptions): ChildChannel {
   const child = fork(options.entry, options.args ?? [], {
     serialization: 'advanced',
     execArgv: options.maxHeapMib === undefined ? [] : [`--max-old-space-size=${options.maxHeapMib}`],
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    // What a child has to say comes as a message; a native crash's own dump would stand before the error's first line.
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   // A send to a child that has just ended fails here; its end is told by 'exit' in any case.
   child.on('error', () => undefined);

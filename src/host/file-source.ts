@@ -7,7 +7,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
-import type { ByteSource } from '../readers/byte-source';
+import { checkRange, type ByteSource } from '../readers/byte-source';
 
 /** A byte source over an open file. */
 export interface FileSource extends ByteSource {
@@ -74,18 +74,16 @@ export function filesInFolder(path: string, limit: number): readonly string[] {
 }
 
 function readRange(descriptor: number, path: string, size: number, offset: number, length: number): Uint8Array {
-  if (offset < 0 || length < 0 || offset + length > size) {
-    throw new TempogradError(
-      'reader/truncated',
-      `${basename(path)} has ${size} bytes, but bytes ${offset} to ${offset + length} are needed`,
-      { details: { path, size, offset, length } },
-    );
-  }
+  checkRange(size, offset, length);
   const bytes = new Uint8Array(length);
   let done = 0;
   while (done < length) {
     const got = attempt(path, () => readSync(descriptor, bytes, done, length - done, offset + done));
-    if (got === 0) throw notReadable(path, 'it became shorter while it was read');
+    if (got === 0) {
+      throw new TempogradError('reader/truncated', `${path} became shorter while it was read`, {
+        details: { path, size, offset: offset + done },
+      });
+    }
     done += got;
   }
   return bytes;
