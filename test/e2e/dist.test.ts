@@ -4,10 +4,13 @@
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FuseState, FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
+import { FuseV1Options, getCurrentFuseWire } from '@electron/fuses';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, electronStart, makeFolder } from './launch-app';
 
+/** A fuse is one character in the binary: '0' or '1'. */
+const DISABLED = '0'.charCodeAt(0);
+const ENABLED = '1'.charCodeAt(0);
 const PACKING_LIMIT_MS = 400_000;
 const RUN_LIMIT_MS = 120_000;
 
@@ -70,9 +73,9 @@ describe.runIf(process.platform === 'linux')('the packed app', () => {
       FuseV1Options.EnableNodeCliInspectArguments,
       FuseV1Options.GrantFileProtocolExtraPrivileges,
     ];
-    for (const fuse of off) expect(wire[fuse], FuseV1Options[fuse]).toBe(FuseState.DISABLE);
+    for (const fuse of off) expect(wire[fuse], FuseV1Options[fuse]).toBe(DISABLED);
     for (const fuse of [FuseV1Options.EnableCookieEncryption, FuseV1Options.OnlyLoadAppFromAsar]) {
-      expect(wire[fuse], FuseV1Options[fuse]).toBe(FuseState.ENABLE);
+      expect(wire[fuse], FuseV1Options[fuse]).toBe(ENABLED);
     }
   });
 
