@@ -69,6 +69,7 @@ export function bundlePath(url: string, folder: string): string | null {
   if (parsed.username !== '' || parsed.port !== '') return null;
   const path = decoded(parsed.pathname);
   if (path === null || /[\0\\%:]/.test(path) || path.split('/').includes('..')) return null;
+  if (path !== '/' && path.endsWith('/')) return null;
   const file = resolve(join(folder, path === '/' ? 'index.html' : path));
   return file.startsWith(folder + sep) ? file : null;
 }

@@ -34,45 +34,63 @@ export interface RunStream {
 
 const ENDINGS: ReadonlySet<RunEvent['kind']> = new Set(['done', 'cancelled', 'failed']);
 
+/** An event that waits for credit. */
+interface Waiting {
+  readonly event: RunEvent;
+  readonly finish: () => void;
+}
+
 /** A stream that is not connected yet; without a port, events wait for one. */
 export function makeRunStream(): RunStream {
   let port: RunPort | null = null;
   let credit = 0;
   let runId = 0;
   let sequence = 0;
-  let wake: () => void = () => undefined;
+  let queue: Waiting[] = [];
 
-  const waitForCredit = async (signal: AbortSignal): Promise<void> => {
-    while ((credit <= 0 || port === null) && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+  const post = (event: RunEvent): void => port?.post({ runId, sequence: sequence++, event });
+  const drain = (): void => {
+    while (port !== null && credit > 0) {
+      const next = queue.shift();
+      if (!next) return;
+      credit--;
+      post(next.event);
+      next.finish();
     }
   };
-  const post = (event: RunEvent): void => port?.post({ runId, sequence: sequence++, event });
 
   return {
     connect(next) {
       port = next;
       credit = INITIAL_CREDIT;
-      wake();
+      drain();
     },
     grant(count) {
       if (!Number.isSafeInteger(count) || (count as number) <= 0) return;
       credit = Math.min(MAX_CREDIT, credit + (count as number));
-      wake();
+      drain();
     },
     begin(id) {
       runId = id;
       sequence = 0;
     },
-    async send(event, signal) {
-      if (ENDINGS.has(event.kind)) return post(event);
-      await waitForCredit(signal);
-      if (signal.aborted) return;
-      credit--;
-      post(event);
+    send(event, signal) {
+      if (ENDINGS.has(event.kind)) return Promise.resolve(post(event));
+      if (signal.aborted) return Promise.resolve();
+      return new Promise((resolve) => {
+        const giveUp = (): void => {
+          queue = queue.filter((other) => other !== waiting);
+          resolve();
+        };
+        const finish = (): void => {
+          signal.removeEventListener('abort', giveUp);
+          resolve();
+        };
+        const waiting = { event, finish };
+        signal.addEventListener('abort', giveUp, { once: true });
+        queue.push(waiting);
+        drain();
+      });
     },
   };
 }
