@@ -12,7 +12,7 @@ const CASES: Readonly<Record<string, (o: Ops, a: Value, b: Value) => Value>> = {
   mul: (o, a, b) => o.mul(a, b),
   div: (o, a, b) => o.div(a, b),
   'mul by a scalar': (o, a) => o.mul(a, o.constant(3)),
-  'mul of rank 5': (o, a) => o.mul(o.upload(noise(24), [1, 2, 3, 2, 2]), o.upload(noise(6, 3), [2, 1, 3, 1, 1])),
+  'mul of rank 5': (o) => o.mul(o.upload(noise(24), [1, 2, 3, 2, 2]), o.upload(noise(6, 3), [2, 1, 3, 1, 1])),
   'sub of a row and a column': (o, a) => o.sub(o.reshape(a, [2, 3, 1, 4]), o.reshape(a, [2, 3, 4, 1])),
   maximum: (o, a, b) => o.maximum(a, b),
   minimum: (o, a, b) => o.minimum(b, a),
