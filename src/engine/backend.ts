@@ -14,7 +14,8 @@ import { TempogradError } from '../core/errors';
 import type { TensorflowBinding } from './ops/tensorflow-binding';
 import type { WasmBackend, WasmLibrary } from './ops/wasm-ops';
 
-const require = createRequire(import.meta.url);
+// Not called `require`: the bundler puts a constant of that name at the top of every file of its own.
+const nodeRequire = createRequire(import.meta.url);
 
 /** What is known of a library without loading it. */
 export interface LibraryProbe {
@@ -67,7 +68,7 @@ export function loadNative(): TensorflowBinding {
   if (path === null) throw new TempogradError('engine/native-library-missing', `TensorFlow is not there: ${why}`);
   for (const [name, value] of Object.entries(engineEnvironment())) process.env[name] ??= value;
   try {
-    binding = require(path) as TensorflowBinding;
+    binding = nodeRequire(path) as TensorflowBinding;
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
     throw new TempogradError('engine/native-library-missing', `TensorFlow could not be loaded: ${said}`, {
@@ -139,7 +140,7 @@ async function startWasm(): Promise<WasmLibrary> {
 function packageFolder(name: string): string | null {
   let folder: string;
   try {
-    folder = dirname(require.resolve(`${name}/package.json`));
+    folder = dirname(nodeRequire.resolve(`${name}/package.json`));
   } catch {
     return null;
   }
