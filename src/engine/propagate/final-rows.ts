@@ -1,39 +1,42 @@
 /**
  * The pulled rows of some sequences with their exponents: the true rows are G times 2^exponent, for h and for c apart.
  *
- * Steps go in groups; the largest entry is looked at after each group and brought back near 1 by an exact power of
- * two. A group in which the rows grew or shrank too far for float32 is done again in halves.
+ * Steps go in stretches; the largest entry is looked at after each stretch and brought back near 1 by an exact power
+ * of two. A stretch in which the rows grew or shrank too far for float32 is taken back, to be done in shorter ones.
  */
 import { binaryExponent, largestMagnitude } from '../../core/linalg/scaling';
 import type { TensorCell } from '../cells/tensor-cell';
-import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 import { pullStep } from './pull-step';
 
 /** Rows are brought back near 1 when their largest entry leaves 2^-16 .. 2^16. */
 const RESCALE_EXPONENT = 16;
 
-/** A group whose rows end outside 2^-60 .. 2^60 is done again in halves. */
-const GROUP_EXPONENT = 60;
+/** A stretch whose rows end outside 2^-60 .. 2^60 is taken back. */
+const STRETCH_EXPONENT = 60;
 
-/** What one step of a group needs. */
+/** So many binary digits the rows may drift in a stretch, by the speed of the one before. */
+const DRIFT_EXPONENT = 24;
+
+/** What one step needs. */
 export interface PullOperands {
   readonly operator: Value;
   readonly carry: Value | null;
   readonly valid: Value | null;
 }
 
-/** Receives (dtarget/dx)^T of consecutive steps, each `[b, D, q]`, and the exponents `[R * b]` that belong to them. */
-export type InputSink = (inputs: readonly Value[], first: number, exponents: Int32Array) => void;
-
-/** The rows of `sequences` sequences between two groups. */
+/** The rows of `sequences` sequences. */
 export class FinalRows {
+  /** `[R * b]`: exponent of block r of sequence i at `r * b + i`; of the rows at the start of a stretch. */
+  readonly exponents: Int32Array;
   /** G, `[b, S, q]`, or `[S, q]` for one sequence; q = S targets, those of h first. */
   private rows: Value;
-  /** `[R * b]`: of block r of sequence i at `r * b + i`. */
-  private readonly exponents: Int32Array;
-  /** Largest entries, laid out alike. */
-  private largest: RealArray;
+  /** The rows at the start of the stretch; the same value while nothing was pulled. */
+  private saved: Value;
+  private pulled = 0;
+  private longest = 0;
+  /** Largest entries at the start of the stretch, laid out as the exponents. */
+  private readonly largest: Float64Array;
 
   /**
    * Rows at the last state: the identity.
@@ -57,6 +60,7 @@ export class FinalRows {
       }
     }
     this.rows = ops.keep(ops.upload(identity, sequences === 1 ? [size, size] : [sequences, size, size]));
+    this.saved = this.rows;
     this.exponents = new Int32Array(stateBlocks * sequences);
     this.largest = new Float64Array(stateBlocks * sequences).fill(1);
   }
@@ -67,50 +71,78 @@ export class FinalRows {
   }
 
   /**
+   * How many steps the next stretch may have, by the speed at which the rows grew or shrank in the last one.
+   *
+   * @param shortest - At least so many.
+   */
+  stretch(shortest: number): number {
+    return Math.max(shortest, this.longest);
+  }
+
+  /**
    * Pulls through consecutive steps.
    *
    * @param operands - Of each step, the newest first.
-   * @param sink - Gets what comes out, in order; the values are freed afterwards.
-   * @param first - Number of the first step for the sink.
+   * @returns (dtarget/dx)^T of each step, `[b, D, q]` or `[D, q]`; the caller's.
    */
-  pull(operands: readonly PullOperands[], sink: InputSink, first = 0): void {
+  pull(operands: readonly PullOperands[]): readonly Value[] {
     const { ops, cell } = this;
     const { rows, inputs } = ops.tidy(() => {
       let current = this.rows;
       const collected: Value[] = [];
       for (const { operator, carry, valid } of operands) {
-        const pulled = pullStep(ops, cell, current, operator, carry, valid);
+        const step = pullStep(ops, cell, current, operator, carry, valid);
         if (current !== this.rows) ops.dispose(current);
-        current = pulled.rows;
-        collected.push(pulled.input);
+        current = step.rows;
+        collected.push(step.input);
       }
       return { rows: current, inputs: collected };
     });
-    const largest = this.measure(rows);
-    if (operands.length > 1 && this.isTooFar(largest)) {
-      ops.dispose(rows, ...inputs);
-      const half = operands.length >> 1;
-      this.pull(operands.slice(0, half), sink, first);
-      this.pull(operands.slice(half), sink, first + half);
-      return;
-    }
-    sink(inputs, first, this.exponents);
-    ops.dispose(this.rows, ...inputs);
+    if (this.rows !== this.saved) ops.dispose(this.rows);
     this.rows = ops.keep(rows);
-    this.largest = largest;
+    this.pulled += operands.length;
+    return inputs;
+  }
+
+  /**
+   * Ends a stretch: true when float32 could follow it, and the rows are near 1 again; false when it was taken back.
+   * A stretch of one step is never taken back.
+   */
+  settle(): boolean {
+    const steps = this.pulled;
+    const now = this.measure();
+    this.pulled = 0;
+    if (steps > 1 && this.isTooFar(now)) {
+      this.ops.dispose(this.rows);
+      this.rows = this.saved;
+      this.longest = 0;
+      return false;
+    }
+    let drift = 0;
+    now.forEach((value, at) => {
+      if (isOrdinary(value) && isOrdinary(this.largest[at])) {
+        drift = Math.max(drift, Math.abs(Math.log2(value / this.largest[at])));
+      }
+    });
+    this.longest = Math.floor((DRIFT_EXPONENT * steps) / Math.max(drift, 0.1));
+    if (this.saved !== this.rows) this.ops.dispose(this.saved);
+    this.saved = this.rows;
+    this.largest.set(now);
     this.rescale();
+    return true;
   }
 
   /** Frees the rows. */
   dispose(): void {
+    if (this.saved !== this.rows) this.ops.dispose(this.saved);
     this.ops.dispose(this.rows);
   }
 
   /** Largest absolute entries, `[R * b]`; over the state on engine memory, over the targets here. */
-  private measure(rows: Value): RealArray {
+  private measure(): Float64Array {
     const { ops, cell, sequences } = this;
     const { stateBlocks, units } = cell;
-    const columns = ops.tidy(() => ops.read(ops.max(ops.abs(rows), [-2])));
+    const columns = ops.tidy(() => ops.read(ops.max(ops.abs(this.rows), [-2])));
     const largest = new Float64Array(stateBlocks * sequences);
     for (let at = 0; at < largest.length; at++) {
       const sequence = at % sequences;
@@ -120,13 +152,11 @@ export class FinalRows {
     return largest;
   }
 
-  /** Whether a group changed some rows by more than float32 can follow. */
-  private isTooFar(largest: RealArray): boolean {
-    return largest.some((value, at) => {
-      const before = this.largest[at];
-      if (before === 0 || !Number.isFinite(before)) return false;
-      if (!Number.isFinite(value)) return true;
-      return value === 0 || Math.abs(binaryExponent(value)) > GROUP_EXPONENT;
+  /** Whether the stretch changed some rows by more than float32 can follow. */
+  private isTooFar(now: Float64Array): boolean {
+    return now.some((value, at) => {
+      if (!isOrdinary(this.largest[at])) return false;
+      return !isOrdinary(value) || Math.abs(binaryExponent(value)) > STRETCH_EXPONENT;
     });
   }
 
@@ -135,27 +165,29 @@ export class FinalRows {
     const { ops, cell, sequences } = this;
     const { stateBlocks, units } = cell;
     const shifts = Array.from(this.largest, (value) => {
-      if (value === 0 || !Number.isFinite(value)) return 0;
-      const exponent = binaryExponent(value);
+      const exponent = isOrdinary(value) ? binaryExponent(value) : 0;
       return Math.abs(exponent) > RESCALE_EXPONENT ? exponent : 0;
     });
     if (shifts.every((shift) => shift === 0)) return;
     const targets = units * stateBlocks;
     const factors = new Float64Array(sequences * targets);
-    const largest = this.largest;
     shifts.forEach((shift, at) => {
       const sequence = at % sequences;
-      const block = (at - sequence) / sequences;
-      const start = sequence * targets + block * units;
+      const start = sequence * targets + ((at - sequence) / sequences) * units;
       factors.fill(2 ** -shift, start, start + units);
       this.exponents[at] += shift;
-      largest[at] *= 2 ** -shift;
+      this.largest[at] *= 2 ** -shift;
     });
     const scaled = ops.tidy(() => {
       const shape = sequences === 1 ? [1, targets] : [sequences, 1, targets];
       return ops.mul(this.rows, ops.upload(factors, shape));
     });
     ops.dispose(this.rows);
-    this.rows = ops.keep(scaled);
+    this.rows = this.saved = ops.keep(scaled);
   }
+}
+
+/** Neither zero nor infinite nor NaN. */
+function isOrdinary(value: number): boolean {
+  return value !== 0 && Number.isFinite(value);
 }

@@ -1,0 +1,208 @@
+/**
+ * The blocks of a chunk of `final` on the host: turned, scaled and measured in one pass over what the engine gives.
+ *
+ * The engine gives (dtarget/dx)^T with exponents; the chunk wants `[units, inputDim]` blocks, multiplied out where
+ * float32 holds them. Norms are summed in float64, where no square of a float32 number is lost.
+ */
+import type { FinalChunk } from '../../core/jacobian';
+import { newReals, type CellRun } from '../cells/run-cell';
+import type { RealArray } from '../engine';
+import type { Ops, Value } from '../ops';
+import { openChunkBuffer, type ChunkBuffer } from './chunk-buffer';
+
+/** Blocks whose norm has its binary exponent between these are multiplied out: float32 holds them with all digits. */
+const MIN_STORED_EXPONENT = -116;
+const MAX_STORED_EXPONENT = 126;
+
+/** Powers of two that a double holds with room to spare. */
+const DOUBLE_EXPONENT = 1000;
+
+/** Some consecutive computed steps, newest first, of some sequences, as the engine gives them. */
+export interface RawBlocks {
+  readonly firstSequence: number;
+  readonly sequences: number;
+  /** Time index of the first (newest) step, and which way time runs from there. */
+  readonly newest: number;
+  readonly steps: number;
+  /** `[R * b]` for each step of the chunk so far, step by step. */
+  readonly exponents: readonly Int32Array[];
+}
+
+/** The host arrays of a stream of `final` chunks, written again for each chunk. */
+export class FinalBlocks {
+  private readonly raw: ChunkBuffer;
+  private readonly blocks: readonly RealArray[];
+  /** Whether the last block of (r, b) was multiplied out: mostly right for the next one too. */
+  private readonly isMultiplied: Uint8Array;
+
+  /**
+   * @param ops - Operations.
+   * @param run - Sizes and direction.
+   * @param stateBlocks - R
+   * @param chunkSteps - Most timesteps in a chunk.
+   * @param sequences - Most sequences that come together.
+   */
+  constructor(
+    ops: Ops,
+    private readonly run: CellRun,
+    private readonly stateBlocks: number,
+    chunkSteps: number,
+    sequences: number,
+  ) {
+    const { units, inputDim, batch } = run;
+    this.raw = openChunkBuffer(ops, sequences * chunkSteps, inputDim * stateBlocks * units);
+    const size = batch * chunkSteps * units * inputDim;
+    this.blocks = Array.from({ length: stateBlocks }, () => newReals(ops, size));
+    this.isMultiplied = new Uint8Array(stateBlocks * batch).fill(1);
+  }
+
+  /**
+   * Takes (dtarget/dx)^T of some steps as they come.
+   *
+   * @param value - `[n, b, D, R * H]`, the newest step first.
+   * @param firstRow - Number of its first (step, sequence) pair in the chunk of this tile.
+   */
+  put(value: Value, firstRow: number): void {
+    this.raw.put(value, firstRow);
+  }
+
+  /**
+   * Turns what `put` took for one tile of sequences into blocks of the chunk.
+   *
+   * @param raw - Which steps and sequences.
+   * @param chunk - The chunk, whose scales and log norms are written.
+   */
+  finish(raw: RawBlocks, chunk: FinalChunk): void {
+    const { units, inputDim, batch, direction } = this.run;
+    const { stateBlocks } = this;
+    const length = units * inputDim;
+    const targets = stateBlocks * units;
+    for (let i = 0; i < raw.steps; i++) {
+      const t = direction === 'forward' ? raw.newest - i : raw.newest + i;
+      const exponents = raw.exponents[i];
+      for (let b = 0; b < raw.sequences; b++) {
+        const from = (i * raw.sequences + b) * inputDim * targets;
+        const row = (raw.firstSequence + b) * chunk.count + t - chunk.start;
+        for (let r = 0; r < stateBlocks; r++) {
+          const exponent = exponents[r * raw.sequences + b];
+          const place = { source: from + r * units, stride: targets, target: row * length };
+          this.turn(r, r * batch + raw.firstSequence + b, place, exponent, row, chunk);
+        }
+      }
+    }
+  }
+
+  /**
+   * An empty chunk over the host arrays.
+   *
+   * @param start - First timestep.
+   * @param count - Timesteps.
+   */
+  chunk(start: number, count: number): FinalChunk {
+    const { batch, units, inputDim, direction } = this.run;
+    const rows = batch * count;
+    const part = (block: number): RealArray => this.blocks[block].subarray(0, rows * units * inputDim);
+    const hasCell = this.stateBlocks === 2;
+    return {
+      mode: 'final',
+      direction,
+      start,
+      count,
+      dhTdx: part(0),
+      dcTdx: hasCell ? part(1) : null,
+      scaleH: new Int32Array(rows),
+      scaleC: hasCell ? new Int32Array(rows) : null,
+      lognormH: new Float64Array(rows).fill(-Infinity),
+      lognormC: hasCell ? new Float64Array(rows).fill(-Infinity) : null,
+    };
+  }
+
+  /**
+   * Writes exact zeros for sequences whose rows have died.
+   *
+   * @param firstSequence - First.
+   * @param sequences - How many.
+   * @param chunk - The chunk.
+   */
+  zero(firstSequence: number, sequences: number, chunk: FinalChunk): void {
+    const length = this.run.units * this.run.inputDim * chunk.count;
+    for (const block of this.blocks) block.fill(0, firstSequence * length, (firstSequence + sequences) * length);
+  }
+
+  /** Lets go of the engine's hold on the arrays. */
+  dispose(): void {
+    this.raw.dispose();
+  }
+
+  private turn(r: number, slot: number, place: Place, exponent: number, row: number, chunk: FinalChunk): void {
+    const { units, inputDim } = this.run;
+    const turnWith = (factor: number): number =>
+      turnBlock(this.raw.array, this.blocks[r], place, units, inputDim, factor);
+    const guess = this.isMultiplied[slot] === 1 && Math.abs(exponent) < DOUBLE_EXPONENT ? 2 ** exponent : 1;
+    const squares = turnWith(guess);
+    const lognorm = 0.5 * Math.log(squares) + exponent * Math.LN2;
+    (r === 0 ? chunk.lognormH : (chunk.lognormC as Float64Array))[row] = lognorm;
+    if (squares === 0) return;
+    const isHeld = isHeldByFloat32(lognorm);
+    const factor = isHeld ? 2 ** exponent : 1;
+    if (factor !== guess) turnWith(factor);
+    this.isMultiplied[slot] = Number(isHeld);
+    (r === 0 ? chunk.scaleH : (chunk.scaleC as Int32Array))[row] = isHeld ? 0 : exponent;
+  }
+}
+
+/** Where a block is read, `[D, H]` with a stride, and where it is written, `[H, D]`. */
+interface Place {
+  readonly source: number;
+  readonly stride: number;
+  readonly target: number;
+}
+
+/** Whether float32 holds a block of this log norm; one that is not finite is stored as it is. */
+function isHeldByFloat32(lognorm: number): boolean {
+  if (!Number.isFinite(lognorm)) return true;
+  return lognorm >= MIN_STORED_EXPONENT * Math.LN2 && lognorm < MAX_STORED_EXPONENT * Math.LN2;
+}
+
+/** Writes the block turned and multiplied by `factor`; the sum of squares before. Four sums hide the latency of one. */
+function turnBlock(
+  source: RealArray,
+  target: RealArray,
+  { source: from, stride, target: to }: Place,
+  units: number,
+  inputDim: number,
+  factor: number,
+): number {
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
+  const whole = inputDim - (inputDim % 4);
+  for (let unit = 0; unit < units; unit++) {
+    let read = from + unit;
+    let write = to + unit * inputDim;
+    const end = write + whole;
+    while (write < end) {
+      const v0 = source[read];
+      const v1 = source[read + stride];
+      const v2 = source[read + 2 * stride];
+      const v3 = source[read + 3 * stride];
+      s0 += v0 * v0;
+      s1 += v1 * v1;
+      s2 += v2 * v2;
+      s3 += v3 * v3;
+      target[write] = v0 * factor;
+      target[write + 1] = v1 * factor;
+      target[write + 2] = v2 * factor;
+      target[write + 3] = v3 * factor;
+      read += 4 * stride;
+      write += 4;
+    }
+    for (const last = to + (unit + 1) * inputDim; write < last; write++, read += stride) {
+      const value = source[read];
+      s0 += value * value;
+      target[write] = value * factor;
+    }
+  }
+  return s0 + s1 + (s2 + s3);
+}
