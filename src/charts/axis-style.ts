@@ -18,6 +18,9 @@ export interface PictureTitle {
   readonly subtitle: string;
 }
 
+/** Room under a plot for its axis, pixels. */
+export const AXIS_HEIGHT = 38;
+
 /** Height that a title takes from the picture, pixels. */
 export const TITLE_HEIGHT = 44;
 
@@ -52,6 +55,8 @@ export function baseOption(palette: Palette, title: PictureTitle | null): ChartO
  * @param palette - The colours.
  * @param name - Text under the axis.
  * @param last - Largest position.
+ *
+ * A label at the very end would run into the last regular one, so there is none.
  */
 export function positionAxis(palette: Palette, name: string, last: number): ChartOption {
   return {
@@ -61,7 +66,7 @@ export function positionAxis(palette: Palette, name: string, last: number): Char
     minInterval: 1,
     name,
     nameLocation: 'middle',
-    nameGap: 26,
+    nameGap: 22,
     nameTextStyle: { color: palette.textMuted, fontSize: 11 },
     axisLine: { show: false },
     axisTick: { show: false },
@@ -70,6 +75,7 @@ export function positionAxis(palette: Palette, name: string, last: number): Char
       color: palette.textMuted,
       fontSize: 11,
       hideOverlap: true,
+      showMaxLabel: false,
       formatter: (value: number) => (Number.isInteger(value) ? formatCount(value) : ''),
     },
   };

@@ -2,7 +2,7 @@
  * Look-up tables from a number in 0 .. 1 to a colour: sequential for log norms and gates, diverging for signed values.
  *
  * Both are straight paths in OKLab lightness, so equal steps look equal, stay ordered in grey print and for colour-blind
- * eyes; chroma is as large as sRGB allows up to a cap. A dark window gets a diverging map with a dark middle.
+ * eyes. A dark window gets a diverging map with a dark middle.
  *
  * Source: Ottosson 2020, "A perceptual color space for image processing" (OKLab matrices).
  */
@@ -62,12 +62,15 @@ function tableOf(path: (position: number) => readonly [number, number, number]):
   return table;
 }
 
-/** Dark violet through blue and green to yellow. */
-const sequentialPath = (position: number): readonly [number, number, number] => [
-  0.24 + 0.68 * position,
-  0.1 + 0.08 * position,
-  305 - 200 * position,
-];
+/** Position of the hues (teal) where sRGB allows the least chroma. */
+const TEAL = 0.45;
+
+/** Dark violet through blue and green to yellow; the chroma stays inside sRGB all along, so that no step stands out. */
+const sequentialPath = (position: number): readonly [number, number, number] => {
+  const away = (position - TEAL) / (position < TEAL ? TEAL : 1 - TEAL);
+  const chroma = 0.095 + (position < TEAL ? 0.022 : 0.06) * away ** 2;
+  return [0.25 + 0.67 * position, chroma, 300 - 195 * position];
+};
 
 /** Blue for negative, red for positive, a pale (or, in the dark, deep) middle. */
 function divergingPath(theme: ThemeName): (position: number) => readonly [number, number, number] {

@@ -4,9 +4,9 @@
  * The image holds only what is visible, at the size it has on the screen, so it is sharp at every zoom and cheap at every
  * size. Painting needs a canvas, which this module must not know: the caller gives a painter.
  */
-import { baseOption, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
+import { AXIS_HEIGHT, baseOption, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
 import type { MapRange, MapScale, MapWindow } from './colour-image';
-import { formatFixed } from './number-format';
+import { formatFromLog } from './number-format';
 import type { Palette } from './palette';
 
 /** Draws one window of a map; what it returns is something that a canvas can draw. */
@@ -22,7 +22,6 @@ export interface MapChartInput {
   readonly range: MapRange;
   /** Text of the ends and ticks of the colour scale. */
   readonly scaleLabel: (value: number) => string;
-  readonly scaleName: string;
   readonly painter: MapPainter;
   /** Draws the colour scale itself, lowest value at the bottom. */
   readonly scalePainter: (width: number, height: number) => unknown;
@@ -49,10 +48,12 @@ interface RenderApi {
 }
 
 const SCALE_WIDTH = 10;
-const RIGHT = 76;
+const RIGHT = 82;
+/** The colour scale is labelled at its ends and in between at equal distances. */
+const SCALE_INTERVALS = 4;
 
 /**
- * The option of a map; row 0 is at the top.
+ * The option of a map; row 0 is at the top, and cell (row, column) is centred on that point of the axes.
  *
  * @param input - Size, scale, painter, selection.
  * @param palette - The colours.
@@ -65,20 +66,21 @@ export function mapChartOption(input: MapChartInput, palette: Palette, title: Pi
   return {
     ...baseOption(palette, title),
     grid: [
-      { id: 'map', left: 48, right: RIGHT, top, bottom: 44 },
-      { id: 'scale', right: RIGHT - 16 - SCALE_WIDTH, width: SCALE_WIDTH, top, bottom: 44 },
+      { id: 'map', left: 48, right: RIGHT, top, bottom: AXIS_HEIGHT },
+      { id: 'scale', right: RIGHT - 16 - SCALE_WIDTH, width: SCALE_WIDTH, top, bottom: AXIS_HEIGHT },
     ],
     xAxis: [
-      { ...positionAxis(palette, input.xName, input.columns), gridIndex: 0, max: input.columns, minInterval: 1 },
+      { ...positionAxis(palette, input.xName, input.columns), gridIndex: 0, min: -0.5, max: input.columns - 0.5 },
       { type: 'value', gridIndex: 1, min: 0, max: 1, show: false },
     ],
     yAxis: [
       {
         ...positionAxis(palette, input.yName, input.rows),
         gridIndex: 0,
-        max: input.rows,
+        min: -0.5,
+        max: input.rows - 0.5,
         inverse: true,
-        nameGap: 34,
+        nameGap: 32,
       },
       {
         type: 'value',
@@ -86,14 +88,10 @@ export function mapChartOption(input: MapChartInput, palette: Palette, title: Pi
         position: 'right',
         min: low,
         max: high > low ? high : low + 1,
-        splitNumber: 4,
+        interval: (high > low ? high - low : 1) / SCALE_INTERVALS,
         axisLine: { show: false },
         axisTick: { show: false },
         splitLine: { show: false },
-        name: input.scaleName,
-        nameLocation: 'end',
-        nameGap: 8,
-        nameTextStyle: { color: palette.textMuted, fontSize: 11, align: 'right', padding: [0, -28, 0, 0] },
         axisLabel: { color: palette.textMuted, fontSize: 11, margin: 6, formatter: input.scaleLabel },
       },
     ],
@@ -144,10 +142,10 @@ function mapSeries(input: MapChartInput, palette: Palette): ChartOption {
     clip: true,
     silent: true,
     encode: { x: [0, 1], y: [2, 3] },
-    data: [[0, columns, 0, rows]],
+    data: [[0, columns - 1, 0, rows - 1]],
     renderItem: (parameters: { coordSys: Rectangle }, api: RenderApi) => {
-      const [x, y] = api.coord([0, 0]);
-      const [right, bottom] = api.coord([columns, rows]);
+      const [x, y] = api.coord([-0.5, -0.5]);
+      const [right, bottom] = api.coord([columns - 0.5, rows - 0.5]);
       const full = { x, y, width: right - x, height: bottom - y };
       const part = visiblePart(full, parameters.coordSys, rows, columns);
       if (!part) return null;
@@ -202,36 +200,31 @@ function scaleSeries(input: MapChartInput, palette: Palette): ChartOption {
   };
 }
 
-/** Legend of the colours that are not on the scale, for those that occur. */
+/** Legend of the colours that are not on the scale, for those that occur: one line of text under the colour scale. */
 function swatchesOf({ range, scale }: MapChartInput, palette: Palette): ChartOption[] {
   const entries = [
-    { show: range.hasZero, colour: palette.zero, text: scale.logarithmic ? 'exact zero' : 'zero' },
-    { show: range.hasMissing, colour: palette.missing, text: 'not computed' },
-    { show: range.hasNotFinite, colour: palette.notFinite, text: 'NaN' },
-  ].filter((entry) => entry.show);
+    { name: 'zero', isShown: range.hasZero, colour: palette.zero, text: scale.logarithmic ? 'exact zero' : 'zero' },
+    { name: 'missing', isShown: range.hasMissing, colour: palette.missing, text: 'not computed' },
+    { name: 'nan', isShown: range.hasNotFinite, colour: palette.notFinite, text: 'NaN' },
+  ].filter((entry) => entry.isShown);
   return [
     {
-      type: 'group',
+      type: 'text',
       id: 'swatches',
-      right: 8,
-      bottom: 4,
-      $action: 'replace',
-      children: entries.flatMap((entry, index) => {
-        const x = (index - entries.length) * 92;
-        return [
-          {
-            type: 'rect',
-            shape: { x, y: 0, width: 10, height: 10 },
-            style: { fill: entry.colour, stroke: palette.axis, lineWidth: 0.5 },
-          },
-          {
-            type: 'text',
-            x: x + 15,
-            y: 0,
-            style: { text: entry.text, fill: palette.textMuted, fontSize: 11 },
-          },
-        ];
-      }),
+      right: 4,
+      bottom: 3,
+      silent: true,
+      style: {
+        text: entries.map(({ name, text }) => `{${name}|} ${text}`).join('   '),
+        fill: palette.textMuted,
+        fontSize: 11,
+        rich: Object.fromEntries(
+          entries.map(({ name, colour }) => [
+            name,
+            { backgroundColor: colour, borderColor: palette.axis, borderWidth: 1, width: 9, height: 9, padding: 0 },
+          ]),
+        ),
+      },
     },
   ];
 }
@@ -263,11 +256,10 @@ export function signedScale(range: MapRange, least = 0): MapScale {
 export const GATE_SCALE: MapScale = { kind: 'sequential', low: 0, high: 1, logarithmic: false };
 
 /**
- * Text of a tick of a log scale: decades.
+ * Text of a tick of a log scale: the quantity itself.
  *
  * @param logarithm - Natural log.
  */
-export function decadesLabel(logarithm: number): string {
-  const decades = logarithm / Math.LN10;
-  return formatFixed(decades, Math.abs(decades) >= 100 ? 0 : 1);
+export function logScaleLabel(logarithm: number): string {
+  return formatFromLog(logarithm, 2);
 }

@@ -4,9 +4,9 @@
  * Values are decades on a linear axis, labelled as powers of ten. An exact zero has no place on it: it is drawn as a bar on
  * a rail of its own under the plot, labelled "0", so that it cannot be taken for something missing.
  */
-import { axisTooltip, baseOption, innerZoom, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
+import { AXIS_HEIGHT, axisTooltip, baseOption, innerZoom, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
 import { thinnedPositions, type FittedLine, type NormCurve, type Stretch } from './norm-curve';
-import { formatCount, formatDecade, formatFixed, formatFromLog } from './number-format';
+import { formatCount, formatDecade, formatFixed, formatFromLog, formatNumber } from './number-format';
 import { withAlpha, type Palette } from './palette';
 
 /** One curve with its marks. */
@@ -36,6 +36,8 @@ export interface NormChartInput {
 /** Points of a line above which it is thinned for drawing. */
 const MAX_DRAWN_POINTS = 4000;
 const MAX_LABELLED_DECADES = 9;
+/** Below so many decades the axis is labelled at half decades too. */
+const SHORT_DECADES = 2;
 /** Width of the label column on the left, pixels. */
 const LEFT = 48;
 
@@ -65,7 +67,7 @@ export function normChartOption(input: NormChartInput, palette: Palette, title: 
   const railOf = new Map([extent.zeroRail, extent.nanRail].flatMap((rail) => (rail ? [[rail.decade, rail.label]] : [])));
   return {
     ...baseOption(palette, title),
-    grid: { left: LEFT, right: 36, top: 14 + (title ? TITLE_HEIGHT : 0), bottom: 44, containLabel: false },
+    grid: { left: LEFT, right: 36, top: 14 + (title ? TITLE_HEIGHT : 0), bottom: AXIS_HEIGHT },
     xAxis: positionAxis(palette, input.xName, input.length - 1),
     yAxis: {
       type: 'value',
@@ -81,20 +83,21 @@ export function normChartOption(input: NormChartInput, palette: Palette, title: 
         formatter: (value: number) => {
           const rail = railOf.get(value);
           if (rail !== undefined) return rail;
-          return Number.isInteger(value) && value >= extent.low ? formatDecade(value) : '';
+          if (value < extent.low) return '';
+          return Number.isInteger(value) ? formatDecade(value) : formatNumber(10 ** value, 2);
         },
       },
     },
     tooltip: axisTooltip(palette, (items) => tooltipText(items, input)),
     dataZoom: [innerZoom([0])],
     series: [
-      ...input.curves.flatMap((curve) => seriesOf(curve, extent, palette)),
+      ...input.curves.flatMap((curve, index) => seriesOf(curve, extent, palette, index === 0)),
       ...(input.selected === null ? [] : [selectionSeries(input.selected, palette)]),
     ],
   };
 }
 
-/** Whole decades around all curves, and the rails below them. */
+/** Whole (for short ranges half) decades around all curves, and the rails below them. */
 function extentOf(curves: readonly NormChartCurve[]): Extent {
   let low = Infinity;
   let high = -Infinity;
@@ -107,11 +110,14 @@ function extentOf(curves: readonly NormChartCurve[]): Extent {
     }
   }
   if (low > high) [low, high] = [-3, 1];
-  let interval = Math.max(1, niceStep((Math.ceil(high) - Math.floor(low)) / MAX_LABELLED_DECADES));
+  const isShort = high - low < SHORT_DECADES;
+  const interval = isShort ? 0.5 : niceStep((Math.ceil(high) - Math.floor(low)) / MAX_LABELLED_DECADES);
   let bottom = Math.floor(low / interval) * interval;
   let top = Math.ceil(high / interval) * interval;
-  if (top === bottom) top += interval;
-  if (top - bottom < 3) interval = 1;
+  if (top - bottom < 2 * interval) {
+    bottom -= interval;
+    top += interval;
+  }
   const zeroRail = curves.some(({ curve }) => curve.zeros.length > 0) ? { decade: bottom - interval, label: '0' } : null;
   const nanRail = curves.some(({ curve }) => curve.notFinite.length > 0)
     ? { decade: (zeroRail?.decade ?? bottom) - interval, label: 'NaN' }
@@ -125,7 +131,7 @@ function niceStep(step: number): number {
   return ([1, 2, 5, 10].find((factor) => factor * decade >= step) ?? 10) * decade;
 }
 
-function seriesOf(item: NormChartCurve, extent: Extent, palette: Palette): ChartOption[] {
+function seriesOf(item: NormChartCurve, extent: Extent, palette: Palette, isFirst: boolean): ChartOption[] {
   const { curve, colour, label } = item;
   const positions = thinnedPositions(curve.middle, MAX_DRAWN_POINTS);
   const points = Array.from(positions, (position) => [position, curve.middle[position]!]);
@@ -145,7 +151,7 @@ function seriesOf(item: NormChartCurve, extent: Extent, palette: Palette): Chart
     emphasis: { disabled: true },
     z: 3,
     endLabel: { show: true, formatter: label, color: colour, fontSize: 12, fontWeight: 600, distance: 8 },
-    ...(item.mark && { markLine: markLine(item.mark, palette) }),
+    ...(item.mark && { markLine: markLine(item.mark, palette, isFirst) }),
   });
   if (item.fit) series.push(fitSeries(item, item.fit));
   if (extent.zeroRail) series.push(railSeries(`zero-${label}`, curve.zeros, extent.zeroRail, colour));
@@ -213,14 +219,15 @@ function fitSeries({ colour, label }: NormChartCurve, fit: FittedLine): ChartOpt
   };
 }
 
-function markLine(mark: { readonly position: number; readonly text: string }, palette: Palette): ChartOption {
+/** The first curve's mark is labelled at the top, the other's at the bottom, so that they do not meet. */
+function markLine(mark: { readonly position: number; readonly text: string }, palette: Palette, isFirst: boolean): ChartOption {
   return {
     silent: true,
     symbol: 'none',
     lineStyle: { color: palette.axis, type: 'solid', width: 1 },
     label: {
       formatter: mark.text,
-      position: 'insideEndTop',
+      position: isFirst ? 'insideEndBottom' : 'insideStartBottom',
       color: palette.textMuted,
       fontSize: 11,
     },

@@ -1,5 +1,5 @@
 /** Traces of one unit over time (states and gates) -> ECharts option: two plots on one time axis. */
-import { axisTooltip, baseOption, innerZoom, positionAxis, TITLE_HEIGHT, valueAxis, type ChartOption, type PictureTitle } from './axis-style';
+import { AXIS_HEIGHT, axisTooltip, baseOption, innerZoom, positionAxis, TITLE_HEIGHT, valueAxis, type ChartOption, type PictureTitle } from './axis-style';
 import { thinnedPositions } from './norm-curve';
 import { formatCount, formatFixed, formatNumber } from './number-format';
 import type { Palette } from './palette';
@@ -41,7 +41,7 @@ export function traceChartOption(
 ): ChartOption {
   const hasGates = input.traces.some((trace) => trace.plot === 'gates');
   const top = 14 + (title ? TITLE_HEIGHT : 0);
-  const room = height - top - 44;
+  const room = height - top - AXIS_HEIGHT;
   const half = hasGates ? (room - GAP) / 2 : room;
   const plots = hasGates ? (['states', 'gates'] as const) : (['states'] as const);
   return {

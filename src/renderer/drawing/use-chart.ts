@@ -88,15 +88,19 @@ export function useChart(
     });
   }
 
+  /** Resizing outside the observer's own callback, so that it cannot observe itself. */
+  function fit(): void {
+    if (isGone) return;
+    chart.value?.resize();
+    schedule();
+  }
+
   onMounted(() => {
     const element = host.value;
     if (!element) return;
     chart.value = init(element, null, { renderer: 'canvas' });
     listen(chart.value);
-    observer = new ResizeObserver(() => {
-      chart.value?.resize();
-      schedule();
-    });
+    observer = new ResizeObserver(() => requestAnimationFrame(fit));
     observer.observe(element);
     void document.fonts?.ready.then(() => schedule());
   });

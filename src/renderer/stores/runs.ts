@@ -84,7 +84,10 @@ export const useRuns = defineStore('runs', () => {
     if (event.kind === 'started') {
       const next = new Map(results.value);
       next.delete(layer);
-      next.set(layer, makeRunResult(runId, run.request, event));
+      const started = makeRunResult(runId, run.request, event);
+      // Progress may have come before it.
+      started.expectedSequence = sequence + 1;
+      next.set(layer, started);
       results.value = next;
       forgetOld();
       return;
