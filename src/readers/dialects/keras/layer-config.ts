@@ -13,6 +13,8 @@ export interface LayerEntry {
   readonly entry: JsonObject;
   /** The module of a class that is not Keras's own, null otherwise. */
   readonly foreignModule: string | null;
+  /** A function of `keras.ops` that was called on tensors, not a layer. */
+  readonly isOperation: boolean;
 }
 
 /** An output of a call: `[layer name, call, tensor]`. */
@@ -26,6 +28,7 @@ export interface TensorAddress {
 export interface LayerCall {
   readonly inputs: readonly TensorAddress[];
   readonly initialState: readonly TensorAddress[];
+  readonly mask: readonly TensorAddress[];
 }
 
 /**
@@ -44,7 +47,21 @@ export function readEntry(value: JsonValue, position: number): LayerEntry {
     config: settings,
     entry: isObject(value) ? value : {},
     foreignModule: foreignModule(value),
+    isOperation: isOperation(value),
   };
+}
+
+/** In a `.keras` file the module tells; in an `.h5` of Keras 3 only that every layer says whether it is trainable. */
+function isOperation(value: JsonValue): boolean {
+  const module = stringField(value, 'module');
+  if (module !== null) return /^keras(\.src)?\.ops\./.test(module);
+  const nodes = field(value, 'inbound_nodes');
+  const isNew = isArray(nodes) && nodes.length > 0 && isObject(nodes[0]);
+  return (
+    isNew &&
+    field(field(value, 'config'), 'trainable') === undefined &&
+    field(field(value, 'config'), 'layers') === undefined
+  );
 }
 
 /** Keras 3 writes a class's module: null or another's for classes that are not its own. */
@@ -61,29 +78,43 @@ function foreignModule(value: JsonValue): string | null {
  * The calls of a layer in a functional model.
  *
  * @param entry - The layer's entry.
+ * @param className - Its class; recurrent ones take a mask as their third argument.
  */
-export function readCalls(entry: JsonObject): readonly LayerCall[] {
+export function readCalls(entry: JsonObject, className: string): readonly LayerCall[] {
   const nodes = field(entry, 'inbound_nodes');
-  return isArray(nodes) ? nodes.map((node) => (isObject(node) ? readNewCall(node) : readOldCall(node))) : [];
+  return isArray(nodes) ? nodes.map((node) => (isObject(node) ? readNewCall(node, className) : readOldCall(node))) : [];
 }
 
+/** Arguments that are not what a layer is computed from. */
+const SIDE_ARGUMENTS = new Set(['mask', 'initial_state', 'training', 'attention_mask']);
+
 /** Keras 3: `{ args, kwargs }` with tensors as objects. */
-function readNewCall(node: JsonObject): LayerCall {
+function readNewCall(node: JsonObject, className: string): LayerCall {
   const kwargs = field(node, 'kwargs');
-  const sequences = field(kwargs, 'sequences') ?? field(kwargs, 'inputs');
-  const positional = tensorsIn(field(node, 'args'));
+  const args = field(node, 'args');
+  const positional = isArray(args) ? args : [];
+  const takesMask = TAKES_MASK.has(className);
+  const inputs = tensorsIn(takesMask ? positional.slice(0, 2) : positional);
+  const named = isObject(kwargs) ? Object.keys(kwargs).filter((name) => !SIDE_ARGUMENTS.has(name)) : [];
   return {
-    inputs: positional.length > 0 ? positional : tensorsIn(sequences),
+    inputs: inputs.length > 0 ? inputs : named.flatMap((name) => tensorsIn(field(kwargs, name))),
     initialState: tensorsIn(field(kwargs, 'initial_state')),
+    mask: [...tensorsIn(field(kwargs, 'mask')), ...(takesMask ? tensorsIn(positional.slice(2)) : [])],
   };
 }
 
+/** Layers called as `layer(sequence, initial_state, mask)`. */
+const TAKES_MASK = new Set(['SimpleRNN', 'LSTM', 'GRU', 'RNN', 'Bidirectional']);
+
 /** Keras 2: a list of `[layer, call, tensor, kwargs]`, or one such list. */
 function readOldCall(node: JsonValue): LayerCall {
-  const inputs = addressesIn(node);
   const first = isArray(node) ? (isAddress(node) ? node : node[0]) : undefined;
   const kwargs = isArray(first) ? first[3] : undefined;
-  return { inputs, initialState: addressesIn(field(kwargs, 'initial_state')) };
+  return {
+    inputs: addressesIn(node),
+    initialState: addressesIn(field(kwargs, 'initial_state')),
+    mask: addressesIn(field(kwargs, 'mask')),
+  };
 }
 
 /**

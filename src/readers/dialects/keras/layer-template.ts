@@ -29,21 +29,32 @@ export type LayerTemplate =
       readonly path: string;
     };
 
+/** How a layer is first called. */
+export interface FirstCall {
+  /** The layer's full name, for messages. */
+  readonly name: string;
+  readonly inputCount: number;
+}
+
+/** Functions of `keras.ops` that a merging layer does too, when they are called on two tensors. */
+const ARITHMETIC = new Set(['Add', 'Subtract', 'Multiply', 'Maximum', 'Minimum']);
+
 /**
  * The layer that an entry describes.
  *
  * @param entry - The entry.
- * @param name - The layer's full name, for messages.
+ * @param call - Its name and its number of inputs.
  * @param variables - Its variables.
  * @param context - The reading; failures of recurrent layers go there.
  * @throws TempogradError `reader/unsafe`.
  */
 export async function readLayer(
   entry: LayerEntry,
-  name: string,
+  call: FirstCall,
   variables: LayerVariables,
   context: KerasContext,
 ): Promise<LayerTemplate> {
+  const { name } = call;
   const weights = new WeightReader(name, variables, context);
   const isRecurrent = entry.foreignModule === null && isRecurrentClass(entry.className, entry.config);
   try {
@@ -54,7 +65,7 @@ export async function readLayer(
     }
     return {
       kind: 'plain',
-      operation: await readPlain(entry, name, weights, context),
+      operation: await readPlain(entry, call, weights, context),
       weights: weights.infos,
       path: variables.path,
     };
@@ -69,13 +80,16 @@ export async function readLayer(
 
 async function readPlain(
   entry: LayerEntry,
-  name: string,
+  { name, inputCount }: FirstCall,
   weights: WeightReader,
   context: KerasContext,
 ): Promise<LayerOperation> {
   const { className, config, foreignModule } = entry;
   if (foreignModule !== null) throw unsupported(`its class ${className} (${foreignModule}) is not one of Keras's own`);
   if (className === 'Lambda') throw unsupported('a Lambda layer is code inside the file, which is never run');
+  if (entry.isOperation && !(ARITHMETIC.has(className) && inputCount === 2)) {
+    throw unsupported(`the operation ${className} of keras.ops cannot be run`);
+  }
   const source = { className, config, layer: name, weights, part: '', context };
   const reader = plainReader(className);
   if (reader) return reader(source);

@@ -12,7 +12,9 @@ import { GraphBuilder } from './graph-builder';
 import { addInput, inputShape } from './inputs';
 import { addressesIn, readCalls, readEntry, type LayerCall, type LayerEntry, type TensorAddress } from './layer-config';
 import { readLayer, type LayerTemplate } from './layer-template';
+import { findMaskOperations } from './mask-operations';
 import { placeRecurrent } from './place-recurrent';
+import { isRecurrentClass } from './recurrent';
 import { toSnakeCase } from './tree-variables';
 import type { LayerAddress, ModelVariables } from './variables';
 
@@ -101,7 +103,7 @@ export class ModelReader {
     const stated = inputShape(entry.config) ?? inputShape(entry.entry) ?? inputShape(scope.config);
     let shape = stated;
     if (!shape && !isModel(entry)) {
-      const layer = await this.#template(entry, address, scope);
+      const layer = await this.#template(entry, address, scope, 1);
       const cell = layer.kind === 'recurrent' ? layer.template.stages[0] : undefined;
       const dim = (cell?.forward ?? cell?.backward)?.inputDim;
       if (dim !== undefined) shape = [null, dim];
@@ -127,6 +129,8 @@ export class ModelReader {
   ): Promise<readonly ValueRef[]> {
     const values = new Map<string, readonly ValueRef[]>();
     const inputOrder = addressesIn(field(scope.config, 'input_layers'));
+    const outputs = addressesIn(field(scope.config, 'output_layers'));
+    const masks = findMaskOperations(entries, outputs);
     const waiting: { readonly position: number; readonly call: number; readonly how: LayerCall }[] = [];
     for (const [position, entry] of entries.entries()) {
       if (entry.className === 'InputLayer') {
@@ -135,7 +139,9 @@ export class ModelReader {
         else values.set(key(entry.name, 0), [this.#addInput(scope.prefix + entry.name, entry.config)]);
         continue;
       }
-      for (const [call, how] of readCalls(entry.entry).entries()) waiting.push({ position, call, how });
+      if (masks.names.has(entry.name)) continue;
+      for (const [call, how] of readCalls(entry.entry, entry.className).entries())
+        waiting.push({ position, call, how });
     }
     if (inputs === null) this.#orderInputs(inputOrder, values);
     const resolve = (address: TensorAddress): ValueRef | undefined =>
@@ -149,8 +155,12 @@ export class ModelReader {
         const address = addresses[item.position];
         if (!entry || !address) throw new Error('each call has a layer');
         const known = wanted.filter((value) => value !== undefined);
-        if (known.length < wanted.length) next.push(item);
-        else values.set(key(entry.name, item.call), await this.#call(entry, address, scope, known));
+        if (known.length < wanted.length) {
+          next.push(item);
+          continue;
+        }
+        const masked = item.how.mask.every(masks.isImplicit) ? known : this.#blockMask(entry, scope, known);
+        values.set(key(entry.name, item.call), await this.#call(entry, address, scope, masked));
       }
       if (next.length === left.length) {
         this.#listUnreached(
@@ -161,8 +171,25 @@ export class ModelReader {
       }
       left = next;
     }
-    const outputs = addressesIn(field(scope.config, 'output_layers')).map(resolve);
-    return outputs.filter((value) => value !== undefined);
+    return outputs.map(resolve).filter((value) => value !== undefined);
+  }
+
+  /** The inputs of a recurrent layer behind a mask that the layers below do not give: it stands in the way. */
+  #blockMask(entry: LayerEntry, scope: ModelScope, inputs: readonly ValueRef[]): readonly ValueRef[] {
+    if (!isRecurrentClass(entry.className, entry.config)) return inputs;
+    const index = this.builder.add({
+      name: `${scope.prefix}${entry.name}.mask`,
+      className: 'mask',
+      operation: {
+        kind: 'unsupported',
+        reason: 'A mask is given as a tensor of its own, not by a Masking or Embedding layer.',
+      },
+      inputs: inputs.slice(0, 1),
+      weights: [],
+      path: '',
+      sourceGateOrder: [],
+    });
+    return [{ layer: index, output: 0 }, ...inputs.slice(1)];
   }
 
   /** Puts the inputs found so far into the order that the model itself lists. */
@@ -206,22 +233,23 @@ export class ModelReader {
       };
       return this.#addModel(entry.className, inner, inputs);
     }
-    const layer = await this.#template(entry, address, scope);
+    const layer = await this.#template(entry, address, scope, inputs.length);
     const placement = { name, className: entry.className, path: layer.path, weights: layer.weights };
     if (layer.kind === 'recurrent') return placeRecurrent(this.builder, layer.template, inputs, placement);
     const index = this.builder.add({ ...placement, operation: layer.operation, inputs, sourceGateOrder: [] });
     return Array.from({ length: outputCount(layer) }, (_, output) => ({ layer: index, output }));
   }
 
-  async #template(entry: LayerEntry, address: LayerAddress, scope: ModelScope): Promise<LayerTemplate> {
+  async #template(
+    entry: LayerEntry,
+    address: LayerAddress,
+    scope: ModelScope,
+    inputCount: number,
+  ): Promise<LayerTemplate> {
     const known = this.#templates.get(entry.entry);
     if (known) return known;
-    const layer = await readLayer(
-      entry,
-      scope.prefix + entry.name,
-      await scope.variables.layer(address),
-      this.#context,
-    );
+    const call = { name: scope.prefix + entry.name, inputCount };
+    const layer = await readLayer(entry, call, await scope.variables.layer(address), this.#context);
     this.#templates.set(entry.entry, layer);
     return layer;
   }
