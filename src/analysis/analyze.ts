@@ -201,18 +201,24 @@ function checkMemory(plan: RunPlan, request: RunRequest): void {
 function startedEvent(order: AnalysisOrder, plan: RunPlan, opened: OpenedEngine, run: LayerRun): StartedEvent {
   const { layer } = plan.found;
   const cells = cellsOf(layer.operation);
-  const { kind } = cells[0]!.cell;
+  const parts = cells.map(({ direction, cell: { kind, units } }) => ({
+    direction,
+    kind,
+    units,
+    hasCell: kind === 'LSTM',
+  }));
   return {
     kind: 'started',
     layer: layer.name,
-    cellKind: kind,
+    cellKind: parts[0]!.kind,
     engine: opened.info,
     batch: run.batch,
     steps: run.steps,
-    units: run.units,
+    units: parts[0]!.units,
     inputDim: run.inputDim,
-    directions: cells.map(({ direction }) => direction),
-    hasCell: kind === 'LSTM',
+    directions: parts.map(({ direction }) => direction),
+    hasCell: parts.some(({ hasCell }) => hasCell),
+    parts,
     modes: order.request.modes,
     estimate: plan.estimate,
   };

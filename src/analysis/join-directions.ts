@@ -1,5 +1,7 @@
 /**
  * States and gates of both directions as one event: forward units, then backward units, at the input's own time index.
+ *
+ * The two halves of a Bidirectional layer may differ in kind and size; an array then holds the directions that have it.
  */
 import type { LayerInput, LayerRun, RealArray } from '../engine/engine';
 import type { StatesEvent } from '../shared/run';
@@ -11,27 +13,33 @@ import type { StatesEvent } from '../shared/run';
  * @param input - What it was fed.
  */
 export function joinDirections(run: LayerRun, input: LayerInput): StatesEvent {
-  const [first, second] = run.states;
-  const join = (a: RealArray, b: RealArray | undefined): RealArray => (b ? joinUnits(a, b, run.units) : a);
-  const gates = Object.fromEntries(
-    Object.entries(first!.gates).map(([gate, values]) => [gate, join(values, second?.gates[gate])]),
-  );
+  const rows = run.batch * run.steps;
+  const names = new Set(run.states.flatMap(({ gates }) => Object.keys(gates)));
+  const join = (arrays: readonly (RealArray | null | undefined)[]): RealArray | null =>
+    joinUnits(
+      arrays.filter((array) => array !== null && array !== undefined),
+      rows,
+    );
   return {
     kind: 'states',
     x: input.x.data,
     mask: input.mask?.data ?? null,
-    h: join(first!.h, second?.h),
-    c: first!.c ? join(first!.c, second?.c ?? undefined) : null,
-    gates,
+    h: join(run.states.map(({ h }) => h))!,
+    c: join(run.states.map(({ c }) => c)),
+    gates: Object.fromEntries([...names].map((gate) => [gate, join(run.states.map(({ gates }) => gates[gate]))!])),
   };
 }
 
-/** `[N, H]` and `[N, H]` side by side. */
-function joinUnits(a: RealArray, b: RealArray, units: number): RealArray {
-  const joined = a instanceof Float64Array ? new Float64Array(2 * a.length) : new Float32Array(2 * a.length);
-  for (let row = 0; row * units < a.length; row++) {
-    joined.set(a.subarray(row * units, (row + 1) * units), 2 * row * units);
-    joined.set(b.subarray(row * units, (row + 1) * units), (2 * row + 1) * units);
+/** Arrays `[rows, H_i]` side by side; null for none. */
+function joinUnits(arrays: readonly RealArray[], rows: number): RealArray | null {
+  const [first, second] = arrays;
+  if (!first || !second) return first ?? null;
+  const length = first.length + second.length;
+  const joined = first instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+  const [left, right] = [first.length / rows, second.length / rows];
+  for (let row = 0; row < rows; row++) {
+    joined.set(first.subarray(row * left, (row + 1) * left), row * (left + right));
+    joined.set(second.subarray(row * right, (row + 1) * right), row * (left + right) + left);
   }
   return joined;
 }

@@ -132,36 +132,39 @@ export function makeInputs(
 export function initialStates(found: FoundLayer, data: RunData, batch: number): LayerInput['initialState'] {
   if (!data.initialState) return {};
   const cells = cellsOf(found.layer.operation);
-  const width = cells.reduce((sum, { cell }) => sum + cell.units, 0);
   const { h0, c0 } = data.initialState;
-  const hasCell = cells[0]!.cell.kind === 'LSTM';
-  for (const [name, tensor] of [
-    ['h0', h0],
-    ['c0', hasCell ? c0 : null],
-  ] as const) {
-    if (tensor && (tensor.shape.length !== 2 || tensor.shape[0] !== batch || tensor.shape[1] !== width)) {
-      throw new TempogradError(
-        'input/shape-mismatch',
-        `${name} has shape [${tensor.shape.join(', ')}], expected [${batch}, ${width}]`,
-        {
-          details: { tensor: name, actual: [...tensor.shape], expected: [batch, width] },
-        },
-      );
-    }
-  }
-  if (hasCell && !c0) {
+  const withCell = cells.filter(({ cell }) => cell.kind === 'LSTM');
+  checkState('h0', h0, batch, widthOf(cells));
+  if (withCell.length > 0 && !c0) {
     throw new TempogradError('input/shape-mismatch', 'the initial state of an LSTM needs h0 and c0', {
       details: { missing: 'c0' },
     });
   }
+  if (withCell.length > 0) checkState('c0', c0!, batch, widthOf(withCell));
   const states: Partial<Record<'forward' | 'backward', InitialState>> = {};
-  let start = 0;
+  let [startH, startC] = [0, 0];
   for (const { direction, cell } of cells) {
-    const part = (tensor: RealTensor): RealTensor => columns(tensor, start, cell.units);
-    states[direction] = { h0: part(h0), c0: hasCell && c0 ? part(c0) : null };
-    start += cell.units;
+    const hasCell = cell.kind === 'LSTM';
+    states[direction] = {
+      h0: columns(h0, startH, cell.units),
+      c0: hasCell ? columns(c0!, startC, cell.units) : null,
+    };
+    startH += cell.units;
+    if (hasCell) startC += cell.units;
   }
   return states;
+}
+
+function widthOf(cells: ReturnType<typeof cellsOf>): number {
+  return cells.reduce((sum, { cell }) => sum + cell.units, 0);
+}
+
+function checkState(name: string, { shape }: RealTensor, batch: number, width: number): void {
+  if (shape.length === 2 && shape[0] === batch && shape[1] === width) return;
+  const message = `${name} has shape [${shape.join(', ')}], expected [${batch}, ${width}]`;
+  throw new TempogradError('input/shape-mismatch', message, {
+    details: { tensor: name, actual: [...shape], expected: [batch, width] },
+  });
 }
 
 function randomSource(source: InputSource): { steps: number; batch: number; seed: number } {

@@ -18,7 +18,7 @@ export function stepNorms(chunk: JacobianChunk, run: LayerRun): DiagonalEvent | 
   const { direction, start, count } = chunk;
   const blocks = run.batch * count;
   const norms = (data: Float32Array | Float64Array, scales: Int32Array | null): StepNorms =>
-    jacobianNorms(data, blocks, run.units, run.inputDim, scales);
+    jacobianNorms(data, blocks, data.length / (blocks * run.inputDim), run.inputDim, scales);
   if (chunk.mode === 'diagonal') {
     const c = chunk.dcdx ? norms(chunk.dcdx, null) : null;
     return { kind: 'diagonal', direction, start, count, h: norms(chunk.dhdx, null), c };

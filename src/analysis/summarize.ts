@@ -94,7 +94,8 @@ export function summarize(gathered: Gathered): Summary {
 function verdictOn(state: StateName, gathered: Gathered): LayerVerdict {
   const { started, request, lags, exponents } = gathered;
   const verdicts: Partial<Record<Direction, StateVerdict>> = {};
-  for (const direction of started.directions) {
+  for (const { direction, hasCell } of started.parts) {
+    if (state === 'c' && !hasCell) continue;
     if (!request.modes.includes('final')) {
       verdicts[direction] = withoutFinal(meanOf(exponents.get(direction)));
       continue;
@@ -138,16 +139,16 @@ function finiteOrNull(value: number): number | null {
 /** Diagnostics that need the states of the run. */
 function runDiagnostics(gathered: Gathered): Diagnostics {
   const { started, states, request, lags } = gathered;
-  const units = started.units * started.directions.length;
+  const rows = started.batch * started.steps;
   const saturation: Record<string, { left: number; right: number }> = {};
   for (const [gate, values] of Object.entries(states.gates)) {
     // The candidate is not a gate: it lies between -1 and 1, and saturation below 0.1 means nothing there.
     if (gate === 'g' || gate === 'n') continue;
-    const { left, right } = gateSaturation(values, units, states.mask);
+    const { left, right } = gateSaturation(values, values.length / rows, states.mask);
     saturation[gate] = { left, right };
   }
   const keep = states.gates['f'] ?? states.gates['z'];
-  const timescale = keep ? forgetTimescale(keep, units, states.mask) : null;
+  const timescale = keep ? forgetTimescale(keep, keep.length / rows, states.mask) : null;
   const field = request.modes.includes('final') ? meanReceptiveField(lags.curves('h', started.directions[0]!)) : null;
   return {
     ...(Object.keys(saturation).length > 0 && { saturation }),
@@ -157,10 +158,10 @@ function runDiagnostics(gathered: Gathered): Diagnostics {
   };
 }
 
-/** D20 of the first sequence and first direction, at lag 10 and over the whole run where that is affordable. */
+/** D20 of the first sequence and the first direction that is an LSTM, at lag 10 and over the whole run where that is affordable. */
 function highwayShares(gathered: Gathered): Record<string, number | null> {
   const { layer, run } = gathered;
-  const { cell, direction } = cellsOf(layer.operation)[0]!;
+  const { cell, direction } = cellsOf(layer.operation).find((entry) => entry.cell.kind === 'LSTM')!;
   const perLag = 16 * cell.units ** 3;
   const valid = validSteps(gathered);
   const lags = [HIGHWAY_LAG, valid].filter((lag) => lag <= valid && lag > 0 && lag * perLag <= HIGHWAY_FLOP);
@@ -188,7 +189,8 @@ function firstTrajectory(
   states: DirectionStates,
   { run, input }: Gathered,
 ): Parameters<typeof highwayShare>[1] {
-  const { steps, units, inputDim } = run;
+  const { steps, inputDim } = run;
+  const { units } = cell;
   const x = (states.direction === 'backward' ? input.backwardX : null) ?? input.x;
   const initial = input.initialState[states.direction];
   const start = (data: ArrayLike<number> | undefined): Float64Array =>

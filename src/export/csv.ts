@@ -4,9 +4,11 @@
  * Numbers are the shortest decimals that read back to the same float; NaN and infinities are spelled `nan`, `inf`,
  * `-inf` as NumPy and pandas read them. Rows come in the order of computing.
  */
+import type { JacobianChunk, StateName } from '../core/jacobian';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink, OpenSink } from '../shared/file-sink';
 import type { StartedEvent } from '../shared/run';
+import { rowsOf } from './run-arrays';
 
 const FLUSH_CHARACTERS = 1 << 20;
 
@@ -39,27 +41,40 @@ class CsvFile {
 }
 
 /**
- * A number as CSV text.
+ * A number as CSV text, with the digits that a float64 needs.
  *
- * @param value - Any number; a float32 is printed with the digits that a float32 needs.
- * @param isSingle - Whether the value is a float32.
+ * @param value - Any number.
  */
-export function csvNumber(value: number, isSingle: boolean): string {
+export function csvDouble(value: number): string {
+  return textOfSpecial(value) ?? String(value);
+}
+
+/**
+ * A number as CSV text, rounded to float32 as the `.npz` is, with the digits that a float32 needs.
+ *
+ * @param value - Any number.
+ */
+export function csvSingle(value: number): string {
+  const single = Math.fround(value);
+  return textOfSpecial(single) ?? shortestSingle(single);
+}
+
+function textOfSpecial(value: number): string | null {
   if (Number.isNaN(value)) return 'nan';
-  if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
-  return isSingle ? shortestSingle(value) : String(value);
+  if (Number.isFinite(value)) return null;
+  return value > 0 ? 'inf' : '-inf';
 }
 
 /** The shortest decimal that rounds to the same float32. */
 function shortestSingle(value: number): string {
   for (let digits = 6; digits <= 9; digits++) {
     const text = value.toPrecision(digits);
-    if (Math.fround(Number(text)) === Math.fround(value)) return String(Number(text));
+    if (Math.fround(Number(text)) === value) return String(Number(text));
   }
   return String(value);
 }
 
-type Numbers = Float32Array | Float64Array | Int32Array;
+type Numbers = Float32Array | Float64Array;
 
 /** Writes the arrays of one run as CSV files of a folder. */
 export class RunCsv {
@@ -89,18 +104,16 @@ export class RunCsv {
       for (const [gate, values] of Object.entries(event.gates)) this.addSequence(`gate_${gate}`, 'unit', values);
     }
     if (!chunk) return;
-    const { start, count } = chunk;
-    const offset = this.started.directions.indexOf(chunk.direction) * this.started.units;
     if (chunk.mode === 'diagonal') {
-      this.addBlocks('dh_dx', start, count, offset, chunk.dhdx, null);
-      if (chunk.dcdx) this.addBlocks('dc_dx', start, count, offset, chunk.dcdx, null);
+      this.addBlocks('dh_dx', 'h', chunk, chunk.dhdx, null);
+      if (chunk.dcdx) this.addBlocks('dc_dx', 'c', chunk, chunk.dcdx, null);
       return;
     }
-    this.addBlocks('dhT_dx', start, count, offset, chunk.dhTdx, chunk.scaleH);
-    this.addNorms('lognorm_dhT_dx', chunk.direction, start, count, chunk.lognormH);
+    this.addBlocks('dhT_dx', 'h', chunk, chunk.dhTdx, chunk.scaleH);
+    this.addNorms('lognorm_dhT_dx', chunk, chunk.lognormH);
     if (!chunk.dcTdx || !chunk.lognormC) return;
-    this.addBlocks('dcT_dx', start, count, offset, chunk.dcTdx, chunk.scaleC);
-    this.addNorms('lognorm_dcT_dx', chunk.direction, start, count, chunk.lognormC);
+    this.addBlocks('dcT_dx', 'c', chunk, chunk.dcTdx, chunk.scaleC);
+    this.addNorms('lognorm_dcT_dx', chunk, chunk.lognormC);
   }
 
   /** Completes all files. */
@@ -128,44 +141,41 @@ export class RunCsv {
     const file = this.file(name, ['sequence', 'timestep', column, 'value']);
     const { batch, steps } = this.started;
     const width = values.length / (batch * steps);
-    const isSingle = values instanceof Float32Array;
     for (let index = 0; index < values.length; index++) {
       const row = Math.floor(index / width);
-      file.row(`${Math.floor(row / steps)},${row % steps},${index % width},${csvNumber(values[index]!, isSingle)}`);
+      file.row(`${Math.floor(row / steps)},${row % steps},${index % width},${csvSingle(values[index]!)}`);
     }
   }
 
   private addBlocks(
     name: string,
-    start: number,
-    count: number,
-    unit: number,
+    state: StateName,
+    chunk: JacobianChunk,
     values: Numbers,
     scale: Int32Array | null,
   ): void {
     const columns = ['sequence', 'timestep', 'unit', 'feature', 'value', ...(scale ? ['scale'] : [])];
     const file = this.file(name, columns);
-    const { batch, units, inputDim } = this.started;
-    const isSingle = values instanceof Float32Array;
+    const { start, count, direction } = chunk;
+    const { batch, inputDim } = this.started;
+    const { units, offset } = rowsOf(this.started, state, direction)!;
     let index = 0;
     for (let b = 0; b < batch; b++) {
       for (let t = 0; t < count; t++) {
         const tail = scale ? `,${scale[b * count + t]}` : '';
         for (let u = 0; u < units; u++) {
           for (let d = 0; d < inputDim; d++) {
-            file.row(`${b},${start + t},${unit + u},${d},${csvNumber(values[index++]!, isSingle)}${tail}`);
+            file.row(`${b},${start + t},${offset + u},${d},${csvSingle(values[index++]!)}${tail}`);
           }
         }
       }
     }
   }
 
-  private addNorms(name: string, direction: string, start: number, count: number, values: Float64Array): void {
+  private addNorms(name: string, { direction, start, count }: JacobianChunk, values: Float64Array): void {
     const file = this.file(name, ['sequence', 'timestep', 'direction', 'value']);
     for (let b = 0; b < this.started.batch; b++) {
-      for (let t = 0; t < count; t++) {
-        file.row(`${b},${start + t},${direction},${csvNumber(values[b * count + t]!, false)}`);
-      }
+      for (let t = 0; t < count; t++) file.row(`${b},${start + t},${direction},${csvDouble(values[b * count + t]!)}`);
     }
   }
 }

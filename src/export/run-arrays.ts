@@ -4,10 +4,11 @@
  * Names and shapes are those of docs/cli.md. A Bidirectional layer's rows are forward units, then backward units; its
  * two halves come in separate passes and are brought to one scale at the end.
  */
-import type { Direction, DiagonalChunk, FinalChunk } from '../core/jacobian';
+import type { Direction, DiagonalChunk, FinalChunk, StateName } from '../core/jacobian';
+import { gateNames } from '../core/model';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
-import type { StartedEvent, StatesEvent } from '../shared/run';
+import type { DirectionPart, StartedEvent, StatesEvent } from '../shared/run';
 import { NPY_BYTES } from './npy-header';
 import { NpzWriter, type ArrayDeclaration } from './npz-writer';
 
@@ -16,35 +17,61 @@ type Numbers = Float32Array | Float64Array;
 /** Stands for the scale of a block that is exactly zero, which any scale fits. */
 const ANY_SCALE = -(2 ** 31);
 
-/** What is written of a run beside its Jacobians. */
-export interface ArrayOptions {
-  /** Gate names in canonical order; empty for SimpleRNN. */
-  readonly gates: readonly string[];
+/** Where a direction's rows stand in an array of all directions that have the state. */
+export interface Rows {
+  readonly units: number;
+  /** First row. */
+  readonly offset: number;
+  /** Rows of all directions. */
+  readonly total: number;
+}
+
+/**
+ * The rows of a direction; null where it has no such state.
+ *
+ * @param started - The run.
+ * @param state - h or c.
+ * @param direction - Which direction.
+ */
+export function rowsOf(started: StartedEvent, state: StateName, direction: Direction): Rows | null {
+  const parts = started.parts.filter(({ hasCell }) => state === 'h' || hasCell);
+  const index = parts.findIndex((part) => part.direction === direction);
+  if (index < 0) return null;
+  const sum = (list: readonly DirectionPart[]): number => list.reduce((total, { units }) => total + units, 0);
+  return { units: parts[index]!.units, offset: sum(parts.slice(0, index)), total: sum(parts) };
 }
 
 /**
  * The arrays that a run will write, in their order in the file.
  *
  * @param started - The run.
- * @param options - Its gates.
  */
-export function declareArrays(started: StartedEvent, options: ArrayOptions): readonly ArrayDeclaration[] {
-  const { batch, steps, inputDim, hasCell, modes } = started;
-  const units = started.units * started.directions.length;
-  const states = hasCell ? ['h', 'c'] : ['h'];
+export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[] {
+  const { batch, steps, inputDim, modes, parts } = started;
+  const unitsOf = (has: (part: DirectionPart) => boolean): number =>
+    parts.filter(has).reduce((sum, { units }) => sum + units, 0);
+  const states = (['h', 'c'] as const)
+    .map((name) => ({ name, units: unitsOf(({ hasCell }) => name === 'h' || hasCell) }))
+    .filter(({ units }) => units > 0);
+  const gates = [...new Set(parts.flatMap(({ kind }) => gateNames(kind)))];
   const real = (name: string, ...shape: number[]): ArrayDeclaration => ({ name, type: 'float32', shape });
-  const declarations = [real('x', batch, steps, inputDim), ...states.map((name) => real(name, batch, steps, units))];
-  if (modes.includes('states'))
-    declarations.push(...options.gates.map((gate) => real(`gate_${gate}`, batch, steps, units)));
-  if (modes.includes('diagonal'))
-    declarations.push(...states.map((name) => real(`d${name}_dx`, batch, steps, units, inputDim)));
+  const declarations = [
+    real('x', batch, steps, inputDim),
+    ...states.map(({ name, units }) => real(name, batch, steps, units)),
+  ];
+  if (modes.includes('states')) {
+    const gateUnits = (gate: string): number => unitsOf(({ kind }) => gateNames(kind).includes(gate));
+    declarations.push(...gates.map((gate) => real(`gate_${gate}`, batch, steps, gateUnits(gate))));
+  }
+  if (modes.includes('diagonal')) {
+    declarations.push(...states.map(({ name, units }) => real(`d${name}_dx`, batch, steps, units, inputDim)));
+  }
   if (modes.includes('final')) {
-    declarations.push(...states.map((name) => real(`d${name}T_dx`, batch, steps, units, inputDim)));
-    declarations.push(
-      ...states.map((name) => ({ name: `scale_d${name}T_dx`, type: 'int32', shape: [batch, steps] }) as const),
-    );
-    for (const name of states) {
-      for (const suffix of suffixes(started.directions)) {
+    declarations.push(...states.map(({ name, units }) => real(`d${name}T_dx`, batch, steps, units, inputDim)));
+    for (const { name } of states)
+      declarations.push({ name: `scale_d${name}T_dx`, type: 'int32', shape: [batch, steps] });
+    for (const { name } of states) {
+      for (const suffix of suffixes(started, name)) {
         declarations.push({ name: `lognorm_d${name}T_dx${suffix}`, type: 'float64', shape: [batch, steps] });
       }
     }
@@ -61,22 +88,23 @@ export function arrayBytes(declarations: readonly ArrayDeclaration[]): number {
   return declarations.reduce((sum, { shape, type }) => sum + shape.reduce((p, n) => p * n, 1) * NPY_BYTES[type], 0);
 }
 
-function suffixes(directions: readonly Direction[]): readonly string[] {
-  return directions.length === 2 ? directions.map((direction) => `_${direction}`) : [''];
+/** One suffix per direction that has the state; none for a single direction. */
+function suffixes(started: StartedEvent, state: StateName): readonly string[] {
+  if (started.parts.length === 1) return [''];
+  return started.parts.filter(({ hasCell }) => state === 'h' || hasCell).map(({ direction }) => `_${direction}`);
 }
 
 /** Writes the arrays of one run. */
 export class RunArrays {
   private readonly writer: NpzWriter;
-  /** Scales of each direction, `[B * T]`, per array; kept until both halves are there. */
-  private readonly scales = new Map<string, Int32Array[]>();
+  /** Scales of each direction, `[B * T]`, per state; kept until both halves are there. */
+  private readonly scales = new Map<StateName, Map<Direction, Int32Array>>();
 
   constructor(
     sink: FileSink,
     private readonly started: StartedEvent,
-    options: ArrayOptions,
   ) {
-    this.writer = new NpzWriter(sink, declareArrays(started, options));
+    this.writer = new NpzWriter(sink, declareArrays(started));
   }
 
   /**
@@ -116,63 +144,62 @@ export class RunArrays {
   }
 
   private addDiagonal(chunk: DiagonalChunk): void {
-    this.writeBlocks('dh_dx', chunk, chunk.dhdx);
-    if (chunk.dcdx) this.writeBlocks('dc_dx', chunk, chunk.dcdx);
+    this.writeBlocks('dh_dx', 'h', chunk, chunk.dhdx);
+    if (chunk.dcdx) this.writeBlocks('dc_dx', 'c', chunk, chunk.dcdx);
   }
 
   private addFinal(chunk: FinalChunk): void {
-    this.writeBlocks('dhT_dx', chunk, chunk.dhTdx);
-    this.keepScales('dhT_dx', chunk, chunk.scaleH, chunk.lognormH);
+    this.writeBlocks('dhT_dx', 'h', chunk, chunk.dhTdx);
+    this.keepScales('h', chunk, chunk.scaleH, chunk.lognormH);
     if (chunk.dcTdx && chunk.scaleC && chunk.lognormC) {
-      this.writeBlocks('dcT_dx', chunk, chunk.dcTdx);
-      this.keepScales('dcT_dx', chunk, chunk.scaleC, chunk.lognormC);
+      this.writeBlocks('dcT_dx', 'c', chunk, chunk.dcTdx);
+      this.keepScales('c', chunk, chunk.scaleC, chunk.lognormC);
     }
   }
 
   /** Blocks `[B, count, H, D]` into `[B, T, H of all directions, D]`. */
-  private writeBlocks(name: string, chunk: DiagonalChunk | FinalChunk, values: Numbers): void {
-    const { batch, steps, units, inputDim, directions } = this.started;
-    const block = units * inputDim;
-    const stride = block * directions.length;
-    const offset = directions.indexOf(chunk.direction) * block;
+  private writeBlocks(name: string, state: StateName, chunk: DiagonalChunk | FinalChunk, values: Numbers): void {
+    const { batch, steps, inputDim } = this.started;
+    const rows = rowsOf(this.started, state, chunk.direction)!;
+    const block = rows.units * inputDim;
+    const stride = rows.total * inputDim;
     for (let b = 0; b < batch; b++) {
       const first = b * chunk.count;
-      if (directions.length === 1) {
+      if (block === stride) {
         const part = values.subarray(first * block, (first + chunk.count) * block);
         this.writer.write(name, (b * steps + chunk.start) * stride, part);
         continue;
       }
       for (let t = 0; t < chunk.count; t++) {
         const part = values.subarray((first + t) * block, (first + t + 1) * block);
-        this.writer.write(name, (b * steps + chunk.start + t) * stride + offset, part);
+        this.writer.write(name, (b * steps + chunk.start + t) * stride + rows.offset * inputDim, part);
       }
     }
   }
 
-  private keepScales(name: string, chunk: FinalChunk, scale: Int32Array, lognorm: Float64Array): void {
-    const { batch, steps, directions } = this.started;
-    const kept = this.scales.get(name) ?? directions.map(() => new Int32Array(batch * steps));
-    this.scales.set(name, kept);
-    const index = directions.indexOf(chunk.direction);
-    const suffix = suffixes(directions)[index]!;
+  private keepScales(state: StateName, chunk: FinalChunk, scale: Int32Array, lognorm: Float64Array): void {
+    const { batch, steps, parts } = this.started;
+    const halves = this.scales.get(state) ?? new Map<Direction, Int32Array>();
+    this.scales.set(state, halves);
+    const kept = halves.get(chunk.direction) ?? new Int32Array(batch * steps);
+    halves.set(chunk.direction, kept);
+    const suffix = parts.length === 1 ? '' : `_${chunk.direction}`;
     for (let b = 0; b < batch; b++) {
       const from = b * chunk.count;
       for (let t = 0; t < chunk.count; t++) {
-        kept[index]![b * steps + chunk.start + t] = lognorm[from + t] === -Infinity ? ANY_SCALE : scale[from + t]!;
+        kept[b * steps + chunk.start + t] = lognorm[from + t] === -Infinity ? ANY_SCALE : scale[from + t]!;
       }
-      this.writer.write(
-        `lognorm_${name}${suffix}`,
-        b * steps + chunk.start,
-        lognorm.subarray(from, from + chunk.count),
-      );
+      const place = b * steps + chunk.start;
+      this.writer.write(`lognorm_d${state}T_dx${suffix}`, place, lognorm.subarray(from, from + chunk.count));
     }
   }
 
   private writeScales(): void {
-    for (const [name, [first, second]] of this.scales) {
-      if (second) this.joinScales(name, first!, second);
+    for (const [state, halves] of this.scales) {
+      const [first, second] = [...halves.values()];
+      if (second) this.joinScales(state, first!, second);
       this.writer.write(
-        `scale_${name}`,
+        `scale_d${state}T_dx`,
         0,
         first!.map((scale) => (scale === ANY_SCALE ? 0 : scale)),
       );
@@ -183,8 +210,9 @@ export class RunArrays {
    * One scale for both halves of each block: the larger, where they differ; the other half shrinks by the difference.
    * What is lost is below float32's reach beside the larger half; `lognorm_*` keeps each half's own norm.
    */
-  private joinScales(name: string, forward: Int32Array, backward: Int32Array): void {
-    const block = this.started.units * this.started.inputDim;
+  private joinScales(state: StateName, forward: Int32Array, backward: Int32Array): void {
+    const { inputDim } = this.started;
+    const halves = [rowsOf(this.started, state, 'forward')!, rowsOf(this.started, state, 'backward')!] as const;
     for (let index = 0; index < forward.length; index++) {
       const [a, b] = [forward[index]!, backward[index]!];
       if (a === b) continue;
@@ -193,13 +221,14 @@ export class RunArrays {
         continue;
       }
       const joint = Math.max(a, b);
-      const start = 2 * index * block + (a < b ? 0 : block);
-      const half = this.writer.readFloats(name, start, block);
+      const half = halves[a < b ? 0 : 1];
+      const start = (index * half.total + half.offset) * inputDim;
+      const values = this.writer.readFloats(`d${state}T_dx`, start, half.units * inputDim);
       const factor = 2 ** (Math.min(a, b) - joint);
       this.writer.write(
-        name,
+        `d${state}T_dx`,
         start,
-        half.map((value) => value * factor),
+        values.map((value) => value * factor),
       );
       forward[index] = joint;
     }

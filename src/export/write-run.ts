@@ -5,7 +5,6 @@
  * a failed one leaves nothing.
  */
 import { TempogradError } from '../core/errors';
-import { gateNames } from '../core/model';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { OpenSink } from '../shared/file-sink';
 import type { RunEvent } from '../shared/run';
@@ -64,12 +63,11 @@ export async function writeRun(
       addToRecord(record, step.event);
       if (step.event.kind === 'started') {
         const started = step.event;
-        const options = { gates: gateNames(started.cellKind) };
         if (targets.npz !== null) {
-          checkRoom(targets.npz, arrayBytes(declareArrays(started, options)), host);
+          checkRoom(targets.npz, arrayBytes(declareArrays(started)), host);
           const sink = host.openSink(targets.npz);
           abort = () => sink.abort();
-          arrays = new RunArrays(sink, started, options);
+          arrays = new RunArrays(sink, started);
         }
         if (targets.csvFolder !== null) {
           const folder = targets.csvFolder;

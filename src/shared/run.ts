@@ -69,6 +69,14 @@ export interface RunEstimate {
   readonly steps: number;
 }
 
+/** One direction of a layer; the two of a Bidirectional one may differ in kind and size. */
+export interface DirectionPart {
+  readonly direction: Direction;
+  readonly kind: CellKind;
+  readonly units: number;
+  readonly hasCell: boolean;
+}
+
 /** First event: what runs. */
 export interface StartedEvent {
   readonly kind: 'started';
@@ -77,16 +85,19 @@ export interface StartedEvent {
   readonly engine: EngineInfo;
   readonly batch: number;
   readonly steps: number;
-  /** Units of one direction. */
+  /** Units of the first direction; `parts` has both. */
   readonly units: number;
   readonly inputDim: number;
   readonly directions: readonly Direction[];
+  /** Whether any direction has a cell state. */
   readonly hasCell: boolean;
+  /** The directions, forward first, in the order of their rows. */
+  readonly parts: readonly DirectionPart[];
   readonly modes: readonly string[];
   readonly estimate: RunEstimate;
 }
 
-/** States and gates of the whole run; H counts both directions (forward units first). */
+/** States and gates of the whole run; H counts all directions that have the array (forward units first). */
 export interface StatesEvent {
   readonly kind: 'states';
   /** `[B, T, D]` */

@@ -7,7 +7,13 @@
 import { describe, expect, it } from 'vitest';
 import { analyze } from '../../src/analysis/analyze';
 import { loadEngine } from '../../src/engine/load-engine';
-import { fixtureRun, kerasFixtureNames, loadKerasFixture, readFixtureModel, type KerasFixture } from '../support/keras-fixtures';
+import {
+  fixtureRun,
+  kerasFixtureNames,
+  loadKerasFixture,
+  readFixtureModel,
+  type KerasFixture,
+} from '../support/keras-fixtures';
 import { collectRun, type CollectedRun } from '../support/collect-run';
 
 const ENGINES = ['reference', 'tensorflow', 'wasm'] as const;

@@ -21,6 +21,7 @@ function started(over: Partial<StartedEvent>): StartedEvent {
     inputDim: 1,
     directions: ['forward'],
     hasCell: false,
+    parts: [{ direction: 'forward', kind: 'SimpleRNN', units: 1, hasCell: false }],
     modes: ['diagonal', 'final', 'states'],
     estimate: { flop: 0, peakBytes: 0, resultBytes: 0, seconds: 0, engine, batch: 1, steps: 2 },
     ...over,
@@ -28,11 +29,24 @@ function started(over: Partial<StartedEvent>): StartedEvent {
 }
 
 function chunkStep(chunk: DiagonalChunk | FinalChunk): AnalysisStep {
-  const event = { kind: chunk.mode, direction: chunk.direction, start: chunk.start, count: chunk.count, h: EMPTY, c: null };
+  const event = {
+    kind: chunk.mode,
+    direction: chunk.direction,
+    start: chunk.start,
+    count: chunk.count,
+    h: EMPTY,
+    c: null,
+  };
   return { event: event as RunEvent, chunk };
 }
 
-function finalChunk(direction: 'forward' | 'backward', start: number, values: number[], scale: number[], lognorm: number[]): FinalChunk {
+function finalChunk(
+  direction: 'forward' | 'backward',
+  start: number,
+  values: number[],
+  scale: number[],
+  lognorm: number[],
+): FinalChunk {
   return {
     mode: 'final',
     direction,
@@ -56,7 +70,7 @@ describe('RunArrays', () => {
   it('puts chunks of a batch, newest first, in their places', async () => {
     const sink = makeMemorySink();
     const run = started({ batch: 2, steps: 3, units: 1, inputDim: 1, modes: ['diagonal'] });
-    const arrays = new RunArrays(sink, run, { gates: [] });
+    const arrays = new RunArrays(sink, run);
     arrays.add({ event: { ...STATES.event, x: new Float32Array(6), h: new Float32Array(6) } as RunEvent, chunk: null });
     const diagonal = (start: number, values: number[]): DiagonalChunk => ({
       mode: 'diagonal',
@@ -74,8 +88,15 @@ describe('RunArrays', () => {
 
   it('brings the halves of a Bidirectional layer to one scale, and lets a zero half take the scale of the other', async () => {
     const sink = makeMemorySink();
-    const run = started({ directions: ['forward', 'backward'], modes: ['final'] });
-    const arrays = new RunArrays(sink, run, { gates: [] });
+    const run = started({
+      directions: ['forward', 'backward'],
+      parts: [
+        { direction: 'forward', kind: 'SimpleRNN', units: 1, hasCell: false },
+        { direction: 'backward', kind: 'SimpleRNN', units: 1, hasCell: false },
+      ],
+      modes: ['final'],
+    });
+    const arrays = new RunArrays(sink, run);
     arrays.add({ event: { ...STATES.event, h: new Float32Array(4) } as RunEvent, chunk: null });
     arrays.add(chunkStep(finalChunk('forward', 0, [1.5, 1.25], [-200, -3], [-138, -2])));
     arrays.add(chunkStep(finalChunk('backward', 0, [0, 1.5], [0, 0], [-Infinity, 0.4])));
@@ -89,7 +110,7 @@ describe('RunArrays', () => {
 
   it('keeps a run that ended early with NaN where nothing was computed', async () => {
     const sink = makeMemorySink();
-    const arrays = new RunArrays(sink, started({ modes: ['final'] }), { gates: [] });
+    const arrays = new RunArrays(sink, started({ modes: ['final'] }));
     arrays.add(STATES);
     arrays.add(chunkStep(finalChunk('forward', 1, [5], [0], [1.6])));
     await arrays.closePartial('run.partial.npz');
@@ -99,8 +120,15 @@ describe('RunArrays', () => {
   });
 
   it('declares the names and shapes of docs/cli.md for an LSTM', () => {
-    const run = started({ batch: 2, steps: 3, units: 4, inputDim: 5, hasCell: true });
-    const shapes = Object.fromEntries(declareArrays(run, { gates: ['i', 'f', 'g', 'o'] }).map((a) => [a.name, a.shape]));
+    const run = started({
+      batch: 2,
+      steps: 3,
+      units: 4,
+      inputDim: 5,
+      hasCell: true,
+      parts: [{ direction: 'forward', kind: 'LSTM', units: 4, hasCell: true }],
+    });
+    const shapes = Object.fromEntries(declareArrays(run).map((a) => [a.name, a.shape]));
     expect(shapes).toEqual({
       x: [2, 3, 5],
       h: [2, 3, 4],

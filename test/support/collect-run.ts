@@ -20,15 +20,20 @@ export async function collectRun(steps: AsyncIterable<AnalysisStep>): Promise<Co
       run.arrays.set('x', Float64Array.from(event.x));
       run.arrays.set('h', Float64Array.from(event.h));
       if (event.c) run.arrays.set('c', Float64Array.from(event.c));
-      for (const [gate, values] of Object.entries(event.gates)) run.arrays.set(`gate_${gate}`, Float64Array.from(values));
+      for (const [gate, values] of Object.entries(event.gates))
+        run.arrays.set(`gate_${gate}`, Float64Array.from(values));
     }
     if (!chunk) continue;
-    const { batch, steps: T, units, inputDim, directions } = run.started!;
+    const { batch, steps: T, inputDim, parts } = run.started!;
     const put = (name: string, values: ArrayLike<number>, scales: ArrayLike<number> | null): void => {
-      const all = directions.length * units;
+      const having = parts.filter(({ hasCell }) => hasCell || name.startsWith('dh'));
+      const index = having.findIndex(({ direction }) => direction === chunk.direction);
+      const widths = having.map(({ units }) => units);
+      const units = widths[index]!;
+      const all = widths.reduce((sum, width) => sum + width, 0);
       const target = run.arrays.get(name) ?? new Float64Array(batch * T * all * inputDim).fill(NaN);
       run.arrays.set(name, target);
-      const offset = directions.indexOf(chunk.direction) * units;
+      const offset = widths.slice(0, index).reduce((sum, width) => sum + width, 0);
       for (let b = 0; b < batch; b++) {
         for (let t = 0; t < chunk.count; t++) {
           const factor = 2 ** (scales?.[b * chunk.count + t] ?? 0);

@@ -67,7 +67,10 @@ export function readFixtureModel(fixture: KerasFixture): Promise<RecurrentModel>
 }
 
 /** The request that a fixture stands for, and the arrays it is run on. */
-export function fixtureRun(fixture: KerasFixture, engine: RunRequest['engine']): { request: RunRequest; data: RunData } {
+export function fixtureRun(
+  fixture: KerasFixture,
+  engine: RunRequest['engine'],
+): { request: RunRequest; data: RunData } {
   const { options, expected } = fixture;
   const real = (name: string): RealTensor | null => (expected.get(name) as RealTensor | undefined) ?? null;
   const usesMask = options['mask'] !== undefined;

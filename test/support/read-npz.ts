@@ -43,7 +43,11 @@ export function readNpy(bytes: Buffer): NpyArray {
   const headerEnd = 10 + bytes.readUInt16LE(8);
   const header = bytes.toString('latin1', 10, headerEnd);
   const dtype = /'descr': '([^']+)'/.exec(header)![1]!;
-  const shape = /'shape': \(([^)]*)\)/.exec(header)![1]!.split(',').filter((part) => part.trim()).map(Number);
+  const shape = /'shape': \(([^)]*)\)/
+    .exec(header)![1]!
+    .split(',')
+    .filter((part) => part.trim())
+    .map(Number);
   const data = Uint8Array.from(bytes.subarray(headerEnd));
   switch (dtype) {
     case '<f4':
