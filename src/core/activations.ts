@@ -14,11 +14,9 @@ export {
   isElementwise,
   type ActivationDescription,
   type ActivationName,
-  type ActivationParameters,
-  type ScalarActivationName,
   type VectorActivationName,
 } from './activations/description';
-export { scalarActivation, type ScalarActivation } from './activations/scalar';
+export { scalarActivation } from './activations/scalar';
 export { vectorActivation, vectorActivationJacobian } from './activations/vector';
 
 /**

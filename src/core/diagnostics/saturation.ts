@@ -1,7 +1,9 @@
 /** D19: how often a gate is shut or open. */
 
-/** A gate below this is shut (left-saturated), above that open (right-saturated). */
+/** A gate below this is shut, left-saturated. */
 export const LEFT_SATURATION = 0.1;
+
+/** A gate above this is open, right-saturated. */
 export const RIGHT_SATURATION = 0.9;
 
 /** Shares between 0 and 1. */
