@@ -155,8 +155,8 @@ function stateOf(
 }
 
 /**
- * The sequence as the layers above see it: at a masked step the output before it, 0 where there was none yet (also
- * when the recurrence started from given states) or where the layer says so.
+ * The sequence as the layers above see it: at a masked step the output before it, 0 where there was none yet or where
+ * the layer says so. A given initial state shows there in Keras on JAX, but not on TensorFlow, which is followed here.
  */
 function shownSequence(
   h: RealArray,

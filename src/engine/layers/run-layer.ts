@@ -45,7 +45,8 @@ function runOverSteps(context: LayerContext, operation: AppliedOperation, input:
   if (value.shape.length < 2) throw shapeError(layer, value.shape, '[B, T, ..]');
   const [batch, steps, ...rest] = value.shape;
   const folded = ops.reshape(value, [batch * steps, ...rest]);
-  const inner: LayerContext = { ...context, layer: { ...layer, className: '' } };
+  const isRms = operation.kind === 'layer-normalization' && operation.rms;
+  const inner: LayerContext = { ...context, layer: { ...layer, className: isRms ? 'RMSNormalization' : '' } };
   const innerMask = mask && mask.shape.length > 2 ? { ...mask, shape: [batch * steps, ...mask.shape.slice(2)] } : null;
   const made = runPlainLayer(inner, operation, [{ value: folded, mask: innerMask }]);
   const unfolded = ops.reshape(made.value, [batch, steps, ...made.value.shape.slice(1)]);
