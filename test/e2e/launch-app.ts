@@ -17,8 +17,11 @@ import { cacheDirectory, cacheLayout, projectLayout } from '../../scripts/setup/
 /** Root of the checkout. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** The built program that is tested; another folder than the checkout can be named. */
+const APP = process.env['TEMPOGRAD_APP'] ?? ROOT;
+
 /** A folder for pictures to look at. */
-export const PICTURES = join(ROOT, 'out', 'e2e-pictures');
+export const PICTURES = join(ROOT, 'out', 'pictures');
 
 const LAUNCH_LIMIT_MS = 30_000;
 
@@ -69,7 +72,7 @@ export async function launchApp(options: LaunchOptions = {}): Promise<RunningApp
   const profile = options.profile ?? makeFolder('profile');
   const app = await _electron.launch({
     executablePath: executable,
-    args: [...switches, `--user-data-dir=${profile}`, ROOT, ...(options.args ?? [])],
+    args: [...switches, `--user-data-dir=${profile}`, APP, ...(options.args ?? [])],
     cwd: ROOT,
     env: { ...env, ...options.env },
     timeout: LAUNCH_LIMIT_MS,
