@@ -54,6 +54,8 @@ export function programPaths(moduleUrl: string): ProgramPaths {
  * @param moduleUrl - `import.meta.url` of any module of the program, bundled or not.
  */
 export function programVersion(moduleUrl: string): string {
-  const { version } = JSON.parse(readFileSync(join(findRoot(moduleUrl), 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(findRoot(moduleUrl), 'package.json'), 'utf8')) as {
+    version: string;
+  };
   return version;
 }

@@ -28,9 +28,13 @@ async function readInitialState(source: FileSource): Promise<DataArrays['initial
   const h0 = arrays.get('h0');
   const c0 = arrays.get('c0');
   if (!h0) {
-    throw new TempogradError('input/not-readable', `${source.name} holds no array h0; it holds ${[...arrays.keys()].join(', ')}`, {
-      remedy: 'Give an .npz with h0 (and c0 for an LSTM).',
-    });
+    throw new TempogradError(
+      'input/not-readable',
+      `${source.name} holds no array h0; it holds ${[...arrays.keys()].join(', ')}`,
+      {
+        remedy: 'Give an .npz with h0 (and c0 for an LSTM).',
+      },
+    );
   }
   return { h0: realOf(h0), c0: c0 ? realOf(c0) : null };
 }

@@ -13,7 +13,10 @@ const catalogueSchema = z.object({
       file: z.string().regex(/^[\w.-]+$/),
       title: z.string(),
       description: z.string(),
-      data: z.string().regex(/^[\w.-]+$/).nullish(),
+      data: z
+        .string()
+        .regex(/^[\w.-]+$/)
+        .nullish(),
     }),
   ),
 });

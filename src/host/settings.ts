@@ -31,7 +31,10 @@ export function loadSettings(path: string): LoadedSettings {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return { settings: defaults, problem: null };
-    return { settings: defaults, problem: `The settings ${path} cannot be read (${String(cause)}); defaults are used.` };
+    return {
+      settings: defaults,
+      problem: `The settings ${path} cannot be read (${String(cause)}); defaults are used.`,
+    };
   }
   try {
     return { settings: settingsSchema.parse(JSON.parse(text)), problem: null };

@@ -120,7 +120,8 @@ class Desktop {
         'open-model': () => void this.#ask('model'),
         'open-data': () => void this.#ask('data'),
         'open-folder': () => void this.#ask('folder'),
-        'close-model': () => void this.#closeModel().then(() => this.#notify({ kind: 'command', command: 'close-model' })),
+        'close-model': () =>
+          void this.#closeModel().then(() => this.#notify({ kind: 'command', command: 'close-model' })),
         'restart-engine': () => this.#supervisor.kill('it was restarted by hand'),
         'theme-system': () => this.#setTheme('system'),
         'theme-light': () => this.#setTheme('light'),
@@ -149,7 +150,9 @@ class Desktop {
       this.#runs.cancelAny();
       if (this.#reloads++ < MAX_PAGE_RELOADS) void loadPage(window);
     });
-    webContents.on('preload-error', (_event, _path, error) => this.#log(`preload failed: ${error.stack ?? error.message}`));
+    webContents.on('preload-error', (_event, _path, error) =>
+      this.#log(`preload failed: ${error.stack ?? error.message}`),
+    );
     window.on('focus', () => window.flashFrame(false));
     window.on('close', () => this.#settings.update((settings) => ({ ...settings, window: placeOf(window) })));
     app.on('window-all-closed', () => app.quit());
@@ -205,7 +208,11 @@ class Desktop {
     });
   }
 
-  #startChild(name: string, entry: string, env: Readonly<Record<string, string>>): ReturnType<typeof startUtilityChild> {
+  #startChild(
+    name: string,
+    entry: string,
+    env: Readonly<Record<string, string>>,
+  ): ReturnType<typeof startUtilityChild> {
     return startUtilityChild({ entry, serviceName: `tempograd-${name}`, env, onOutput: this.#log });
   }
 

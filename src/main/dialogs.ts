@@ -79,6 +79,8 @@ export async function askForSaving(window: BrowserWindow, stem: string, format: 
  * @param name - A path or any text.
  */
 export function safeStem(name: string): string {
-  const stem = basename(name, extname(name)).replace(/[^A-Za-z0-9._-]/g, '_').slice(0, 100);
+  const stem = basename(name, extname(name))
+    .replace(/[^A-Za-z0-9._-]/g, '_')
+    .slice(0, 100);
   return stem.replace(/^\.+/, '') || 'tempograd';
 }

@@ -31,7 +31,9 @@ export function startUtilityChild(options: UtilityChildOptions): ChildChannel {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   for (const output of [child.stdout, child.stderr]) {
-    output?.on('data', (data: Buffer) => options.onOutput(`${options.serviceName}: ${data.toString('utf8').trimEnd()}`));
+    output?.on('data', (data: Buffer) =>
+      options.onOutput(`${options.serviceName}: ${data.toString('utf8').trimEnd()}`),
+    );
   }
   return {
     send: (message, ports = []) => child.postMessage(message, ports as MessagePortMain[]),

@@ -12,7 +12,9 @@ import { COMMANDS, MENUS, type Command } from '../shared/commands';
 export function installMenu(run: (command: Command) => void): void {
   const template: MenuItemConstructorOptions[] = process.platform === 'darwin' ? [{ role: 'appMenu' }] : [];
   for (const menu of MENUS) {
-    const items = COMMANDS.filter((command: Command) => command.menu === menu).flatMap((command) => itemsFor(command, run));
+    const items = COMMANDS.filter((command: Command) => command.menu === menu).flatMap((command) =>
+      itemsFor(command, run),
+    );
     if (menu === 'File' && process.platform !== 'darwin') items.push({ type: 'separator' }, { role: 'quit' });
     template.push({ label: menu, submenu: items });
     if (menu === 'File') template.push({ role: 'editMenu' });

@@ -13,7 +13,11 @@ import type { FromReader, ReaderJob, ReaderResult } from '../host/reader-message
 const { parentPort } = process as { parentPort?: Electron.ParentPort };
 
 /** Answers one job; what goes wrong, bugs included, is told and not thrown. */
-async function perform(job: ReaderJob, port: MessagePortMain | undefined, post: (message: FromReader) => void): Promise<void> {
+async function perform(
+  job: ReaderJob,
+  port: MessagePortMain | undefined,
+  post: (message: FromReader) => void,
+): Promise<void> {
   try {
     const result = await runReaderJob(job, () => post({ kind: 'parsed' }));
     post({ kind: 'result', result: port ? handOver(result, port) : result });

@@ -25,6 +25,9 @@ export interface RunControlOptions {
 interface ActiveRun {
   readonly id: number;
   readonly request: RunRequest;
+  /** Before that, the engine process does not know of the run. */
+  isSent: boolean;
+  isCancelled: boolean;
   cancelTimer: NodeJS.Timeout | null;
 }
 
@@ -55,7 +58,7 @@ export class RunControl {
     if (this.#active) {
       throw new TempogradError('usage/bad-option', 'A run is under way', { remedy: 'Cancel it, or wait for its end.' });
     }
-    const run: ActiveRun = { id: this.#nextId++, request, cancelTimer: null };
+    const run: ActiveRun = { id: this.#nextId++, request, isSent: false, isCancelled: false, cancelTimer: null };
     this.#active = run;
     try {
       await this.#options.model.prepare(request);
@@ -63,6 +66,12 @@ export class RunControl {
       this.#active = null;
       throw error;
     }
+    if (run.isCancelled) {
+      this.#tellWindow(run, { kind: 'cancelled' });
+      this.#finish(run, { kind: 'cancelled' });
+      return { runId: run.id };
+    }
+    run.isSent = true;
     this.#options.supervisor.setBusy(true);
     this.#options.supervisor.send({ kind: 'run', runId: run.id, request });
     return { runId: run.id };
@@ -75,7 +84,9 @@ export class RunControl {
    */
   cancel(runId: number): void {
     const run = this.#active;
-    if (run?.id !== runId || run.cancelTimer) return;
+    if (run?.id !== runId || run.isCancelled) return;
+    run.isCancelled = true;
+    if (!run.isSent) return;
     this.#options.supervisor.send({ kind: 'cancel', runId });
     run.cancelTimer = setTimeout(
       () => this.#options.supervisor.kill('it did not answer a cancel within a second'),
@@ -107,14 +118,19 @@ export class RunControl {
    */
   handleGone(error: TempogradError): void {
     const run = this.#active;
-    if (!run) return;
+    // A run that is still being prepared hears of it from what it waits for.
+    if (!run?.isSent) return;
     // A cancel that had to be enforced is still a cancel for the user.
-    const ending: RunEnding = run.cancelTimer
-      ? { kind: 'cancelled' }
-      : { kind: 'failed', error: toErrorRecord(error) };
+    const ending = run.isCancelled
+      ? ({ kind: 'cancelled' } as const)
+      : ({ kind: 'failed', error: toErrorRecord(error) } as const);
+    this.#tellWindow(run, ending);
+    this.#finish(run, ending);
+  }
+
+  #tellWindow(run: ActiveRun, ending: Exclude<RunEnding, { kind: 'done' }>): void {
     const event = ending.kind === 'cancelled' ? { kind: 'cancelled' as const, fraction: 0 } : ending;
     this.#options.sendToWindow({ runId: run.id, sequence: SEQUENCE_OF_MAIN, event });
-    this.#finish(run, ending);
   }
 
   #finish(run: ActiveRun, ending: RunEnding): void {

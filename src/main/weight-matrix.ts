@@ -16,7 +16,10 @@ const SINGLE_GATE = 'h';
  * @param input - Layer, direction, role and gate (`gateNames`; `h` for SimpleRNN).
  * @throws TempogradError `cell/no-such-layer` when the model has no such layer, direction, tensor or gate.
  */
-export function weightMatrix(model: RecurrentModel, input: RequestInput<'weightMatrix'>): RequestResults['weightMatrix'] {
+export function weightMatrix(
+  model: RecurrentModel,
+  input: RequestInput<'weightMatrix'>,
+): RequestResults['weightMatrix'] {
   const layer = model.layers.find((candidate) => candidate.name === input.layer);
   const cells = layer && isRecurrent(layer) ? cellsOf(layer.operation) : [];
   const cell = cells.find(({ direction }) => direction === input.direction)?.cell;

@@ -127,7 +127,12 @@ export interface RequestResults {
   startRun: { readonly runId: number };
   cancelRun: null;
   weightMatrix: { readonly rows: number; readonly columns: number; readonly data: Float32Array };
-  jacobianSlice: { readonly rows: number; readonly columns: number; readonly data: Float32Array; readonly direction: Direction };
+  jacobianSlice: {
+    readonly rows: number;
+    readonly columns: number;
+    readonly data: Float32Array;
+    readonly direction: Direction;
+  };
   exportRun: { readonly path: string } | null;
   exportPicture: { readonly path: string } | null;
   engineStatus: EngineStatus;

@@ -48,12 +48,18 @@ export interface LaunchOptions {
 let display: Awaited<ReturnType<typeof openDisplay>> | undefined;
 
 /** Executable, switches and environment for the machine this runs on. */
-export async function electronStart(): Promise<{ executable: string; switches: string[]; env: Record<string, string> }> {
+export async function electronStart(): Promise<{
+  executable: string;
+  switches: string[];
+  env: Record<string, string>;
+}> {
   display ??= await openDisplay();
   if (!display) throw new Error('there is neither a display nor Xvfb');
   const electron = findElectron(projectLayout(), cacheLayout(cacheDirectory()));
   if (!electron) throw new Error('there is no Electron; npm run setup says why');
-  const env = Object.fromEntries(Object.entries(display.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  const env = Object.fromEntries(
+    Object.entries(display.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
   return { executable: electron.executable, switches: chromiumSwitches(describeMachine(display.virtual)), env };
 }
 
@@ -142,7 +148,8 @@ export async function dropFiles(page: Page, paths: readonly string[]): Promise<v
 export async function sendRequest(page: Page, name: string, input: unknown): Promise<unknown> {
   return page.evaluate(
     ([requestName, argument]) => {
-      const bridge = (window as unknown as { tempograd: { request(name: unknown, input: unknown): Promise<unknown> } }).tempograd;
+      const bridge = (window as unknown as { tempograd: { request(name: unknown, input: unknown): Promise<unknown> } })
+        .tempograd;
       return bridge.request(requestName, argument);
     },
     [name, input] as const,

@@ -20,7 +20,10 @@ function codeOf(action: () => unknown): string {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'tempograd-source-'));
-  writeFileSync(file('ten.bin'), Uint8Array.from({ length: 10 }, (_, index) => index));
+  writeFileSync(
+    file('ten.bin'),
+    Uint8Array.from({ length: 10 }, (_, index) => index),
+  );
   mkdirSync(file('folder'));
   symlinkSync(file('ten.bin'), file('link.bin'));
   symlinkSync(file('nothing'), file('dangling'));
@@ -42,7 +45,12 @@ describe('openFileSource', () => {
 
   it('refuses a range that leaves the file', () => {
     const source = openFileSource(file('ten.bin'));
-    for (const [offset, length] of [[8, 3], [-1, 2], [0, -1], [11, 0]] as const) {
+    for (const [offset, length] of [
+      [8, 3],
+      [-1, 2],
+      [0, -1],
+      [11, 0],
+    ] as const) {
       expect(codeOf(() => source.read(offset, length))).toBe('reader/truncated');
     }
     source.close();

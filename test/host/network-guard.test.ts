@@ -41,7 +41,9 @@ describe('blockNetwork', () => {
 
   it('leaves child processes and their pipes alone', async () => {
     const output = await new Promise<string>((resolve, reject) => {
-      execFile(process.execPath, ['-e', 'process.stdout.write("alive")'], (error, stdout) => (error ? reject(error) : resolve(stdout)));
+      execFile(process.execPath, ['-e', 'process.stdout.write("alive")'], (error, stdout) =>
+        error ? reject(error) : resolve(stdout),
+      );
     });
     expect(output).toBe('alive');
   });

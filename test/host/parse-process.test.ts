@@ -30,7 +30,10 @@ function reader(behaviour: string): () => ChildChannel {
 }
 
 async function failure(promise: Promise<unknown>): Promise<TempogradError> {
-  const error: unknown = await promise.then(() => null, (reason: unknown) => reason);
+  const error: unknown = await promise.then(
+    () => null,
+    (reason: unknown) => reason,
+  );
   expect(error).toBeInstanceOf(TempogradError);
   return error as TempogradError;
 }
@@ -63,14 +66,18 @@ describe('parseInChild', () => {
   });
 
   it('passes on what the reader found', async () => {
-    const start = reader(`say({ kind: 'failed', error: { code: 'reader/truncated', message: 'm', remedy: 'r', details: { at: 3 } } });`);
+    const start = reader(
+      `say({ kind: 'failed', error: { code: 'reader/truncated', message: 'm', remedy: 'r', details: { at: 3 } } });`,
+    );
     const error = await failure(parseInChild(start, { job: JOB, bytes: 0, name: 'a.keras' }));
     expect([error.code, error.message, error.remedy, error.details]).toEqual(['reader/truncated', 'm', 'r', { at: 3 }]);
   });
 
   it('kills a reader that hangs in an endless loop', async () => {
     const begun = performance.now();
-    const error = await failure(parseInChild(reader('for (;;);'), { job: JOB, bytes: 0, name: '/x/slow.h5', limitMs: 300 }));
+    const error = await failure(
+      parseInChild(reader('for (;;);'), { job: JOB, bytes: 0, name: '/x/slow.h5', limitMs: 300 }),
+    );
     expect(error.code).toBe('reader/limit-exceeded');
     expect(error.message).toContain('slow.h5 was not read within 0.3 s');
     expect(performance.now() - begun).toBeLessThan(5000);
@@ -93,7 +100,10 @@ describe('parseInChild', () => {
 
   it('tells a reader that runs out of memory', async () => {
     const entry = join(folder, 'hungry.mjs');
-    writeFileSync(entry, `process.on('message', () => { const all = []; for (;;) all.push({ a: [all.length] }); }); process.send({ kind: 'ready' });`);
+    writeFileSync(
+      entry,
+      `process.on('message', () => { const all = []; for (;;) all.push({ a: [all.length] }); }); process.send({ kind: 'ready' });`,
+    );
     const start = (): ChildChannel => startNodeChild({ entry, maxHeapMib: 32 });
     const error = await failure(parseInChild(start, { job: JOB, bytes: 0, name: 'a.h5' }));
     expect(error.code).toBe('reader/corrupt');

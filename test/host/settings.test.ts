@@ -23,7 +23,12 @@ describe('settings', () => {
   });
 
   it('survive a round trip', () => {
-    const settings = { ...DEFAULTS, theme: 'dark' as const, zoom: 1.5, window: { x: 1, y: 2, width: 900, height: 700, maximized: true } };
+    const settings = {
+      ...DEFAULTS,
+      theme: 'dark' as const,
+      zoom: 1.5,
+      window: { x: 1, y: 2, width: 900, height: 700, maximized: true },
+    };
     saveSettings(path, settings);
     expect(loadSettings(path)).toEqual({ settings, problem: null });
   });

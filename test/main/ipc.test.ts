@@ -16,7 +16,12 @@ function sender(change: { url?: string; parent?: unknown; id?: number; frame?: n
 
 function gate(handlers: Partial<RequestHandlers>): GateOptions & { lines: string[] } {
   const lines: string[] = [];
-  return { handlers: handlers as RequestHandlers, isKnownWindow: (id) => id === OWN, log: (line) => lines.push(line), lines };
+  return {
+    handlers: handlers as RequestHandlers,
+    isKnownWindow: (id) => id === OWN,
+    log: (line) => lines.push(line),
+    lines,
+  };
 }
 
 describe('answerRequest', () => {
@@ -46,7 +51,10 @@ describe('answerRequest', () => {
   it.each(['nothing', '__proto__', 'constructor', 'toString', '', 7, null, undefined, {}, ['listSamples']])(
     'refuses the name %j',
     async (name) => {
-      expect(await answerRequest(gate({}), sender(), name, {})).toMatchObject({ ok: false, error: { code: 'usage/bad-option' } });
+      expect(await answerRequest(gate({}), sender(), name, {})).toMatchObject({
+        ok: false,
+        error: { code: 'usage/bad-option' },
+      });
     },
   );
 

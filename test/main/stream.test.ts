@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MAX_CREDIT, makeRunStream, type RunStream } from '../../src/main/stream';
 import { INITIAL_CREDIT } from '../../src/shared/channels';
@@ -6,6 +7,7 @@ import type { RunEvent, RunMessage } from '../../src/shared/run';
 const PROGRESS: RunEvent = { kind: 'progress', fraction: 0.5, stage: 'final', secondsElapsed: 1 };
 const CANCELLED: RunEvent = { kind: 'cancelled', fraction: 0.5 };
 const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 
 let stream: RunStream;
 let sent: RunMessage[];
@@ -33,7 +35,11 @@ describe('run stream', () => {
     await stream.send(CANCELLED, NEVER);
     stream.begin(2);
     await stream.send(PROGRESS, NEVER);
-    expect(sent.map(({ runId, sequence }) => [runId, sequence])).toEqual([[1, 0], [1, 1], [2, 0]]);
+    expect(sent.map(({ runId, sequence }) => [runId, sequence])).toEqual([
+      [1, 0],
+      [1, 1],
+      [2, 0],
+    ]);
   });
 
   it('sends no more than there is credit for, and goes on when there is more', async () => {

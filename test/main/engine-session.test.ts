@@ -1,0 +1,163 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { TempogradError } from '../../src/core/errors';
+import type { RecurrentModel } from '../../src/core/model';
+import type { FromEngine } from '../../src/main/engine-messages';
+import { EngineSession, type EngineWork, type RunMaterial, type ValuePort } from '../../src/main/engine-session';
+import { makeRunStream } from '../../src/main/stream';
+import type { RunEvent, RunMessage, RunRequest } from '../../src/shared/run';
+
+const MODEL = { format: 'keras-v3', layers: [] } as unknown as RecurrentModel;
+const FILE = { path: '/m.keras', bytes: 3, sha256: 'x' };
+const REQUEST = {
+  layer: '',
+  input: { kind: 'random', steps: 5, batch: 1, seed: 0 },
+  maskFile: null,
+  initialStateFile: null,
+} as unknown as RunRequest;
+const WITH_DATA: RunRequest = { ...REQUEST, input: { kind: 'file', path: '/x.npy', key: null, header: null } };
+const PROGRESS: RunEvent = { kind: 'progress', fraction: 0.25, stage: 'final', secondsElapsed: 0 };
+const SUMMARY = { schema: 1 } as never;
+
+const portOf = (value: unknown): ValuePort => ({ receive: () => Promise.resolve(value) });
+
+let posted: FromEngine[];
+let sent: RunMessage[];
+let analyze: EngineWork['analyze'];
+let materials: RunMaterial[];
+let session: EngineSession;
+
+beforeEach(async () => {
+  posted = [];
+  sent = [];
+  materials = [];
+  const stream = makeRunStream();
+  stream.connect({
+    post(message) {
+      sent.push(message);
+      stream.grant(1);
+    },
+  });
+  session = new EngineSession({
+    stream,
+    post: (message) => posted.push(message),
+    work: {
+      best: () => Promise.resolve({ name: 'reference', version: 'x', reason: 'fake' }),
+      estimate: (material) => {
+        materials.push(material);
+        return Promise.resolve({ flop: 1 } as never);
+      },
+      analyze: (material, runId, signal) => analyze(material, runId, signal),
+      weightMatrix: () => ({ rows: 0, columns: 0, data: new Float32Array() }),
+      jacobianSlice: () => Promise.reject(new TempogradError('usage/bad-option', 'gone')),
+      exportRun: (_material, { path }) => Promise.resolve({ path }),
+    },
+  });
+  await session.answer(1, 'loadModel', FILE, portOf(MODEL));
+  posted.length = 0;
+});
+
+const kinds = (): string[] => sent.map(({ event }) => event.kind);
+
+describe('engine session', () => {
+  it('announces what it can do', async () => {
+    await session.announce();
+    expect(posted).toEqual([{ kind: 'ready', best: { name: 'reference', version: 'x', reason: 'fake' } }]);
+  });
+
+  it('streams a run and tells main its end', async () => {
+    analyze = async function* () {
+      yield PROGRESS;
+      yield { kind: 'done', summary: SUMMARY };
+    };
+    await session.run(4, REQUEST);
+    expect(kinds()).toEqual(['progress', 'done']);
+    expect(sent.map(({ runId, sequence }) => [runId, sequence])).toEqual([
+      [4, 0],
+      [4, 1],
+    ]);
+    expect(posted).toEqual([{ kind: 'ended', runId: 4, ending: { kind: 'done', summary: SUMMARY } }]);
+  });
+
+  it('tells a failure as an event with its code, a bug as a bug', async () => {
+    for (const [error, code] of [
+      [new TempogradError('input/shape-mismatch', 'no'), 'input/shape-mismatch'],
+      [new Error('broken'), 'bug'],
+    ] as const) {
+      analyze = async function* () {
+        yield PROGRESS;
+        throw error;
+      };
+      await session.run(5, REQUEST);
+      expect(sent.at(-1)?.event).toMatchObject({ kind: 'failed', error: { code } });
+      expect(posted.at(-1)).toMatchObject({ kind: 'ended', ending: { kind: 'failed', error: { code } } });
+    }
+  });
+
+  it('ends a cancelled run as cancelled, with how far it was, whatever the work throws then', async () => {
+    analyze = async function* (_material, _runId, signal) {
+      yield PROGRESS;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      throw new Error('thrown because of the abort');
+    };
+    const run = session.run(6, REQUEST);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    session.cancel(99);
+    expect(posted).toEqual([]);
+    session.cancel(6);
+    await run;
+    expect(sent.at(-1)?.event).toEqual({ kind: 'cancelled', fraction: 0.25 });
+    expect(posted).toEqual([{ kind: 'ended', runId: 6, ending: { kind: 'cancelled' } }]);
+  });
+
+  it('ends a run that waits for credit when it is cancelled', async () => {
+    const stalled = makeRunStream();
+    const stuck = new EngineSession({
+      stream: stalled,
+      post: (message) => posted.push(message),
+      work: {
+        analyze: async function* () {
+          for (;;) yield PROGRESS;
+        },
+      } as unknown as EngineWork,
+    });
+    await stuck.answer(1, 'loadModel', FILE, portOf(MODEL));
+    stalled.connect({ post: (message) => sent.push(message) });
+    const run = stuck.run(7, REQUEST);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const before = sent.length;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(sent).toHaveLength(before);
+    stuck.cancel(7);
+    await run;
+    expect(kinds().at(-1)).toBe('cancelled');
+  });
+
+  it('refuses to run without a model', async () => {
+    await session.answer(2, 'unload', {}, null);
+    await session.run(8, REQUEST);
+    expect(sent.at(-1)?.event).toMatchObject({
+      kind: 'failed',
+      error: { code: 'usage/bad-option', message: 'No model is open' },
+    });
+  });
+
+  it('uses arrays only for the files they were read from', async () => {
+    const arrays = { input: { shape: [1], data: new Float32Array(1) }, mask: null, initialState: null };
+    await session.answer(2, 'estimate', WITH_DATA, null);
+    expect(posted.at(-1)).toMatchObject({ ok: false, error: { code: 'bug' } });
+    await session.answer(3, 'loadData', { key: JSON.stringify(['/x.npy', null, null, null, null]) }, portOf(arrays));
+    await session.answer(4, 'estimate', WITH_DATA, null);
+    expect(materials.at(-1)?.data).toBe(arrays);
+    await session.answer(5, 'estimate', REQUEST, null);
+    expect(materials.at(-1)?.data).toEqual({ input: null, mask: null, initialState: null });
+    // Another model: its own files have to be given anew.
+    await session.answer(6, 'loadModel', FILE, portOf(MODEL));
+    await session.answer(7, 'estimate', WITH_DATA, null);
+    expect(posted.at(-1)).toMatchObject({ ok: false });
+  });
+
+  it('answers what the work refuses', async () => {
+    await session.answer(9, 'jacobianSlice', {}, null);
+    expect(posted).toEqual([expect.objectContaining({ kind: 'answer', id: 9, ok: false })]);
+  });
+});
