@@ -4,6 +4,7 @@
  * The rows R = ds_T/ds_s are pulled back by R <- R A_s. The h rows and the c rows carry one integer exponent each, so
  * that no norm underflows or overflows, down to 1e-3000 and beyond (method.md 2.7).
  */
+import { addProduct } from '../linalg/products';
 import { binaryExponent, largestMagnitude, logNorm, scaleByPower } from '../linalg/scaling';
 import { newStepJacobians, type ReferenceCell, type StepJacobians } from './cell';
 import { isValidStep, stateBefore, timeIndex, type Trajectory } from './run-cell';
@@ -154,42 +155,6 @@ function pullDiagonalColumns(
     for (let row = 0; row < units; row++) {
       const start = row * stateSize;
       out[start + column] = rows[start + u] * fromHidden + rows[start + column] * fromCell;
-    }
-  }
-}
-
-/** out += left right for `rows` rows, inner size `inner`, `columns` columns; strides in entries; four k at once. */
-function addProduct(
-  out: Float64Array,
-  outStride: number,
-  left: Float64Array,
-  leftStride: number,
-  right: Float64Array,
-  rightStride: number,
-  rows: number,
-  inner: number,
-  columns: number,
-): void {
-  const unrolled = inner - (inner % 4);
-  for (let row = 0; row < rows; row++) {
-    const outStart = row * outStride;
-    const leftStart = row * leftStride;
-    for (let k = 0; k < unrolled; k += 4) {
-      const l0 = left[leftStart + k];
-      const l1 = left[leftStart + k + 1];
-      const l2 = left[leftStart + k + 2];
-      const l3 = left[leftStart + k + 3];
-      const r0 = k * rightStride;
-      const r1 = r0 + rightStride;
-      const r2 = r1 + rightStride;
-      const r3 = r2 + rightStride;
-      for (let j = 0; j < columns; j++) {
-        out[outStart + j] += l0 * right[r0 + j] + l1 * right[r1 + j] + l2 * right[r2 + j] + l3 * right[r3 + j];
-      }
-    }
-    for (let k = unrolled; k < inner; k++) {
-      const weight = left[leftStart + k];
-      for (let j = 0; j < columns; j++) out[outStart + j] += weight * right[k * rightStride + j];
     }
   }
 }
