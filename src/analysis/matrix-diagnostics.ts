@@ -64,7 +64,7 @@ function unsettledWarning(gates: readonly string[]): readonly Warning[] {
   if (gates.length === 0) return [];
   return [
     {
-      code: 'numerics/not-converged',
+      code: 'diagnostics/left-out',
       message: `The powers of the recurrent kernel (${gates.join(', ')}) do not settle below 1, so nonNormalPeak is null there.`,
       remedy:
         'A spectral radius near or above 1 has no bounded transient; read spectralRadius and the verdict instead.',

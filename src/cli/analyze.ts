@@ -77,7 +77,9 @@ export async function analyzeCommand(order: AnalyzeOrder, context: AnalyzeContex
     });
     progress.end();
     if (record.isCancelled) {
-      output.err(`tempograd: cancelled; ${files.length > 0 ? `what was computed is in ${files.join(', ')}` : 'nothing was written'}\n`);
+      output.err(
+        `tempograd: cancelled; ${files.length > 0 ? `what was computed is in ${files.join(', ')}` : 'nothing was written'}\n`,
+      );
       return EXIT.cancelled;
     }
     records.push(record);
@@ -111,11 +113,19 @@ async function writeText(path: string, text: string): Promise<void> {
 
 /** Refuses targets that would write over the model or over one another before anything is computed. */
 function checkTargets(order: AnalyzeOrder): void {
-  const targets = [order.out, order.report, order.trace, typeof order.json === 'string' ? order.json : null].filter((path) => path !== null);
-  const taken = new Set([resolve(order.model), ...(order.request.input.kind === 'file' ? [resolve(order.request.input.path)] : [])]);
+  const targets = [order.out, order.report, order.trace, typeof order.json === 'string' ? order.json : null].filter(
+    (path) => path !== null,
+  );
+  const taken = new Set([
+    resolve(order.model),
+    ...(order.request.input.kind === 'file' ? [resolve(order.request.input.path)] : []),
+  ]);
   for (const path of targets) {
     if (taken.has(resolve(path))) {
-      throw new TempogradError('usage/bad-option', `${path} is named twice: an output would take the place of an input or of another output`);
+      throw new TempogradError(
+        'usage/bad-option',
+        `${path} is named twice: an output would take the place of an input or of another output`,
+      );
     }
     taken.add(resolve(path));
     openFileSinkFolder(path);
@@ -132,7 +142,10 @@ function makeOutputFolder(path: string): void {
     mkdirSync(path, { recursive: true });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TempogradError('output/not-writable', `${path} cannot be made: ${reason}`, { details: { path, reason }, cause });
+    throw new TempogradError('output/not-writable', `${path} cannot be made: ${reason}`, {
+      details: { path, reason },
+      cause,
+    });
   }
 }
 

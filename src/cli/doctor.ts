@@ -122,10 +122,17 @@ function asText(findings: Findings): string {
     versions.join(', '),
     '',
     `Engine for large work: ${engine.name} (${engine.reason})`,
-    ...columns(engines.map(({ name, usable, version, reason }) => [`  ${name}`, usable ? 'works' : 'missing', version ?? reason])),
+    ...columns(
+      engines.map(({ name, usable, version, reason }) => [
+        `  ${name}`,
+        usable ? 'works' : 'missing',
+        version ?? reason,
+      ]),
+    ),
     '',
     ...columns(Object.entries(findings.paths).map(([name, path]) => [`  ${name}`, path])),
   ];
-  for (const { step, tried, follows, remedy } of missing) lines.push('', `Missing: ${step}: ${tried}`, `  ${follows}`, `  To mend it: ${remedy}`);
+  for (const { step, tried, follows, remedy } of missing)
+    lines.push('', `Missing: ${step}: ${tried}`, `  ${follows}`, `  To mend it: ${remedy}`);
   return `${lines.join('\n')}\n`;
 }

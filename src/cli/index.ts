@@ -32,7 +32,10 @@ async function run(args: readonly string[]): Promise<number> {
   const program = makeProgram((code) => (exitCode = code));
   try {
     // A bare --json must not take the next word for its file.
-    await program.parseAsync(args.map((word) => (word === '--json' ? '--json=' : word)), { from: 'user' });
+    await program.parseAsync(
+      args.map((word) => (word === '--json' ? '--json=' : word)),
+      { from: 'user' },
+    );
     return exitCode;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportError(error, isJson, PROCESS_OUTPUT);
@@ -50,7 +53,10 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .version(version)
     .exitOverride()
     .configureOutput({ writeErr: () => undefined })
-    .addHelpText('after', '\nWithout a command, or with `open MODEL...`, the window opens.\n\nExample:\n  tempograd analyze model.keras --steps 200');
+    .addHelpText(
+      'after',
+      '\nWithout a command, or with `open MODEL...`, the window opens.\n\nExample:\n  tempograd analyze model.keras --steps 200',
+    );
 
   program
     .command('inspect')
@@ -64,7 +70,10 @@ function makeProgram(finish: (exitCode: number) => void): Command {
 
   addAnalyzeOptions(program.command('analyze').argument('<model>', 'a model file or folder'))
     .description('states, gates and Jacobians of one layer, and whether its gradient vanishes')
-    .addHelpText('after', '\nExample:\n  tempograd analyze model.keras --layer encoder --input data.csv --out run.npz --report run.html')
+    .addHelpText(
+      'after',
+      '\nExample:\n  tempograd analyze model.keras --layer encoder --input data.csv --out run.npz --report run.html',
+    )
     .action(async (model: string, options: object) => {
       const order = makeAnalyzeOrder(model, options);
       finish(await supervised((signal) => analyzeHere(order, version, signal), order));
@@ -86,7 +95,11 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .option('--json [file]', 'as JSON on standard output')
     .addHelpText('after', '\nExample:\n  tempograd bench --case C1 --case F2000')
     .action(async (options: { case?: string[]; json?: string }) => {
-      finish(await supervised((signal) => benchCommand(options.case ?? [], options.json !== undefined, PROCESS_OUTPUT, signal)));
+      finish(
+        await supervised((signal) =>
+          benchCommand(options.case ?? [], options.json !== undefined, PROCESS_OUTPUT, signal),
+        ),
+      );
     });
 
   program
@@ -104,7 +117,9 @@ function makeProgram(finish: (exitCode: number) => void): Command {
 /** Performs the work here when this is the child, else in a child of this very command. */
 async function supervised(work: (signal: AbortSignal) => Promise<number>, order?: AnalyzeOrder): Promise<number> {
   if (!isSupervised()) {
-    return superviseCommand(fileURLToPath(import.meta.url), words, engineEnvironment(), (pid) => cleanAfter(pid, order));
+    return superviseCommand(fileURLToPath(import.meta.url), words, engineEnvironment(), (pid) =>
+      cleanAfter(pid, order),
+    );
   }
   const abort = new AbortController();
   followParent(() => abort.abort());

@@ -32,23 +32,35 @@ function describeAsText(description: ModelDescription, path: string, bytes: numb
     remark(layer),
   ]);
   const head = ['#', 'layer', 'class', 'cell', 'direction', ''];
-  const lines = [`${path}  ${description.format}, ${description.producer}, ${formatBytes(bytes)}`, '', ...columns([head, ...rows])];
-  if (!description.layers.some((layer) => layer.kind !== null && layer.supported)) lines.push('', 'No recurrent layer that can be analysed.');
+  const lines = [
+    `${path}  ${description.format}, ${description.producer}, ${formatBytes(bytes)}`,
+    '',
+    ...columns([head, ...rows]),
+  ];
+  if (!description.layers.some((layer) => layer.kind !== null && layer.supported))
+    lines.push('', 'No recurrent layer that can be analysed.');
   for (const { what, assumed, why, change } of description.assumptions) {
     lines.push('', `assumed: ${what}: ${assumed} (${why}${change ? `; ${change} changes it` : ''})`);
   }
-  for (const { code, message, remedy } of description.warnings) lines.push('', `warning: ${code}: ${message}`, `  ${remedy}`);
+  for (const { code, message, remedy } of description.warnings)
+    lines.push('', `warning: ${code}: ${message}`, `  ${remedy}`);
   return `${lines.join('\n')}\n`;
 }
 
 function remark(layer: LayerDescription): string {
   if (!layer.supported) return layer.reason ?? 'not supported';
-  if (layer.kind !== null && layer.blockedBy !== null) return `own input only (--at-layer): ${layer.blockedBy} cannot be run`;
+  if (layer.kind !== null && layer.blockedBy !== null)
+    return `own input only (--at-layer): ${layer.blockedBy} cannot be run`;
   return '';
 }
 
 /** Rows as aligned columns. */
 export function columns(rows: readonly (readonly string[])[]): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
 }

@@ -24,7 +24,8 @@ const MIN_MS_BETWEEN_DRAWS = 80;
  */
 export function makeProgress(style: ProgressStyle | null, isTerminal: boolean, output: Output): ProgressReporter {
   const chosen = style ?? (isTerminal ? 'bar' : 'none');
-  if (chosen === 'json') return { show: (event) => output.err(`${JSON.stringify(lean(event))}\n`), end: () => undefined };
+  if (chosen === 'json')
+    return { show: (event) => output.err(`${JSON.stringify(lean(event))}\n`), end: () => undefined };
   return chosen === 'bar' ? makeBar(output) : { show: () => undefined, end: () => undefined };
 }
 
@@ -35,7 +36,9 @@ function lean(event: RunEvent): object {
     return { kind, direction, start, count };
   }
   if (event.kind === 'states') return { kind: event.kind };
-  return event.kind === 'done' ? { kind: 'done', hidden: event.summary.hidden.verdict, cell: event.summary.cell?.verdict ?? null } : event;
+  return event.kind === 'done'
+    ? { kind: 'done', hidden: event.summary.hidden.verdict, cell: event.summary.cell?.verdict ?? null }
+    : event;
 }
 
 function makeBar(output: Output): ProgressReporter {
@@ -47,7 +50,9 @@ function makeBar(output: Output): ProgressReporter {
       const filled = Math.round(event.fraction * BAR_WIDTH);
       const left = event.fraction > 0.05 ? (event.secondsElapsed * (1 - event.fraction)) / event.fraction : null;
       const rest = left === null ? '' : `  about ${left < 10 ? left.toFixed(1) : Math.round(left)} s left`;
-      output.err(`\r\x1b[K${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${Math.round(event.fraction * 100)} %  ${event.stage}${rest}`);
+      output.err(
+        `\r\x1b[K${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${Math.round(event.fraction * 100)} %  ${event.stage}${rest}`,
+      );
     },
     end: () => output.err('\r\x1b[K'),
   };

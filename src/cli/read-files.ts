@@ -8,7 +8,13 @@ import { startNodeChild } from '../host/child-channel';
 import { kindOfPath } from '../host/file-source';
 import { parseInChild } from '../host/parse-process';
 import { programPaths } from '../host/paths';
-import { dataFilesOf, type DataArrays, type ReaderOptions, type ReadDataResult, type ReadModelResult } from '../host/reader-messages';
+import {
+  dataFilesOf,
+  type DataArrays,
+  type ReaderOptions,
+  type ReadDataResult,
+  type ReadModelResult,
+} from '../host/reader-messages';
 import type { RunRequest } from '../shared/run';
 
 /** A model file, read. */
@@ -19,7 +25,8 @@ export interface OpenedFile {
   readonly sha256: string;
 }
 
-const startReader = (): ReturnType<typeof startNodeChild> => startNodeChild({ entry: programPaths(import.meta.url).readerProcess });
+const startReader = (): ReturnType<typeof startNodeChild> =>
+  startNodeChild({ entry: programPaths(import.meta.url).readerProcess });
 
 /**
  * A model, read in a process of its own.

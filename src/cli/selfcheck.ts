@@ -47,7 +47,8 @@ export async function selfcheckCommand(isJson: boolean, output: Output): Promise
   }
   const failed = rows.filter(({ passed }) => !passed).length;
   const missing = engines.filter(({ isPresent }) => !isPresent).map(({ name, why }) => ({ engine: name, why }));
-  if (isJson) output.out(`${JSON.stringify({ schema: 1, passed: rows.length - failed, failed, missing, rows }, null, 2)}\n`);
+  if (isJson)
+    output.out(`${JSON.stringify({ schema: 1, passed: rows.length - failed, failed, missing, rows }, null, 2)}\n`);
   else output.out(asText(rows, failed, missing));
   return failed > 0 ? EXIT.engineFailed : EXIT.done;
 }
@@ -94,11 +95,25 @@ async function checkRun(engine: Engine, run: KnownRun): Promise<CheckedRow> {
   }
   const { id, what, source, expected } = run;
   const tolerance = engine.name === 'reference' ? run.tolerance : Math.max(run.tolerance, FLOAT32_LOG_NORM_TOLERANCE);
-  return { id, engine: engine.name, what, expected, got, tolerance, passed: isAsExpected({ expected, tolerance }, got), source };
+  return {
+    id,
+    engine: engine.name,
+    what,
+    expected,
+    got,
+    tolerance,
+    passed: isAsExpected({ expected, tolerance }, got),
+    source,
+  };
 }
 
-function asText(rows: readonly CheckedRow[], failed: number, missing: readonly { engine: string; why: string }[]): string {
-  const show = (value: number | string): string => (typeof value === 'string' ? value : Number(value.toPrecision(7)).toString());
+function asText(
+  rows: readonly CheckedRow[],
+  failed: number,
+  missing: readonly { engine: string; why: string }[],
+): string {
+  const show = (value: number | string): string =>
+    typeof value === 'string' ? value : Number(value.toPrecision(7)).toString();
   const table = rows.map((row) => [
     row.passed ? 'ok' : 'FAILED',
     row.id,

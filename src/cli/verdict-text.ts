@@ -18,7 +18,9 @@ export function verdictText(summary: Summary): string {
     ...(summary.cell ? stateLines('c', summary.cell, run.steps) : []),
   ];
   for (const { what, assumed } of summary.assumptions) lines.push(`  assumed: ${what}: ${assumed}`);
-  for (const { code, message } of summary.warnings) lines.push(`  warning: ${code}: ${message}`);
+  // Diagnostics that were left out are of interest only where diagnostics are shown: in the JSON and the report.
+  const shown = summary.warnings.filter(({ code }) => code !== 'diagnostics/left-out');
+  for (const { code, message } of shown) lines.push(`  warning: ${code}: ${message}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -7,6 +7,7 @@
 import { CustomChart, LineChart, BarChart } from 'echarts/charts';
 import {
   DataZoomComponent,
+  GraphicComponent,
   GridComponent,
   MarkLineComponent,
   TitleComponent,
@@ -49,7 +50,8 @@ use([
 ]);
 
 const PALETTE = paletteOf('light');
-const PICTURE_WIDTH = 960;
+/** The width between the paddings of a page of 1040 px. */
+const PICTURE_WIDTH = 958;
 const PICTURE_HEIGHT = 380;
 
 /** A run that went through. */
