@@ -125,7 +125,9 @@ async function startWasm(): Promise<WasmLibrary> {
     return { version: `tfjs wasm ${version_wasm}`, backend, kernel };
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
-    throw new TempogradError('engine/native-library-missing', `The wasm engine could not be started: ${said}`, { cause });
+    throw new TempogradError('engine/native-library-missing', `The wasm engine could not be started: ${said}`, {
+      cause,
+    });
   } finally {
     // The module's own handlers would turn every unhandled rejection of the program into its crash.
     for (const [event, before] of handlers) {

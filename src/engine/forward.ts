@@ -124,8 +124,15 @@ class ForwardPass {
       }
     }
     if (operation.kind === 'input') return [this.upload(index, layer)];
-    if (operation.kind === 'unsupported' || operation.kind === 'recurrent') throw new Error(`layer ${layer.name} cannot run`);
-    return [runPlainLayer(context, operation, layer.inputs.map((ref) => this.flowOf(ref)))];
+    if (operation.kind === 'unsupported' || operation.kind === 'recurrent')
+      throw new Error(`layer ${layer.name} cannot run`);
+    return [
+      runPlainLayer(
+        context,
+        operation,
+        layer.inputs.map((ref) => this.flowOf(ref)),
+      ),
+    ];
   }
 
   private upload(index: number, layer: Layer): Flow {

@@ -54,9 +54,13 @@ export function chooseEngine(requested: EngineName | null, flop: number): Engine
   if (requested !== null) {
     const asked = engines.find(({ name }) => name === requested);
     if (!asked?.isPresent) {
-      throw new TempogradError('engine/native-library-missing', `Engine ${requested} is not there: ${asked?.why ?? ''}`, {
-        details: { engine: requested },
-      });
+      throw new TempogradError(
+        'engine/native-library-missing',
+        `Engine ${requested} is not there: ${asked?.why ?? ''}`,
+        {
+          details: { engine: requested },
+        },
+      );
     }
     return { name: requested, reason: 'asked for' };
   }

@@ -105,7 +105,14 @@ export class ReferenceRun implements LayerRun {
         }
       }
       const used = this.batch * count * block;
-      yield { mode: 'diagonal', direction, start, count, dhdx: dhdx.subarray(0, used), dcdx: dcdx?.subarray(0, used) ?? null };
+      yield {
+        mode: 'diagonal',
+        direction,
+        start,
+        count,
+        dhdx: dhdx.subarray(0, used),
+        dcdx: dcdx?.subarray(0, used) ?? null,
+      };
       await pace.breathe();
     }
   }
@@ -212,6 +219,8 @@ function statesOf({ direction, cell, trajectories }: ReferenceDirection): Direct
     direction,
     h: joined(trajectories.map(({ h }) => h)),
     c: cell.hasCell ? joined(cells) : null,
-    gates: Object.fromEntries(gateNames(cell.kind).map((name) => [name, joined(trajectories.map(({ gates }) => gates[name]))])),
+    gates: Object.fromEntries(
+      gateNames(cell.kind).map((name) => [name, joined(trajectories.map(({ gates }) => gates[name]))]),
+    ),
   };
 }

@@ -27,12 +27,7 @@ export class TensorEngine implements Engine {
   }
 
   /** See `Engine.runBelow`. */
-  runBelow(
-    model: RecurrentModel,
-    layer: number,
-    inputs: readonly Tensor[],
-    signal: AbortSignal,
-  ): Promise<LayerInput> {
+  runBelow(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<LayerInput> {
     const tools = { ops: this.ops, openLayer: this.openLayer.bind(this) };
     return runBelow(tools, model, layer, inputs, signal);
   }

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Direction } from '../../src/core/jacobian';
 import type { Engine, LayerRun } from '../../src/engine/engine';
 import { loadEngine } from '../../src/engine/load-engine';
+import { ENGINE_NAMES } from './all-ops';
 import { KERAS_FIXTURES, layerInput, modelInputs, openFixture, type OpenFixture } from './keras-fixtures';
 import type { FixtureArray } from './read-npz';
 
@@ -18,7 +19,7 @@ const files = new Map<string, Promise<OpenFixture>>();
 /** Largest difference of states, absolute or relative, and of Jacobians over the largest entry. */
 const TOLERANCES = { tensorflow: [1e-5, 1e-4], wasm: [1e-5, 1e-4], reference: [1e-9, 1e-9] } as const;
 
-describe.each(['tensorflow', 'wasm', 'reference'] as const)('fixtures on %s', (name) => {
+describe.each(ENGINE_NAMES)('fixtures on %s', (name) => {
   let engine: Engine;
   beforeAll(async () => {
     engine = await loadEngine(name);
@@ -66,13 +67,19 @@ function gather(run: LayerRun, state: 'h' | 'c'): Float64Array {
   let start = 0;
   for (const part of parts) {
     const units = part.length / pairs;
-    for (let pair = 0; pair < pairs; pair++) whole.set(part.subarray(pair * units, (pair + 1) * units), pair * width + start);
+    for (let pair = 0; pair < pairs; pair++)
+      whole.set(part.subarray(pair * units, (pair + 1) * units), pair * width + start);
     start += units;
   }
   return whole;
 }
 
-function compareStates(what: string, got: ArrayLike<number>, wanted: FixtureArray | undefined, tolerance: number): void {
+function compareStates(
+  what: string,
+  got: ArrayLike<number>,
+  wanted: FixtureArray | undefined,
+  tolerance: number,
+): void {
   if (!wanted) throw new Error(`the fixture has no ${what}`);
   expect(got.length, what).toBe(wanted.data.length);
   let worst = 0;
@@ -98,7 +105,13 @@ async function compareJacobians(run: LayerRun, { expected }: OpenFixture, tolera
   const rows = { h: 0, c: 0 };
   for (const { direction, h, c } of run.states) {
     const units = sizeOf(h);
-    const place = (name: string, from: ArrayLike<number> | null, start: number, count: number, scale?: Int32Array | null): void => {
+    const place = (
+      name: string,
+      from: ArrayLike<number> | null,
+      start: number,
+      count: number,
+      scale?: Int32Array | null,
+    ): void => {
       if (!from) return;
       const block = units * inputDim;
       const row = name.startsWith('dh') ? rows.h : rows.c;
@@ -134,7 +147,13 @@ async function compareJacobians(run: LayerRun, { expected }: OpenFixture, tolera
 async function eachChunk(
   run: LayerRun,
   direction: Direction,
-  place: (name: string, from: ArrayLike<number> | null, start: number, count: number, scale?: Int32Array | null) => void,
+  place: (
+    name: string,
+    from: ArrayLike<number> | null,
+    start: number,
+    count: number,
+    scale?: Int32Array | null,
+  ) => void,
 ): Promise<void> {
   const options = { signal: NEVER, chunkBytes: 2000 };
   for await (const { start, count, dhdx, dcdx } of run.diagonal(direction, options)) {

@@ -47,7 +47,9 @@ export async function openFixture({ name, file, layer: wanted, options }: KerasF
   const index = model.layers.findIndex((layer) => layer.name === wanted);
   const layer = model.layers[index];
   if (!layer || !isRecurrent(layer)) {
-    throw new Error(`${name}: no recurrent layer ${wanted} among ${model.layers.map((found) => found.name).join(', ')}`);
+    throw new Error(
+      `${name}: no recurrent layer ${wanted} among ${model.layers.map((found) => found.name).join(', ')}`,
+    );
   }
   return { model, index, layer, expected: readNpzFile(join(folder, 'expected.npz')) };
 }

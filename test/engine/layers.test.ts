@@ -35,7 +35,10 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
         const size = shape.reduce((product, axis) => product * axis, 1);
         const numbers = Array.from(data ?? noise(size));
         const value = ids ? ops.uploadInts(numbers, shape) : ops.upload(numbers, shape);
-        return { value, mask: mask ? { shape: [mask.length, mask[0].length], data: Uint8Array.from(mask.flat()) } : null };
+        return {
+          value,
+          mask: mask ? { shape: [mask.length, mask[0].length], data: Uint8Array.from(mask.flat()) } : null,
+        };
       });
       const made = runPlainLayer({ ops, layer: makeLayer(className, operation, []), kerasMajor }, operation, inputs);
       return { shape: [...made.value.shape], values: numbersOf(ops, made.value), mask: made.mask };
@@ -66,9 +69,21 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
     const kernel = weights([3, 2, 4], 5);
     const x = noise(2 * 9 * 4, 8);
     for (const padding of ['valid', 'same', 'causal'] as const) {
-      for (const [stride, dilation] of [[1, 1], [2, 1], [1, 2], [3, 1]]) {
+      for (const [stride, dilation] of [
+        [1, 1],
+        [2, 1],
+        [1, 2],
+        [3, 1],
+      ]) {
         const operation: AppliedOperation = {
-          kind: 'conv1d', kernel, bias: null, stride, dilation, groups: 2, padding, activation: { name: 'linear' },
+          kind: 'conv1d',
+          kernel,
+          bias: null,
+          stride,
+          dilation,
+          groups: 2,
+          padding,
+          activation: { name: 'linear' },
         };
         const got = run(operation, [{ shape: [2, 9, 4], data: x }]);
         const reach = 2 * dilation + 1;
@@ -113,7 +128,9 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
       shape: [1, 2, 2, 2],
       values: [1, 2, 1, 2, 3, 4, 3, 4],
     });
-    expect(run({ kind: 'padding1d', left: 1, right: 2 }, [{ shape: [1, 1, 1], data: [7] }]).values).toEqual([0, 7, 0, 0]);
+    expect(run({ kind: 'padding1d', left: 1, right: 2 }, [{ shape: [1, 1, 1], data: [7] }]).values).toEqual([
+      0, 7, 0, 0,
+    ]);
     expect(run({ kind: 'cropping1d', left: 1, right: 0 }, [{ shape: [1, 2, 1], data: [7, 8] }]).values).toEqual([8]);
   });
 
@@ -122,15 +139,22 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
     const norm = (axes: readonly number[], rms: boolean, className: string, gamma: number[] | null): number[] =>
       run(
         {
-          kind: 'layer-normalization', axes, epsilon: 0, rms,
-          gamma: gamma && { shape: [gamma.length], data: Float64Array.from(gamma) }, beta: null,
+          kind: 'layer-normalization',
+          axes,
+          epsilon: 0,
+          rms,
+          gamma: gamma && { shape: [gamma.length], data: Float64Array.from(gamma) },
+          beta: null,
         },
         [{ shape: [1, 2, 2], data: x }],
         className,
       ).values;
     close(norm([-1], false, 'LayerNormalization', [1, 2]), [-1, 2, -1, 2]);
     const spread = Math.sqrt(14 / 4);
-    close(norm([1, 2], false, 'LayerNormalization', null), x.map((value) => (value - 3) / spread));
+    close(
+      norm([1, 2], false, 'LayerNormalization', null),
+      x.map((value) => (value - 3) / spread),
+    );
     const roots = [Math.sqrt(2.5), Math.sqrt(22.5)];
     close(norm([-1], true, 'RMSNormalization', null), [1 / roots[0], 2 / roots[0], 3 / roots[1], 6 / roots[1]]);
     close(norm([-1], true, 'TimeDistributed', null), [1 / roots[0], 2 / roots[0], 3 / roots[1], 6 / roots[1]]);
@@ -141,7 +165,8 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
     const affine = (axis: number, scale: number[], offset: number[]): number[] =>
       run(
         {
-          kind: 'affine', axis,
+          kind: 'affine',
+          axis,
           scale: { shape: [scale.length], data: Float64Array.from(scale) },
           offset: { shape: [offset.length], data: Float64Array.from(offset) },
         },
@@ -154,14 +179,22 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
 
   it('reshapes with one open size, permutes, repeats', () => {
     expect(run({ kind: 'reshape', target: [-1, 2] }, [{ shape: [2, 2, 3] }]).shape).toEqual([2, 3, 2]);
-    expect(run({ kind: 'permute', dims: [2, 1] }, [{ shape: [1, 2, 3], data: [1, 2, 3, 4, 5, 6] }]).values).toEqual([1, 4, 2, 5, 3, 6]);
-    expect(run({ kind: 'repeat', count: 3 }, [{ shape: [1, 2], data: [1, 2] }])).toMatchObject({ shape: [1, 3, 2], values: [1, 2, 1, 2, 1, 2] });
+    expect(run({ kind: 'permute', dims: [2, 1] }, [{ shape: [1, 2, 3], data: [1, 2, 3, 4, 5, 6] }]).values).toEqual([
+      1, 4, 2, 5, 3, 6,
+    ]);
+    expect(run({ kind: 'repeat', count: 3 }, [{ shape: [1, 2], data: [1, 2] }])).toMatchObject({
+      shape: [1, 3, 2],
+      values: [1, 2, 1, 2, 1, 2],
+    });
     expect(run({ kind: 'flatten' }, [{ shape: [2, 3, 4] }]).shape).toEqual([2, 12]);
   });
 
   it('merges values of unlike rank by repeating along time', () => {
     const merge = (operation: Extract<PlainOperation, { kind: 'merge' }>['operation']): number[] =>
-      run({ kind: 'merge', operation }, [{ shape: [1, 2, 2], data: [1, 2, 3, 4] }, { shape: [1, 2], data: [2, 3] }]).values;
+      run({ kind: 'merge', operation }, [
+        { shape: [1, 2, 2], data: [1, 2, 3, 4] },
+        { shape: [1, 2], data: [2, 3] },
+      ]).values;
     expect(merge('add')).toEqual([3, 5, 5, 7]);
     expect(merge('subtract')).toEqual([-1, -1, 1, 1]);
     expect(merge('multiply')).toEqual([2, 6, 6, 12]);
@@ -172,7 +205,9 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
 
   it('takes ids as integers or whole reals, and masks the id 0 where asked', () => {
     const embedding = (maskZero: boolean): AppliedOperation => ({
-      kind: 'embedding', maskZero, table: { shape: [3, 1], data: Float32Array.of(5, 6, 7) },
+      kind: 'embedding',
+      maskZero,
+      table: { shape: [3, 1], data: Float32Array.of(5, 6, 7) },
     });
     const got = run(embedding(true), [{ shape: [1, 3], data: [2, 0, 1], ids: true }]);
     expect(got).toMatchObject({ shape: [1, 3, 1], values: [7, 5, 6] });
@@ -184,7 +219,9 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
   });
 
   it('masks the steps whose every entry is the value, and sets them to zero', () => {
-    const got = run({ kind: 'masking', maskValue: 0.1 }, [{ shape: [1, 3, 2], data: [0.1, 0.1, 0.1, 1, NaN, 0.1].map(Math.fround) }]);
+    const got = run({ kind: 'masking', maskValue: 0.1 }, [
+      { shape: [1, 3, 2], data: [0.1, 0.1, 0.1, 1, NaN, 0.1].map(Math.fround) },
+    ]);
     expect(Array.from(got.mask?.data ?? [])).toEqual([0, 1, 1]);
     expect(got.values.slice(0, 2)).toEqual([0, 0]);
     expect(got.values[3]).toBe(1);
@@ -195,8 +232,10 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
   const MASK = [[1, 0, 1, 1]];
   const MASKED: Given = { shape: [1, 4, 2], mask: MASK };
   const AFFINE: AppliedOperation = {
-    kind: 'affine', axis: -1,
-    scale: { shape: [2], data: Float32Array.of(1, 1) }, offset: { shape: [2], data: Float32Array.of(0, 0) },
+    kind: 'affine',
+    axis: -1,
+    scale: { shape: [2], data: Float32Array.of(1, 1) },
+    offset: { shape: [2], data: Float32Array.of(0, 0) },
   };
   const passed = (operation: AppliedOperation, className: string, major: number): boolean =>
     run(operation, [MASKED], className, major).mask !== null;
@@ -250,15 +289,36 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
 
   it.each<[string, AppliedOperation, readonly number[]]>([
     ['dense of another width', DENSE, [1, 4, 3]],
-    ['convolution of another width', { kind: 'conv1d', kernel: weights([2, 3, 1]), bias: null, stride: 1, dilation: 1, groups: 1, padding: 'valid', activation: { name: 'linear' } }, [1, 4, 2]],
-    ['a window longer than the sequence', { kind: 'pool1d', pooling: 'max', size: 5, stride: 1, padding: 'valid' }, [1, 4, 2]],
+    [
+      'convolution of another width',
+      {
+        kind: 'conv1d',
+        kernel: weights([2, 3, 1]),
+        bias: null,
+        stride: 1,
+        dilation: 1,
+        groups: 1,
+        padding: 'valid',
+        activation: { name: 'linear' },
+      },
+      [1, 4, 2],
+    ],
+    [
+      'a window longer than the sequence',
+      { kind: 'pool1d', pooling: 'max', size: 5, stride: 1, padding: 'valid' },
+      [1, 4, 2],
+    ],
     ['cropping of everything', { kind: 'cropping1d', left: 2, right: 2 }, [1, 4, 2]],
     ['reshape to another size', { kind: 'reshape', target: [3, -1] }, [1, 4, 2]],
     ['permute of another rank', { kind: 'permute', dims: [2, 1] }, [1, 4]],
     ['repeat of a sequence', { kind: 'repeat', count: 2 }, [1, 4, 2]],
     ['an axis that is not there', { kind: 'softmax', axis: 3 }, [1, 4, 2]],
     ['prelu of another shape', { kind: 'prelu', alpha: weights([3]), sharedAxes: [] }, [1, 4, 2]],
-    ['normalization of another width', { kind: 'layer-normalization', axes: [-1], epsilon: 1, gamma: weights([3]), beta: null, rms: false }, [1, 4, 2]],
+    [
+      'normalization of another width',
+      { kind: 'layer-normalization', axes: [-1], epsilon: 1, gamma: weights([3]), beta: null, rms: false },
+      [1, 4, 2],
+    ],
     ['scales of another width', { ...AFFINE, scale: weights([3]) }, [1, 4, 2]],
   ])('names the layer for %s', (_, operation, shape) => {
     expect(() => run(operation, [{ shape }], 'Odd')).toThrow(

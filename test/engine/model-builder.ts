@@ -17,7 +17,13 @@ export const at = (layer: number, output = 0): ValueRef => ({ layer, output });
 
 /** A tensor of reproducible numbers. */
 export function weights(shape: readonly number[], seed = 1): RealTensor {
-  return { shape, data: noise(shape.reduce((product, size) => product * size, 1), seed) };
+  return {
+    shape,
+    data: noise(
+      shape.reduce((product, size) => product * size, 1),
+      seed,
+    ),
+  };
 }
 
 /** An LSTM cell with random weights. */
@@ -35,10 +41,7 @@ export function lstm(inputDim: number, units: number, seed = 1): LstmCell {
 }
 
 /** A recurrent operation; last step only, no state, unless said otherwise. */
-export function recurrent(
-  forward: CellDescription | null,
-  more: Partial<RecurrentOperation> = {},
-): RecurrentOperation {
+export function recurrent(forward: CellDescription | null, more: Partial<RecurrentOperation> = {}): RecurrentOperation {
   return {
     kind: 'recurrent',
     forward,
@@ -57,12 +60,21 @@ export function recurrent(
 }
 
 /** A layer; named by its class and place unless said otherwise. */
-export function layer(className: string, operation: LayerOperation, inputs: readonly ValueRef[], name = className): Layer {
+export function layer(
+  className: string,
+  operation: LayerOperation,
+  inputs: readonly ValueRef[],
+  name = className,
+): Layer {
   return { name, className, operation, inputs, weights: [], origin: { path: name, sourceGateOrder: [] } };
 }
 
 /** A recurrent layer by itself. */
-export function recurrentLayer(operation: RecurrentOperation, inputs: readonly ValueRef[], name = 'memory'): RecurrentLayer {
+export function recurrentLayer(
+  operation: RecurrentOperation,
+  inputs: readonly ValueRef[],
+  name = 'memory',
+): RecurrentLayer {
   return { ...layer('LSTM', operation, inputs, name), operation };
 }
 

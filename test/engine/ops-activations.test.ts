@@ -71,7 +71,11 @@ describe.each(ALL_OPS)('activations on %s', (name, make) => {
     const { values, slopes, shape } = ops.tidy(() => {
       const uploaded = ops.upload(a, [2, 3, n]);
       const jacobian = activationJacobian(ops, { name: vector }, uploaded);
-      return { values: ops.read(activate(ops, { name: vector }, uploaded)), slopes: ops.read(jacobian), shape: jacobian.shape };
+      return {
+        values: ops.read(activate(ops, { name: vector }, uploaded)),
+        slopes: ops.read(jacobian),
+        shape: jacobian.shape,
+      };
     });
     expect(ops.tensorCount()).toBe(before);
     expect(shape).toEqual([2, 3, n, n]);
@@ -81,8 +85,12 @@ describe.each(ALL_OPS)('activations on %s', (name, make) => {
       vectorActivation(vector as VectorActivationName, given, value);
       vectorActivationJacobian(vector as VectorActivationName, given, jacobian);
       const largest = Math.max(...jacobian.map(Math.abs), 1e-37);
-      value.forEach((wanted, i) => expect(Math.abs(values[r * n + i] - wanted)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(wanted))));
-      jacobian.forEach((wanted, i) => expect(Math.abs(slopes[r * n * n + i] - wanted)).toBeLessThanOrEqual(tolerance * 10 * largest));
+      value.forEach((wanted, i) =>
+        expect(Math.abs(values[r * n + i] - wanted)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(wanted))),
+      );
+      jacobian.forEach((wanted, i) =>
+        expect(Math.abs(slopes[r * n * n + i] - wanted)).toBeLessThanOrEqual(tolerance * 10 * largest),
+      );
     }
   });
 

@@ -30,7 +30,10 @@ export function readNpzFile(path: string): ReadonlyMap<string, FixtureArray> {
 function readNpy(bytes: Buffer): FixtureArray {
   const start = 10 + bytes.readUInt16LE(8);
   const header = bytes.toString('latin1', 10, start);
-  const shape = (/'shape': \(([^)]*)\)/.exec(header)?.[1] ?? '').split(',').filter((size) => size.trim()).map(Number);
+  const shape = (/'shape': \(([^)]*)\)/.exec(header)?.[1] ?? '')
+    .split(',')
+    .filter((size) => size.trim())
+    .map(Number);
   const kind = /'descr': '[<|]([a-z]\d)'/.exec(header)?.[1];
   const buffer = Uint8Array.from(bytes.subarray(start)).buffer;
   switch (kind) {

@@ -103,7 +103,17 @@ export function runUpsampling1d(ops: Ops, size: number, x: Value): Value {
  * @param x - `[.., T, D]`
  */
 export function runPadding1d(ops: Ops, left: number, right: number, x: Value): Value {
-  return overSequences(ops, x, (sequences) => ops.pad(sequences, [[0, 0], [left, right], [0, 0]], 0));
+  return overSequences(ops, x, (sequences) =>
+    ops.pad(
+      sequences,
+      [
+        [0, 0],
+        [left, right],
+        [0, 0],
+      ],
+      0,
+    ),
+  );
 }
 
 /**
@@ -150,7 +160,18 @@ function tapsOf(
   const total = isPadded ? Math.max((count - 1) * stride + reach - steps, 0) : 0;
   const left = padding === 'causal' ? reach - 1 : Math.floor(total / 2);
   const right = padding === 'causal' ? 0 : total - left;
-  const padded = left + right > 0 ? ops.pad(x, [[0, 0], [left, right], [0, 0]], filler) : x;
+  const padded =
+    left + right > 0
+      ? ops.pad(
+          x,
+          [
+            [0, 0],
+            [left, right],
+            [0, 0],
+          ],
+          filler,
+        )
+      : x;
   const taps = Array.from({ length: size }, (_, tap) => {
     const first = tap * dilation;
     if (stride === 1) return ops.slice(padded, [0, first, 0], [batch, count, width]);

@@ -79,5 +79,8 @@ export function alongAxes(
   shape: readonly number[],
 ): Value {
   if (data.length === 1) return ops.upload(data, []);
-  return ops.upload(data, shape.map((size, axis) => (axes.includes(axis) ? size : 1)));
+  return ops.upload(
+    data,
+    shape.map((size, axis) => (axes.includes(axis) ? size : 1)),
+  );
 }

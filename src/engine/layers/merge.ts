@@ -43,7 +43,14 @@ export function runMerge(context: LayerContext, operation: MergeOperation, value
     const [batch, ...rest] = value.shape;
     return ops.reshape(value, [batch, ...new Array<number>(missing).fill(1), ...rest]);
   });
-  const join = { add: ops.add, average: ops.add, subtract: ops.sub, multiply: ops.mul, maximum: ops.maximum, minimum: ops.minimum }[operation];
+  const join = {
+    add: ops.add,
+    average: ops.add,
+    subtract: ops.sub,
+    multiply: ops.mul,
+    maximum: ops.maximum,
+    minimum: ops.minimum,
+  }[operation];
   const joined = wide.reduce((sum, value) => {
     const fits = value.shape.every((size, axis) => size === 1 || sum.shape[axis] === 1 || size === sum.shape[axis]);
     if (!fits) throw shapeError(layer, value.shape, `[${sum.shape.join(', ')}]`);

@@ -5,7 +5,13 @@
  * does: last or all steps, directions merged, states beside them.
  */
 import type { Direction } from '../../core/jacobian';
-import { cellsOf, type CellDescription, type RecurrentLayer, type RecurrentOperation, type ValueRef } from '../../core/model';
+import {
+  cellsOf,
+  type CellDescription,
+  type RecurrentLayer,
+  type RecurrentOperation,
+  type ValueRef,
+} from '../../core/model';
 import { sizeOf, type RealTensor } from '../../core/tensor';
 import type { InitialState, LayerInput, LayerRun, RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
@@ -90,8 +96,7 @@ export function recurrentOutputs(
       : [];
     const mask = operation.returnSequences && !MASK_BLIND.has(context.layer.className) ? flow.mask : null;
     const outer = operation.timeDistributed ? flow.value.shape.slice(0, -2) : null;
-    const unfold = (value: Value): Value =>
-      outer ? ops.reshape(value, [...outer, ...value.shape.slice(1)]) : value;
+    const unfold = (value: Value): Value => (outer ? ops.reshape(value, [...outer, ...value.shape.slice(1)]) : value);
     return [
       ...outputs.map((value): Flow => ({ value: unfold(value), mask })),
       ...states.map((value): Flow => ({ value: unfold(value), mask: null })),
@@ -174,7 +179,8 @@ function shownSequence(
       const t = direction === 'forward' ? n : steps - 1 - n;
       const isValid = mask.data[b * steps + t] !== 0;
       hasOutput ||= isValid;
-      if (!hasOutput || (zeroOutputForMask && !isValid)) shown.fill(0, (b * steps + t) * units, (b * steps + t + 1) * units);
+      if (!hasOutput || (zeroOutputForMask && !isValid))
+        shown.fill(0, (b * steps + t) * units, (b * steps + t + 1) * units);
     }
   }
   return shown;

@@ -102,17 +102,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   leaky_relu: {
     value: (o, a, { negativeSlope }) => o.select(isAbove(o, a, 0), a, scaled(o, a, negativeSlope)),
-    derivative: (o, a, { negativeSlope }) =>
-      o.select(isAbove(o, a, 0), o.constant(1), o.constant(negativeSlope)),
+    derivative: (o, a, { negativeSlope }) => o.select(isAbove(o, a, 0), o.constant(1), o.constant(negativeSlope)),
   },
   elu: {
     value: (o, a, { alpha }) => o.select(isAbove(o, a, 0), a, scaled(o, o.expm1(lower(o, a)), alpha)),
-    derivative: (o, a, { alpha }) =>
-      o.select(isAbove(o, a, 0), o.constant(1), scaled(o, o.exp(lower(o, a)), alpha)),
+    derivative: (o, a, { alpha }) => o.select(isAbove(o, a, 0), o.constant(1), scaled(o, o.exp(lower(o, a)), alpha)),
   },
   selu: {
-    value: (o, a) =>
-      scaled(o, o.select(isAbove(o, a, 0), a, scaled(o, o.expm1(lower(o, a)), SELU_ALPHA)), SELU_SCALE),
+    value: (o, a) => scaled(o, o.select(isAbove(o, a, 0), a, scaled(o, o.expm1(lower(o, a)), SELU_ALPHA)), SELU_SCALE),
     derivative: (o, a) =>
       o.select(isAtLeast(o, a, 0), o.constant(SELU_SCALE), scaled(o, o.exp(lower(o, a)), SELU_SCALE * SELU_ALPHA)),
   },
@@ -184,8 +181,7 @@ const RULES: Readonly<Record<string, Rule>> = {
     derivative: (o, a) => o.square(o.tanh(a)),
   },
   soft_shrink: {
-    value: (o, a, { threshold }) =>
-      o.sub(o.relu(shifted(o, a, -threshold)), o.relu(shifted(o, o.neg(a), -threshold))),
+    value: (o, a, { threshold }) => o.sub(o.relu(shifted(o, a, -threshold)), o.relu(shifted(o, o.neg(a), -threshold))),
     derivative: (o, a, { threshold }) => o.toReal(isAbove(o, o.abs(a), threshold)),
   },
   hard_shrink: {
@@ -268,7 +264,10 @@ export function activationJacobian(ops: Ops, description: ActivationDescription,
   const { name } = description;
   const n = a.shape[a.shape.length - 1];
   return ops.tidy(() => {
-    const identity = ops.upload(Float32Array.from({ length: n * n }, (_, i) => Number(i % (n + 1) === 0)), [n, n]);
+    const identity = ops.upload(
+      Float32Array.from({ length: n * n }, (_, i) => Number(i % (n + 1) === 0)),
+      [n, n],
+    );
     if (isElementwise(name)) return ops.mul(column(ops, activationDerivative(ops, description, a)), identity);
     if (name === 'sparsemax') {
       const inside = ops.toReal(isAbove(ops, sparsemax(ops, a), 0));

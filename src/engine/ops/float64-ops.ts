@@ -132,7 +132,10 @@ class Float64Ops implements Ops {
     return this.tidy(() => {
       const shape = broadcastShape(condition.shape, broadcastShape(a.shape, b.shape));
       const [choose, whole, other] = [condition, a, b].map((part) => this.dataOf(this.broadcastTo(part, shape)));
-      return this.make(Float64Array.from(whole, (value, i) => (choose[i] ? value : other[i])), shape);
+      return this.make(
+        Float64Array.from(whole, (value, i) => (choose[i] ? value : other[i])),
+        shape,
+      );
     });
   }
 
@@ -149,7 +152,8 @@ class Float64Ops implements Ops {
   log = (a: Value): Value => this.map1(a, Math.log);
   log1p = (a: Value): Value => this.map1(a, Math.log1p);
   tanh = (a: Value): Value => this.map1(a, Math.tanh);
-  sigmoid = (a: Value): Value => this.map1(a, (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))));
+  sigmoid = (a: Value): Value =>
+    this.map1(a, (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))));
   relu = (a: Value): Value => this.map1(a, (x) => Math.max(x, 0));
   erfc = (a: Value): Value => this.map1(a, (x) => 2 * normalDistribution(-x * Math.SQRT2));
 
@@ -159,7 +163,12 @@ class Float64Ops implements Ops {
 
   transpose(a: Value, permutation: readonly number[]): Value {
     const strides = stridesOf(a.shape);
-    return this.pick(a, permutation.map((axis) => a.shape[axis]), permutation.map((axis) => strides[axis]), 0);
+    return this.pick(
+      a,
+      permutation.map((axis) => a.shape[axis]),
+      permutation.map((axis) => strides[axis]),
+      0,
+    );
   }
 
   concat(values: readonly Value[], axis: number): Value {
@@ -184,7 +193,11 @@ class Float64Ops implements Ops {
     const front = frontAxis(axis, a.shape.length);
     const begin = a.shape.map(() => 0);
     return splitSizes(a.shape[front], parts).map((part) => {
-      const made = this.slice(a, begin, a.shape.map((size, index) => (index === front ? part : size)));
+      const made = this.slice(
+        a,
+        begin,
+        a.shape.map((size, index) => (index === front ? part : size)),
+      );
       begin[front] += part;
       return made;
     });
@@ -195,7 +208,12 @@ class Float64Ops implements Ops {
     begin.forEach((first, axis) => {
       if (first < 0 || first + size[axis] > a.shape[axis]) throw new Error(`slice beyond [${a.shape.join(',')}]`);
     });
-    return this.pick(a, size, strides, begin.reduce((sum, first, axis) => sum + first * strides[axis], 0));
+    return this.pick(
+      a,
+      size,
+      strides,
+      begin.reduce((sum, first, axis) => sum + first * strides[axis], 0),
+    );
   }
 
   pad(a: Value, paddings: readonly (readonly [number, number])[], constant: number): Value {
@@ -231,7 +249,12 @@ class Float64Ops implements Ops {
     const front = frontAxis(axis, a.shape.length);
     const strides = stridesOf(a.shape);
     const first = (a.shape[front] - 1) * strides[front];
-    return this.pick(a, a.shape, strides.map((stride, index) => (index === front ? -stride : stride)), first);
+    return this.pick(
+      a,
+      a.shape,
+      strides.map((stride, index) => (index === front ? -stride : stride)),
+      first,
+    );
   }
 
   broadcastTo(a: Value, shape: readonly number[]): Value {
@@ -253,10 +276,8 @@ class Float64Ops implements Ops {
     this.reduce(a, axes, keepDims, -Infinity, Math.max);
   min = (a: Value, axes: readonly number[], keepDims = false): Value =>
     this.reduce(a, axes, keepDims, Infinity, Math.min);
-  all = (a: Value, axes: readonly number[], keepDims = false): Value =>
-    this.reduce(a, axes, keepDims, 1, Math.min);
-  any = (a: Value, axes: readonly number[], keepDims = false): Value =>
-    this.reduce(a, axes, keepDims, 0, Math.max);
+  all = (a: Value, axes: readonly number[], keepDims = false): Value => this.reduce(a, axes, keepDims, 1, Math.min);
+  any = (a: Value, axes: readonly number[], keepDims = false): Value => this.reduce(a, axes, keepDims, 0, Math.max);
 
   private reduce(
     a: Value,

@@ -8,12 +8,15 @@
 import { TempogradError } from '../../core/errors';
 import { sizeOf } from '../../core/tensor';
 import type { RealArray } from '../engine';
-import type { FusedLstm, KernelAttribute, NativeOps, Ops, ReadBuffer, Value, ValueType } from '../ops';
+import type { DoubleOps, FusedLstm, KernelAttribute, NativeOps, Ops, ReadBuffer, Value, ValueType } from '../ops';
 import { RowPairs } from './tensorflow-row-pairs';
 import { openReadBuffer } from './tensorflow-read-buffer';
 import { Scopes, TrackedValue } from './scopes';
 import { frontAxis, splitSizes } from './shapes';
 import type { BindingAttribute, TensorflowBinding, TensorMetadata } from './tensorflow-binding';
+
+/** TensorFlow's number for float64, which the addon does not name; see types.proto. */
+const DT_DOUBLE = 2;
 
 /** So many small integer arguments are kept before all are dropped: a long run makes new ones at every step. */
 const MAX_KEPT_CONSTANTS = 2048;
@@ -44,7 +47,10 @@ class TensorflowOps implements Ops, NativeOps {
   readonly engine = 'tensorflow';
   readonly version: string;
   readonly native: NativeOps = this;
-  private readonly scopes = new Scopes<TensorflowValue>((value) => this.binding.deleteTensor(value.id), TensorflowValue);
+  private readonly scopes = new Scopes<TensorflowValue>(
+    (value) => this.binding.deleteTensor(value.id),
+    TensorflowValue,
+  );
   private readonly reals = new Map<number, TensorflowValue>();
   private readonly integers = new Map<string, number>();
   private readonly attributes = new WeakMap<readonly KernelAttribute[], readonly BindingAttribute[]>();
@@ -56,7 +62,18 @@ class TensorflowOps implements Ops, NativeOps {
   private readonly int64s = new Map<number, number>();
   private readonly rowPairs: RowPairs;
 
-  constructor(private readonly binding: TensorflowBinding) {
+  private doubleOps: TensorflowOps | null = null;
+  private readonly realType: number;
+
+  /**
+   * @param binding - The addon.
+   * @param isDouble - Reals are float64; for short computations that float32 is too coarse for.
+   */
+  constructor(
+    private readonly binding: TensorflowBinding,
+    private readonly isDouble = false,
+  ) {
+    this.realType = isDouble ? DT_DOUBLE : binding.TF_FLOAT;
     this.version = `TensorFlow ${binding.TF_Version}`;
     this.rowPairs = new RowPairs(binding);
     const flag = (name: string, value: boolean): BindingAttribute => ({ name, type: binding.TF_ATTR_BOOL, value });
@@ -64,10 +81,11 @@ class TensorflowOps implements Ops, NativeOps {
     const transposes = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
     this.products = transposes.map(([a, b]) => [flag('transpose_a', a), flag('transpose_b', b)]);
     this.batchProducts = transposes.map(([a, b]) => [flag('adj_x', a), flag('adj_y', b)]);
-    this.castToReal = [{ name: 'DstT', type: binding.TF_ATTR_TYPE, value: binding.TF_FLOAT }];
+    this.castToReal = [{ name: 'DstT', type: binding.TF_ATTR_TYPE, value: this.realType }];
   }
 
   upload(data: RealArray | readonly number[], shape: readonly number[]): Value {
+    if (this.isDouble) return this.uploadDouble(data, shape);
     return this.create(new Float32Array(data), shape, 'real');
   }
 
@@ -78,8 +96,9 @@ class TensorflowOps implements Ops, NativeOps {
   constant(value: number): Value {
     let found = this.reals.get(value);
     if (!found) {
-      const id = this.binding.createTensor([], this.binding.TF_FLOAT, new Float32Array([value]));
+      const id = this.createReal(new Float32Array([value]), []);
       found = new TensorflowValue(id, [], 'real');
+      if (this.isDouble) found = this.addRest(found, [value]);
       this.reals.set(value, found);
     }
     return found;
@@ -91,6 +110,7 @@ class TensorflowOps implements Ops, NativeOps {
 
   read(value: Value): RealArray {
     if (value.type !== 'real') throw new Error('only reals are read back');
+    if (this.isDouble) throw new Error('doubles are narrowed before they are read');
     return this.binding.tensorDataSync(this.idOf(value)) as Float32Array;
   }
 
@@ -112,11 +132,18 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   tensorCount(): number {
-    const kept = this.reals.size + this.integers.size + this.int64s.size + this.rowPairs.count();
-    return this.binding.getNumOfTensors() - kept;
+    return this.binding.getNumOfTensors() - this.keptCount();
+  }
+
+  doubles(): DoubleOps {
+    this.doubleOps ??= new TensorflowOps(this.binding, true);
+    const ops = this.doubleOps;
+    return { ops, narrow: (value) => this.runIds('Cast', this.castToReal, [ops.idOf(value)]) };
   }
 
   close(): void {
+    this.doubleOps?.close();
+    this.doubleOps = null;
     for (const value of this.reals.values()) this.binding.deleteTensor(value.id);
     this.reals.clear();
     this.dropIntegers();
@@ -136,7 +163,12 @@ class TensorflowOps implements Ops, NativeOps {
       own = attributes.map((attribute) => this.translate(attribute));
       this.attributes.set(attributes, own);
     }
-    return this.execute(name, own, inputs.map((input) => this.idOf(input)), outputs).map((made) => this.wrap(made));
+    return this.execute(
+      name,
+      own,
+      inputs.map((input) => this.idOf(input)),
+      outputs,
+    ).map((made) => this.wrap(made));
   }
 
   fusedLstm(x: Value, h0: Value, c0: Value, weights: Value, bias: Value): FusedLstm {
@@ -148,7 +180,9 @@ class TensorflowOps implements Ops, NativeOps {
     }
     const peephole = this.fill([h0.shape[1]], 0);
     const ids = [x, c0, h0, weights, peephole, peephole, peephole, bias].map((value) => this.idOf(value));
-    const made = this.execute('BlockLSTMV2', NO_ATTRIBUTES, [stepsId, ...ids], 7).map((output): Value => this.wrap(output));
+    const made = this.execute('BlockLSTMV2', NO_ATTRIBUTES, [stepsId, ...ids], 7).map((output): Value =>
+      this.wrap(output),
+    );
     const [i, c, f, o, g, activated, h] = made as [Value, Value, Value, Value, Value, Value, Value];
     this.dispose(peephole, activated);
     return { i, c, f, o, g, h };
@@ -158,7 +192,12 @@ class TensorflowOps implements Ops, NativeOps {
     const { indices, shape } = this.rowPairs.of(rows.shape[0]);
     const isFlat = factors.shape.length === 1;
     const flat = isFlat ? factors : this.reshape(factors, [rows.shape[0]]);
-    const sum = this.runIds('SparseTensorDenseMatMul', NO_ATTRIBUTES, [indices, this.idOf(flat), shape, this.idOf(rows)]);
+    const sum = this.runIds('SparseTensorDenseMatMul', NO_ATTRIBUTES, [
+      indices,
+      this.idOf(flat),
+      shape,
+      this.idOf(rows),
+    ]);
     if (!isFlat) this.dispose(flat);
     return sum;
   }
@@ -271,11 +310,44 @@ class TensorflowOps implements Ops, NativeOps {
     return this.runIds(name, keepDims ? this.keepDims : NO_ATTRIBUTES, [this.idOf(a), this.integer(fronts)]);
   }
 
+  private keptCount(): number {
+    const own = this.reals.size + this.integers.size + this.int64s.size + this.rowPairs.count();
+    return own + (this.doubleOps?.keptCount() ?? 0);
+  }
+
   private create(copy: Float32Array | Int32Array, shape: readonly number[], type: 'real' | 'int'): Value {
     if (copy.length !== sizeOf(shape)) throw new Error(`${copy.length} numbers for shape [${shape.join(',')}]`);
     const { TF_FLOAT, TF_INT32 } = this.binding;
     const id = this.binding.createTensor(shape, type === 'real' ? TF_FLOAT : TF_INT32, copy);
     return this.scopes.track(new TensorflowValue(id, [...shape], type));
+  }
+
+  /** Float32 numbers as a tensor of reals. */
+  private createReal(data: Float32Array, shape: readonly number[]): number {
+    const id = this.binding.createTensor(shape, this.binding.TF_FLOAT, data);
+    if (!this.isDouble) return id;
+    const cast = this.binding.executeOp('Cast', this.castToReal, [id], 1)[0].id;
+    this.binding.deleteTensor(id);
+    return cast;
+  }
+
+  /** Only float32 crosses the border: a number goes over as two, which keeps 48 of its 53 digits. */
+  private uploadDouble(data: RealArray | readonly number[], shape: readonly number[]): Value {
+    const rounded = new Float32Array(data);
+    if (rounded.length !== sizeOf(shape)) throw new Error(`${rounded.length} numbers for shape [${shape.join(',')}]`);
+    const value = new TensorflowValue(this.createReal(rounded, shape), [...shape], 'real');
+    return this.scopes.track(this.addRest(value, data));
+  }
+
+  /** The value with what rounding `data` to float32 left out; the argument is freed when it is replaced. */
+  private addRest(rounded: TensorflowValue, data: RealArray | readonly number[]): TensorflowValue {
+    const rest = Float32Array.from(data, (value) => (Number.isFinite(value) ? value - Math.fround(value) : 0));
+    if (rest.every((value) => value === 0)) return rounded;
+    const restId = this.createReal(rest, rounded.shape);
+    const { id } = this.execute('AddV2', NO_ATTRIBUTES, [rounded.id, restId], 1)[0];
+    this.binding.deleteTensor(restId);
+    this.binding.deleteTensor(rounded.id);
+    return new TensorflowValue(id, rounded.shape, 'real');
   }
 
   /** The id of a kept integer argument: a scalar for a number, else a vector, or of the shape given. */
@@ -285,7 +357,11 @@ class TensorflowOps implements Ops, NativeOps {
     if (id === undefined) {
       if (this.integers.size >= MAX_KEPT_CONSTANTS) this.dropIntegers();
       const data = Int32Array.from(typeof values === 'number' ? [values] : values);
-      id = this.binding.createTensor(typeof values === 'number' ? [] : (shape ?? [data.length]), this.binding.TF_INT32, data);
+      id = this.binding.createTensor(
+        typeof values === 'number' ? [] : (shape ?? [data.length]),
+        this.binding.TF_INT32,
+        data,
+      );
       this.integers.set(key, id);
     }
     return id;
@@ -311,8 +387,8 @@ class TensorflowOps implements Ops, NativeOps {
     const key = `concat:${type}:${length}`;
     let attributes = this.counts.get(key);
     if (!attributes) {
-      const { TF_FLOAT, TF_INT32, TF_BOOL, TF_ATTR_TYPE, TF_ATTR_INT } = this.binding;
-      const value = { real: TF_FLOAT, int: TF_INT32, bool: TF_BOOL }[type];
+      const { TF_INT32, TF_BOOL, TF_ATTR_TYPE, TF_ATTR_INT } = this.binding;
+      const value = { real: this.realType, int: TF_INT32, bool: TF_BOOL }[type];
       attributes = [
         { name: 'N', type: TF_ATTR_INT, value: length },
         { name: 'T', type: TF_ATTR_TYPE, value },
@@ -333,7 +409,7 @@ class TensorflowOps implements Ops, NativeOps {
     };
     if (kind !== 'type') return { name, type: kinds[kind], value };
     const types: Readonly<Record<string, number>> = {
-      real: binding.TF_FLOAT,
+      real: this.realType,
       int: binding.TF_INT32,
       bool: binding.TF_BOOL,
       int64: binding.TF_INT64,
@@ -374,8 +450,8 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   private wrap({ id, shape, dtype }: TensorMetadata): TensorflowValue {
-    const { TF_FLOAT, TF_BOOL } = this.binding;
-    const type = dtype === TF_FLOAT ? 'real' : dtype === TF_BOOL ? 'bool' : 'int';
+    const { TF_BOOL } = this.binding;
+    const type = dtype === this.realType ? 'real' : dtype === TF_BOOL ? 'bool' : 'int';
     return this.scopes.track(new TensorflowValue(id, shape, type));
   }
 

@@ -55,7 +55,10 @@ class WasmOps implements Ops {
   readonly version: string;
   readonly native = null;
   private readonly backend: WasmBackend;
-  private readonly scopes = new Scopes<WasmValue>((value) => void this.backend.disposeData(value.info.dataId), WasmValue);
+  private readonly scopes = new Scopes<WasmValue>(
+    (value) => void this.backend.disposeData(value.info.dataId),
+    WasmValue,
+  );
   private readonly reals = new Map<number, WasmValue>();
 
   constructor(private readonly library: WasmLibrary) {
@@ -213,7 +216,11 @@ class WasmOps implements Ops {
     const front = frontAxis(axis, a.shape.length);
     const begin = a.shape.map(() => 0);
     return splitSizes(a.shape[front], parts).map((part) => {
-      const made = this.slice(a, begin, a.shape.map((size, index) => (index === front ? part : size)));
+      const made = this.slice(
+        a,
+        begin,
+        a.shape.map((size, index) => (index === front ? part : size)),
+      );
       begin[front] += part;
       return made;
     });
@@ -224,7 +231,11 @@ class WasmOps implements Ops {
   }
 
   pad(a: Value, paddings: readonly (readonly [number, number])[], constant: number): Value {
-    return this.run('PadV2', { x: this.infoOf(a) }, { paddings: paddings.map((pair) => [...pair]), constantValue: constant });
+    return this.run(
+      'PadV2',
+      { x: this.infoOf(a) },
+      { paddings: paddings.map((pair) => [...pair]), constantValue: constant },
+    );
   }
 
   gather(a: Value, indices: Value, axis: number): Value {
@@ -282,7 +293,10 @@ class WasmOps implements Ops {
     const value = this.scopes.track(new WasmValue(info, type));
     // A failed allocation is address 0, which nothing in the backend looks at.
     if (this.backend.dataIdMap.get(info.dataId).memoryOffset === 0 && sizeOf(info.shape) > 0) {
-      throw new TempogradError('engine/out-of-memory', `The wasm engine has no memory left for [${info.shape.join(', ')}]`);
+      throw new TempogradError(
+        'engine/out-of-memory',
+        `The wasm engine has no memory left for [${info.shape.join(', ')}]`,
+      );
     }
     return value;
   }
