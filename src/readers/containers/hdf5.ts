@@ -7,15 +7,13 @@
 import { TempogradError } from '../../core/errors';
 import { sizeOf, type RealTensor } from '../../core/tensor';
 import type { ByteSource } from '../byte-source';
-import { decodeBfloat16, decodeFloat16 } from '../float16';
 import { checkLimit, type ReadLimits } from '../limits';
+import { allocate, readAttribute, type Hdf5Attribute } from './hdf5-attributes';
 import { openSession, type Hdf5Metadata, type Hdf5Session } from './hdf5-module';
+import { decodeNumbers, dtypeOf } from './hdf5-numbers';
 
 /** What a path leads to. */
 export type Hdf5Kind = 'group' | 'dataset' | 'other' | 'missing';
-
-/** An attribute's value: text or numbers, one or many. */
-export type Hdf5Attribute = string | number | readonly string[] | readonly number[];
 
 /** A dataset's description; its numbers are read on demand. */
 export interface Hdf5Dataset {
@@ -47,11 +45,6 @@ const GROUP = 0;
 const DATASET = 1;
 const LINK = 3;
 const USER_LINK = 4;
-const CLASS_INTEGER = 0;
-const CLASS_FLOAT = 1;
-const CLASS_STRING = 3;
-const CLASS_OPAQUE = 5;
-const CLASS_ENUM = 8;
 /** Rows are read in blocks of this size, so that the library's own memory stays small. */
 const BLOCK_BYTES = 32 * 1024 * 1024;
 /** Deflate cannot do better than 1032:1. */
@@ -101,8 +94,7 @@ export async function openHdf5(source: ByteSource, what: string, limits: ReadLim
     dataset: async (path) => {
       const metadata = await call(path, ({ library, file }) => library.get_dataset_metadata(file, path));
       refuseVirtual(metadata, what, path);
-      const bfloat16 = metadata.type === CLASS_OPAQUE && metadata.size === 2;
-      const dtype = bfloat16 ? 'bfloat16' : dtypeOf(metadata);
+      const dtype = dtypeOf(metadata);
       const shape = metadata.shape ?? [0];
       return {
         path,
@@ -173,74 +165,6 @@ function kindOf(session: Hdf5Session, what: string, path: string): Hdf5Kind {
   return type < 0 ? 'missing' : 'other';
 }
 
-function readAttribute(session: Hdf5Session, path: string, name: string, limits: ReadLimits): Hdf5Attribute | null {
-  const names = new Set(session.library.get_attribute_names(session.file, path));
-  if (names.has(name)) return readOneAttribute(session, path, name, limits);
-  if (!names.has(`${name}0`)) return null;
-  const parts: (string | number)[] = [];
-  for (let index = 0; names.has(`${name}${String(index)}`); index++) {
-    const part = readOneAttribute(session, path, `${name}${String(index)}`, limits);
-    for (const item of Array.isArray(part) ? part : [part]) parts.push(item as string | number);
-  }
-  return parts as string[] | number[];
-}
-
-function readOneAttribute(
-  { library, file }: Hdf5Session,
-  path: string,
-  name: string,
-  limits: ReadLimits,
-): Hdf5Attribute {
-  const metadata = library.get_attribute_metadata(file, path, name);
-  if (metadata.shape === null) return [];
-  const bytes = metadata.size * metadata.total_size;
-  checkLimit(`Size of attribute ${name} of ${path}`, bytes, 'maxAttributeBytes', limits);
-  if (bytes === 0) return [];
-  const pointer = allocate(library, bytes);
-  library.get_attribute_data(file, path, name, BigInt(pointer));
-  const raw = library.HEAPU8.slice(pointer, pointer + bytes);
-  const values =
-    metadata.type === CLASS_STRING
-      ? readStrings(library, raw, metadata, limits)
-      : [...decode(raw, metadata, dtypeOf(metadata))];
-  if (metadata.vlen) library.reclaim_vlen_memory(file, path, name, BigInt(pointer));
-  library._free(pointer);
-  const single = metadata.shape.length === 0 ? values[0] : undefined;
-  return single ?? (values as string[] | number[]);
-}
-
-function readStrings(
-  library: Hdf5Session['library'],
-  raw: Uint8Array,
-  metadata: Hdf5Metadata,
-  limits: ReadLimits,
-): string[] {
-  const strings: string[] = [];
-  if (metadata.vlen) {
-    let total = 0;
-    for (const pointer of new Uint32Array(raw.buffer)) {
-      const text = library.UTF8ToString(pointer);
-      total += text.length;
-      checkLimit('Size of the strings of an attribute', total, 'maxAttributeBytes', limits);
-      strings.push(text);
-    }
-    return strings;
-  }
-  const decoder = new TextDecoder('utf-8');
-  for (let offset = 0; offset < raw.length; offset += metadata.size) {
-    const bytes = raw.subarray(offset, offset + metadata.size);
-    const end = bytes.indexOf(0);
-    strings.push(decoder.decode(end < 0 ? bytes : bytes.subarray(0, end)));
-  }
-  return strings;
-}
-
-function allocate(library: Hdf5Session['library'], bytes: number): number {
-  const pointer = library._malloc(bytes);
-  if (pointer !== 0) return pointer;
-  throw new TempogradError('reader/limit-exceeded', `The HDF5 library has no room for ${String(bytes)} bytes`);
-}
-
 /** Bytes of a dataset that the file can really hold. */
 function checkBytes(
   source: ByteSource,
@@ -275,7 +199,7 @@ async function readNumbers(
   for (let start = 0; start < rows; start += blockRows) {
     const count = Math.min(blockRows, rows - start);
     const bytes = await call(path, (session) => readBlock(session, path, shape, start, count, count * rowBytes));
-    const values = decode(bytes, metadata, dtype);
+    const values = decodeNumbers(bytes, metadata, dtype);
     if (count === rows) return values;
     result ??= values instanceof Float64Array ? new Float64Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
     result.set(values, start * sizeOf(shape.slice(1)));
@@ -303,53 +227,6 @@ function readBlock(
   const copy = library.HEAPU8.slice(pointer, pointer + bytes);
   library._free(pointer);
   return copy;
-}
-
-/** numpy's word for an element type. */
-function dtypeOf(metadata: Hdf5Metadata): string {
-  const bits = String(metadata.size * 8);
-  if (metadata.type === CLASS_FLOAT) return `float${bits}`;
-  if (metadata.type === CLASS_INTEGER) return `${metadata.signed ? '' : 'u'}int${bits}`;
-  if (metadata.type === CLASS_ENUM && metadata.size === 1) return 'bool';
-  if (metadata.type === CLASS_STRING) return 'string';
-  return `class ${String(metadata.type)}`;
-}
-
-/** Numbers of little-endian bytes; the library turns big-endian ones on reading. */
-function decode(bytes: Uint8Array, metadata: Hdf5Metadata, dtype: string): Float32Array | Float64Array {
-  const { buffer } = bytes;
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(buffer);
-    case 'float64':
-      return new Float64Array(buffer);
-    case 'float16':
-      return decodeFloat16(bytes);
-    case 'bfloat16':
-      return decodeBfloat16(bytes);
-    case 'int8':
-    case 'bool':
-      return Float32Array.from(new Int8Array(buffer));
-    case 'uint8':
-      return Float32Array.from(new Uint8Array(buffer));
-    case 'int16':
-      return Float32Array.from(new Int16Array(buffer));
-    case 'uint16':
-      return Float32Array.from(new Uint16Array(buffer));
-    case 'int32':
-      return Float64Array.from(new Int32Array(buffer));
-    case 'uint32':
-      return Float64Array.from(new Uint32Array(buffer));
-    case 'int64':
-      return Float64Array.from(new BigInt64Array(buffer), Number);
-    case 'uint64':
-      return Float64Array.from(new BigUint64Array(buffer), Number);
-    default:
-      throw new TempogradError(
-        'reader/corrupt',
-        `Numbers of the type ${dtype} (${String(metadata.size)} bytes) cannot be read`,
-      );
-  }
 }
 
 /** The library's words put behind a code. */

@@ -142,9 +142,7 @@ function readRecurrentActivation(
   context: KerasContext,
 ): ActivationDescription {
   if (value !== undefined) return readActivation(value, context.writer);
-  const { generation, version } = context.writer;
-  const old = generation === 1 || (version !== null && /^2\.[0-2](\.|$)/.test(version) && !version.includes('tf'));
-  const assumed = context.options.recurrentActivation ?? (old ? 'hard_sigmoid' : 'sigmoid');
+  const assumed = context.options.recurrentActivation ?? (isStandalone(context.writer) ? 'hard_sigmoid' : 'sigmoid');
   assume(context, {
     what: `recurrent activation of ${layer}`,
     assumed,
@@ -154,8 +152,13 @@ function readRecurrentActivation(
   return readActivation(assumed, context.writer);
 }
 
+/** Keras before 2.3, apart from TensorFlow: hard_sigmoid and reset_after = false were its defaults. */
+function isStandalone({ generation, version }: KerasContext['writer']): boolean {
+  return generation === 1 || (version !== null && /^2\.[0-2](\.|$)/.test(version) && !version.includes('tf'));
+}
+
 function assumedResetAfter(layer: string, context: KerasContext): boolean {
-  const assumed = context.options.resetAfter ?? context.writer.generation >= 3;
+  const assumed = context.options.resetAfter ?? !isStandalone(context.writer);
   assume(context, {
     what: `reset_after of ${layer}`,
     assumed: String(assumed),

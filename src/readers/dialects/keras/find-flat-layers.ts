@@ -3,7 +3,7 @@
  */
 import type { Hdf5File } from '../../containers/hdf5';
 import { flatVariables, lastPart } from './flat-variables';
-import { classFromGroup, toFoundCell, type FoundCell, type FoundLayer } from './found-layer';
+import { classOfFound, toFoundCell, type FoundCell, type FoundLayer } from './found-layer';
 import type { StoredVariable } from './variables';
 
 /**
@@ -50,7 +50,7 @@ function toLayer(name: string, path: string, variables: readonly StoredVariable[
   return {
     name,
     path,
-    className: classFromGroup(group, stages.length > 0 ? 'recurrent' : 'unknown'),
+    className: classOfFound(group, stages),
     stages,
     variables,
   };

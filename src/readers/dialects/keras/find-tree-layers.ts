@@ -2,7 +2,7 @@
  * Layers in the groups of a `.weights.h5` file: a recurrent one has a `cell` with variables of a cell's shapes.
  */
 import type { Hdf5File } from '../../containers/hdf5';
-import { classFromGroup, toFoundCell, type FoundCell, type FoundLayer } from './found-layer';
+import { classOfFound, orderCells, toFoundCell, type FoundCell, type FoundLayer } from './found-layer';
 import { join, layerVariables, userName } from './tree-variables';
 
 const MAX_DEPTH = 24;
@@ -35,7 +35,7 @@ async function walk(file: Hdf5File, path: string, prefix: string, found: FoundLa
     const stages = await findStages(file, inner);
     const variables = await layerVariables(file, inner).take('', ['', '', '', '', '', '', '', '']);
     if (stages.length > 0 || variables.length > 0) {
-      found.push({ name, path: inner, className: classFromGroup(group, 'unknown'), stages, variables });
+      found.push({ name, path: inner, className: classOfFound(group, stages), stages, variables });
     }
     if (stages.length === 0) await walk(file, inner, `${name}/`, found, depth + 1);
   }
@@ -68,5 +68,5 @@ async function findCells(file: Hdf5File, path: string): Promise<readonly FoundCe
     if (!cell) return [];
     cells.push(cell);
   }
-  return cells;
+  return orderCells(cells);
 }

@@ -56,13 +56,45 @@ export function toFoundCell(variables: readonly StoredVariable[]): FoundCell | n
 }
 
 /**
- * The class that a group's name tells: `lstm_1` -> `LSTM`; for display only.
+ * The class of a found layer, for display: told by its cells, else by its group's name.
  *
- * @param group - Name of a group or layer.
- * @param fallback - What to say when it tells nothing.
+ * @param group - Name of the group or layer.
+ * @param stages - Its cells.
  */
-export function classFromGroup(group: string, fallback: string): string {
+export function classOfFound(group: string, stages: FoundLayer['stages']): string {
+  const [first] = stages;
+  if (first?.backward) return 'Bidirectional';
+  if (stages.length > 1) return 'RNN';
+  const kind = first ? kindFromShapes(first.forward.kernel.shape, first.forward.recurrentKernel.shape) : null;
   const bare = group.replace(/_\d+$/, '').replaceAll('_', '').toLowerCase();
-  const classes = ['LSTM', 'GRU', 'SimpleRNN', 'RNN', 'Bidirectional', 'TimeDistributed', 'Dense', 'Embedding'];
-  return classes.find((name) => name.toLowerCase() === bare) ?? fallback;
+  return (
+    kind ??
+    ['Dense', 'Embedding', 'Conv1D', 'BatchNormalization'].find((name) => name.toLowerCase() === bare) ??
+    'unknown'
+  );
 }
+
+/**
+ * Stacked cells in an order in which each takes what the one below gives; the order given when there is none.
+ *
+ * @param cells - The cells of one layer; a weights file tells their order within a class only.
+ */
+export function orderCells(cells: readonly FoundCell[]): readonly FoundCell[] {
+  if (cells.length > MAX_STACK) return cells;
+  const extend = (chain: readonly FoundCell[], left: readonly FoundCell[]): readonly FoundCell[] | null => {
+    if (left.length === 0) return chain;
+    const units = chain.at(-1)?.recurrentKernel.shape[0];
+    for (const next of left) {
+      if (units !== undefined && next.kernel.shape[0] !== units) continue;
+      const found = extend(
+        [...chain, next],
+        left.filter((cell) => cell !== next),
+      );
+      if (found) return found;
+    }
+    return null;
+  };
+  return extend([], cells) ?? cells;
+}
+
+const MAX_STACK = 6;

@@ -51,6 +51,16 @@ export function readEntry(value: JsonValue, position: number): LayerEntry {
   };
 }
 
+/**
+ * True for an entry that is a model itself, its layers listed in its configuration.
+ *
+ * @param entry - The entry.
+ */
+export function isModelEntry(entry: LayerEntry): boolean {
+  const listed = isArray(field(entry.entry, 'config')) || isArray(field(entry.config, 'layers'));
+  return entry.foreignModule === null && ['Sequential', 'Functional', 'Model'].includes(entry.className) && listed;
+}
+
 /** In a `.keras` file the module tells; in an `.h5` of Keras 3 only that every layer says whether it is trainable. */
 function isOperation(value: JsonValue): boolean {
   const module = stringField(value, 'module');

@@ -10,9 +10,9 @@ import { checkLimit } from '../../limits';
 import type { KerasContext } from './context';
 import { GraphBuilder } from './graph-builder';
 import { addInput, inputShape } from './inputs';
-import { addressesIn, readCalls, readEntry, type LayerCall, type LayerEntry, type TensorAddress } from './layer-config';
+import { callKey, planCalls } from './call-plan';
+import { isModelEntry, readEntry, type LayerEntry, type TensorAddress } from './layer-config';
 import { readLayer, type LayerTemplate } from './layer-template';
-import { findMaskOperations } from './mask-operations';
 import { placeRecurrent } from './place-recurrent';
 import { isRecurrentClass } from './recurrent';
 import { toSnakeCase } from './tree-variables';
@@ -27,12 +27,6 @@ interface ModelScope {
   readonly depth: number;
 }
 
-/** True for a class whose configuration lists layers. */
-function isModel(entry: LayerEntry): boolean {
-  const listed = isArray(field(entry.entry, 'config')) || isArray(field(entry.config, 'layers'));
-  return entry.foreignModule === null && ['Sequential', 'Functional', 'Model'].includes(entry.className) && listed;
-}
-
 /** Flattens a model; one instance per reading. */
 export class ModelReader {
   readonly builder: GraphBuilder;
@@ -41,6 +35,8 @@ export class ModelReader {
   readonly #context: KerasContext;
   /** Layers already read, by their entry: a shared layer is read once. */
   readonly #templates = new Map<JsonObject, LayerTemplate>();
+  /** Layers of nested models by name and configuration: a model that stands in two places is stored in one. */
+  readonly #twins = new Map<string, LayerTemplate>();
 
   /**
    * @param context - The reading.
@@ -86,8 +82,7 @@ export class ModelReader {
   ): Promise<readonly ValueRef[]> {
     let current = inputs;
     for (const [position, entry] of entries.entries()) {
-      const address = addresses[position];
-      if (!address) throw new Error('each layer has an address');
+      const address = addresses[position]!;
       if (entry.className === 'InputLayer') {
         current ??= [this.#addInput(scope.prefix + entry.name, entry.config)];
         continue;
@@ -102,7 +97,7 @@ export class ModelReader {
   async #addImpliedInput(entry: LayerEntry, address: LayerAddress, scope: ModelScope): Promise<ValueRef> {
     const stated = inputShape(entry.config) ?? inputShape(entry.entry) ?? inputShape(scope.config);
     let shape = stated;
-    if (!shape && !isModel(entry)) {
+    if (!shape && !isModelEntry(entry)) {
       const layer = await this.#template(entry, address, scope, 1);
       const cell = layer.kind === 'recurrent' ? layer.template.stages[0] : undefined;
       const dim = (cell?.forward ?? cell?.backward)?.inputDim;
@@ -127,51 +122,32 @@ export class ModelReader {
     scope: ModelScope,
     inputs: readonly ValueRef[] | null,
   ): Promise<readonly ValueRef[]> {
+    const plan = planCalls(entries, scope.config);
     const values = new Map<string, readonly ValueRef[]>();
-    const inputOrder = addressesIn(field(scope.config, 'input_layers'));
-    const outputs = addressesIn(field(scope.config, 'output_layers'));
-    const masks = findMaskOperations(entries, outputs);
-    const waiting: { readonly position: number; readonly call: number; readonly how: LayerCall }[] = [];
-    for (const [position, entry] of entries.entries()) {
-      if (entry.className === 'InputLayer') {
-        const given = inputs?.[inputOrder.findIndex(({ layer }) => layer === entry.name)];
-        if (given) values.set(key(entry.name, 0), [given]);
-        else values.set(key(entry.name, 0), [this.#addInput(scope.prefix + entry.name, entry.config)]);
+    for (const { className, name, config } of entries) {
+      if (className !== 'InputLayer') continue;
+      const given = inputs?.[plan.inputs.findIndex(({ layer }) => layer === name)];
+      values.set(callKey(name, 0), [given ?? this.#addInput(scope.prefix + name, config)]);
+    }
+    if (inputs === null) this.#orderInputs(plan.inputs, values);
+    const resolve = ({ layer, call, tensor }: TensorAddress): ValueRef | undefined =>
+      values.get(callKey(layer, call))?.[tensor];
+    for (const planned of plan.calls) {
+      const entry = entries[planned.position]!;
+      const wanted = [...planned.inputs, ...planned.initialState].map(resolve);
+      const known = wanted.filter((value) => value !== undefined);
+      if (known.length < wanted.length) {
+        this.#addUnreached(entry, scope);
         continue;
       }
-      if (masks.names.has(entry.name)) continue;
-      for (const [call, how] of readCalls(entry.entry, entry.className).entries())
-        waiting.push({ position, call, how });
+      const masked = planned.mask.every(plan.masks.isImplicit) ? known : this.#blockMask(entry, scope, known);
+      values.set(
+        callKey(entry.name, planned.call),
+        await this.#call(entry, addresses[planned.position]!, scope, masked),
+      );
     }
-    if (inputs === null) this.#orderInputs(inputOrder, values);
-    const resolve = (address: TensorAddress): ValueRef | undefined =>
-      values.get(key(address.layer, address.call))?.[address.tensor];
-    let left = waiting;
-    while (left.length > 0) {
-      const next: typeof left = [];
-      for (const item of left) {
-        const wanted = [...item.how.inputs, ...item.how.initialState].map(resolve);
-        const entry = entries[item.position];
-        const address = addresses[item.position];
-        if (!entry || !address) throw new Error('each call has a layer');
-        const known = wanted.filter((value) => value !== undefined);
-        if (known.length < wanted.length) {
-          next.push(item);
-          continue;
-        }
-        const masked = item.how.mask.every(masks.isImplicit) ? known : this.#blockMask(entry, scope, known);
-        values.set(key(entry.name, item.call), await this.#call(entry, address, scope, masked));
-      }
-      if (next.length === left.length) {
-        this.#listUnreached(
-          next.map(({ position }) => entries[position]),
-          scope,
-        );
-        break;
-      }
-      left = next;
-    }
-    return outputs.map(resolve).filter((value) => value !== undefined);
+    for (const { position } of plan.unreached) this.#addUnreached(entries[position]!, scope);
+    return plan.outputs.map(resolve).filter((value) => value !== undefined);
   }
 
   /** The inputs of a recurrent layer behind a mask that the layers below do not give: it stands in the way. */
@@ -195,26 +171,23 @@ export class ModelReader {
   /** Puts the inputs found so far into the order that the model itself lists. */
   #orderInputs(order: readonly TensorAddress[], values: ReadonlyMap<string, readonly ValueRef[]>): void {
     const listed = order
-      .map(({ layer }) => values.get(key(layer, 0))?.[0]?.layer)
+      .map(({ layer }) => values.get(callKey(layer, 0))?.[0]?.layer)
       .filter((index) => index !== undefined);
     const rest = this.inputs.filter((index) => !listed.includes(index));
     this.inputs.splice(0, this.inputs.length, ...new Set([...listed, ...rest]));
   }
 
-  /** Calls whose inputs the file does not hold: circles, or names that are nowhere. */
-  #listUnreached(entries: readonly (LayerEntry | undefined)[], scope: ModelScope): void {
-    for (const entry of entries) {
-      if (!entry) continue;
-      this.builder.add({
-        name: scope.prefix + entry.name,
-        className: entry.className,
-        operation: { kind: 'unsupported', reason: 'Its inputs are not in the file.' },
-        inputs: [],
-        weights: [],
-        path: '',
-        sourceGateOrder: [],
-      });
-    }
+  /** A call whose inputs the file does not hold. */
+  #addUnreached({ name, className }: LayerEntry, scope: ModelScope): void {
+    this.builder.add({
+      name: scope.prefix + name,
+      className,
+      operation: { kind: 'unsupported', reason: 'Its inputs are not in the file.' },
+      inputs: [],
+      weights: [],
+      path: '',
+      sourceGateOrder: [],
+    });
   }
 
   async #call(
@@ -224,7 +197,7 @@ export class ModelReader {
     inputs: readonly ValueRef[],
   ): Promise<readonly ValueRef[]> {
     const name = scope.prefix + entry.name;
-    if (isModel(entry)) {
+    if (isModelEntry(entry)) {
       const inner: ModelScope = {
         config: field(entry.entry, 'config') ?? {},
         variables: await scope.variables.inner(address),
@@ -248,8 +221,11 @@ export class ModelReader {
   ): Promise<LayerTemplate> {
     const known = this.#templates.get(entry.entry);
     if (known) return known;
+    const twin = twinKey(scope.prefix + entry.name, entry.config);
     const call = { name: scope.prefix + entry.name, inputCount };
-    const layer = await readLayer(entry, call, await scope.variables.layer(address), this.#context);
+    let layer = await readLayer(entry, call, await scope.variables.layer(address), this.#context);
+    if (layer.weights.length === 0) layer = this.#twins.get(twin) ?? layer;
+    else if (scope.depth > 0) this.#twins.set(twin, layer);
     this.#templates.set(entry.entry, layer);
     return layer;
   }
@@ -260,8 +236,10 @@ function outputCount(layer: LayerTemplate): number {
   return layer.kind === 'plain' && layer.operation.kind === 'unsupported' ? 64 : 1;
 }
 
-function key(layer: string, call: number): string {
-  return `${String(call)}:${layer}`;
+/** The model's name and the layer's, with all that the layer is configured by but the marks of sharing. */
+function twinKey(path: string, config: JsonObject): string {
+  const settings = JSON.stringify(config, (name, value: unknown) => (name === 'shared_object_id' ? undefined : value));
+  return `${path.split('/').slice(-2).join('/')}:${settings}`;
 }
 
 /** Names, and numbers among the layers of the same class: the groups of a weights file are named so. */

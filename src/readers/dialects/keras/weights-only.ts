@@ -44,6 +44,20 @@ export async function readWeightsOnly(
   return finishModel(format, producerOf(context.writer), builder.layers, [], context);
 }
 
+/**
+ * Says that a model's own class, which is code, is not in the file.
+ *
+ * @param className - The class.
+ * @param context - The reading.
+ */
+export function sayNoArchitecture(className: string, context: KerasContext): void {
+  context.warnings.push({
+    code: 'cell/unsupported',
+    message: `The model is of the class ${className}, whose code is not in the file: its layers are told from its weights`,
+    remedy: 'Choose a layer; it is analysed on its own input.',
+  });
+}
+
 async function addRecurrent(layer: FoundLayer, builder: GraphBuilder, context: KerasContext): Promise<void> {
   const infos: WeightInfo[] = [];
   const stages: RecurrentStage[] = [];
@@ -127,6 +141,10 @@ function assumedActivations(kind: CellKind, layer: string, context: KerasContext
     why,
     change: '--recurrent-activation',
   });
+  if (recurrentActivation === 'hard_sigmoid' && context.writer.version === null) {
+    const slope = context.writer.generation >= 3 ? 'x / 6 + 0.5, as in Keras 3' : '0.2 x + 0.5, as in Keras 2';
+    assume(context, { what: `hard_sigmoid of ${layer}`, assumed: slope, why: 'no version is stored', change: '' });
+  }
   return { activation, recurrent_activation: recurrentActivation };
 }
 
