@@ -171,7 +171,7 @@ function extremeOf(
     let position = map.offset + column * map.columnStride + rowStart * map.rowStride;
     for (let row = rowStart; row < rowEnd; row += 1, position += map.rowStride) {
       const value = map.values[position] as number;
-      if (value !== value) return value;
+      if (Number.isNaN(value)) return value;
       if (best === undefined || (bySize ? Math.abs(value) > Math.abs(best) : value > best)) best = value;
     }
   }

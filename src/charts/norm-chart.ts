@@ -84,7 +84,8 @@ export function normChartOption(input: NormChartInput, palette: Palette, title: 
           const rail = railOf.get(value);
           if (rail !== undefined) return rail;
           if (value < extent.low) return '';
-          return Number.isInteger(value) ? formatDecade(value) : formatNumber(10 ** value, 2);
+          if (extent.interval < 1 && Math.abs(value) <= 3) return formatNumber(10 ** value, 2);
+          return Number.isInteger(value) ? formatDecade(value) : '';
         },
       },
     },

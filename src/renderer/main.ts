@@ -10,6 +10,7 @@ import { useProblem } from './stores/problem';
 import { useRuns } from './stores/runs';
 import { useSession } from './stores/session';
 import { useSettings } from './stores/settings';
+import { useShell } from './stores/shell';
 import type { Notice } from '../shared/contract';
 import './styles/app.css';
 
@@ -32,6 +33,8 @@ function receiveNotice(notice: Notice): void {
       return;
     case 'settings':
       return useSettings().accept(notice.settings);
+    case 'message':
+      return useShell().say(notice.message);
     case 'command':
       return runCommand(notice.command);
   }

@@ -21,6 +21,13 @@ async function exportRun(runRequest: RunRequest, format: RequestInput<'exportRun
   else if (reply.value) useShell().say(`Saved ${fileNameOf(reply.value.path)}`);
 }
 
+/** Writes the selected layer's last run; says so when there is none. */
+export function exportSelectedRun(format: RequestInput<'exportRun'>['format']): void {
+  const result = useRuns().selectedResult();
+  if (result) void exportRun(result.request, format);
+  else useShell().say('Nothing to export: this layer has not been run yet');
+}
+
 /** The entries for the selected layer's last run. */
 export function runExportItems(): readonly MenuItem[] {
   const runs = useRuns();

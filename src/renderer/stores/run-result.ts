@@ -8,7 +8,15 @@ import type { LogNorms } from '../../charts/norm-curve';
 import type { ErrorRecord } from '../../core/errors';
 import type { Direction } from '../../core/jacobian';
 import type { Summary } from '../../core/summary';
-import type { ProgressEvent, RunEvent, RunRequest, StartedEvent, StatesEvent, StepNorms } from '../../shared/run';
+import type {
+  DirectionPart,
+  ProgressEvent,
+  RunEvent,
+  RunRequest,
+  StartedEvent,
+  StatesEvent,
+  StepNorms,
+} from '../../shared/run';
 
 /** Most row and column norms that one state of one mode may keep, entries (4 bytes each). */
 const DETAIL_BUDGET_ENTRIES = 32e6;
@@ -52,7 +60,7 @@ export interface RunResult {
   expectedSequence: number;
 }
 
-function makeNormSet({ batch, steps, units, inputDim }: StartedEvent): NormSet {
+function makeNormSet({ batch, steps, inputDim }: StartedEvent, units: number): NormSet {
   const perSequence = steps * (units + inputDim);
   const detailSequences = Math.max(1, Math.min(batch, Math.floor(DETAIL_BUDGET_ENTRIES / perSequence)));
   return {
@@ -66,9 +74,9 @@ function makeNormSet({ batch, steps, units, inputDim }: StartedEvent): NormSet {
   };
 }
 
-const makePair = (started: StartedEvent): NormPair => ({
-  h: makeNormSet(started),
-  c: started.hasCell ? makeNormSet(started) : null,
+const makePair = (started: StartedEvent, { units, hasCell }: DirectionPart): NormPair => ({
+  h: makeNormSet(started, units),
+  c: hasCell ? makeNormSet(started, units) : null,
 });
 
 /**
@@ -81,7 +89,7 @@ const makePair = (started: StartedEvent): NormPair => ({
 export function makeRunResult(runId: number, request: RunRequest, started: StartedEvent): RunResult {
   const norms = (mode: string): NormsByDirection =>
     started.modes.includes(mode)
-      ? Object.fromEntries(started.directions.map((direction) => [direction, makePair(started)]))
+      ? Object.fromEntries(started.parts.map((part) => [part.direction, makePair(started, part)]))
       : {};
   return {
     runId,

@@ -68,7 +68,12 @@ export const useSession = defineStore('session', () => {
   /** Closes the model; the window is empty again. */
   async function close(): Promise<void> {
     const reply = await request('closeModel', {});
-    if (!reply.ok) return useProblem().show(reply.error, 'open');
+    if (reply.ok) forget();
+    else useProblem().show(reply.error, 'open');
+  }
+
+  /** Empties the window, for a model that is closed already. */
+  function forget(): void {
     model.value = null;
     data.value = null;
     useRuns().clear();
@@ -95,6 +100,7 @@ export const useSession = defineStore('session', () => {
     openDialog,
     openSample,
     close,
+    forget,
     loadSamples,
   };
 });

@@ -11,6 +11,8 @@ export const useShell = defineStore('shell', () => {
   const topic = ref<Topic | null>(null);
   const message = ref<string | null>(null);
   const isDragging = ref(false);
+  /** The dialog on show. */
+  const dialog = ref<'keys' | 'about' | null>(null);
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Opens the explanation of a topic; the same topic again closes it. */
@@ -27,5 +29,5 @@ export const useShell = defineStore('shell', () => {
     }, MESSAGE_MS);
   }
 
-  return { topic, message, isDragging, explain, say };
+  return { topic, message, isDragging, dialog, explain, say };
 });

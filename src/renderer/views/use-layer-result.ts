@@ -2,6 +2,7 @@
 import { lastStepOf } from '../../charts/norm-curve';
 import type { MapData } from '../../charts/colour-image';
 import type { StateName } from '../../core/jacobian';
+import type { DirectionPart } from '../../shared/run';
 import { useRuns } from '../stores/runs';
 import type { NormPair, NormSet, RunResult } from '../stores/run-result';
 import { useSelection } from '../stores/selection';
@@ -22,9 +23,15 @@ export function useLayerResult() {
     return Math.min(selection.sequence, batch - 1);
   }
 
+  /** The direction on show, with its kind and size; null without a result. */
+  function part(): DirectionPart | null {
+    const parts = result()?.started.parts;
+    return parts?.find(({ direction }) => direction === selection.direction) ?? parts?.[0] ?? null;
+  }
+
   function norms(mode: 'diagonal' | 'final'): NormPair | null {
-    const found = result()?.[mode];
-    return found?.[selection.direction] ?? found?.forward ?? found?.backward ?? null;
+    const shown = part();
+    return shown ? (result()?.[mode][shown.direction] ?? null) : null;
   }
 
   /** `[B, T]` mask of the run, null when all steps are valid (or states were not asked for). */
@@ -51,7 +58,7 @@ export function useLayerResult() {
   /** Units or features against lags, of the chosen sequence: lag 0 is the last valid step. */
   function mapOverLags(set: NormSet, side: MapSide): MapData | null {
     const map = mapOverSteps(set, side);
-    if (!map || selection.direction === 'backward') return map;
+    if (!map || part()?.direction === 'backward') return map;
     const last = lastStepOf(sequence(), set.steps, 'forward', mask());
     return {
       ...map,
@@ -76,13 +83,13 @@ export function useLayerResult() {
     const reason = blankReason(mode);
     if (reason) return reason;
     const set = norms(mode)?.[state];
-    if (!set) return `There is no ${state} in this layer.`;
+    if (!set) return `There is no ${state} in this direction.`;
     return sequence() < set.detailSequences
       ? null
       : `Maps are kept for the first ${set.detailSequences} sequences of a run of this size.`;
   }
 
-  return { runs, selection, result, sequence, norms, mask, mapOverSteps, mapOverLags, blankReason, mapBlankReason };
+  return { runs, selection, result, part, sequence, norms, mask, mapOverSteps, mapOverLags, blankReason, mapBlankReason };
 }
 
 const MODE_WORDS = { diagonal: 'Diagonal', final: 'Final', states: 'States' } as const;
