@@ -1,5 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { loadWasm } from '../../src/engine/backend';
 import { createFloat64Ops } from '../../src/engine/ops/float64-ops';
+import { createWasmOps, type WasmBackend } from '../../src/engine/ops/wasm-ops';
 import type { Ops, Value } from '../../src/engine/ops';
 import { ALL_OPS, HAS_NATIVE, noise, numbersOf } from './all-ops';
 
@@ -215,5 +217,30 @@ describe.skipIf(!HAS_NATIVE)('the native engine alone', () => {
     });
     expect(got).toEqual([5, 11, 11, 25]);
     expect(() => ops.native?.kernel('NoSuchKernel', [], [], 1)).toThrow('NoSuchKernel');
+  });
+});
+
+describe('wasm without memory', () => {
+  it('says so, and computes nothing more, because something was written to address 0', async () => {
+    const library = await loadWasm();
+    let offset = 8;
+    const backend: WasmBackend = {
+      write: () => ({}),
+      dataIdMap: { get: () => ({ memoryOffset: offset }) },
+      readSync: () => new Float32Array(1),
+      disposeData: () => true,
+      incRef: () => undefined,
+      numDataIds: () => 0,
+    };
+    const ops = createWasmOps({ ...library, backend });
+    const value = ops.upload([1], [1]);
+    offset = 0;
+    const refusal = (message: string): unknown =>
+      expect.objectContaining({ code: 'engine/out-of-memory', message: expect.stringContaining(message) as string });
+    expect(() => ops.upload([2], [1])).toThrow(refusal('no memory left') as Error);
+    offset = 8;
+    expect(() => ops.upload([3], [1])).toThrow(refusal('started anew') as Error);
+    expect(() => ops.read(value)).toThrow(refusal('started anew') as Error);
+    expect(() => ops.constant(1)).toThrow(refusal('started anew') as Error);
   });
 });

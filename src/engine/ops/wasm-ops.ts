@@ -60,6 +60,8 @@ class WasmOps implements Ops {
     WasmValue,
   );
   private readonly reals = new Map<number, WasmValue>();
+  /** After a failed allocation something was written to address 0: nothing computed afterwards could be trusted. */
+  private isDamaged = false;
 
   constructor(private readonly library: WasmLibrary) {
     this.version = library.version;
@@ -75,6 +77,7 @@ class WasmOps implements Ops {
   }
 
   constant(value: number): Value {
+    this.checkIntact();
     let found = this.reals.get(value);
     if (!found) {
       const dataId = this.backend.write(new Float32Array([value]), [], 'float32');
@@ -271,6 +274,7 @@ class WasmOps implements Ops {
 
   private create(copy: Float32Array | Int32Array, shape: readonly number[], type: 'real' | 'int'): Value {
     if (copy.length !== sizeOf(shape)) throw new Error(`${copy.length} numbers for shape [${shape.join(',')}]`);
+    this.checkIntact();
     const dtype = type === 'real' ? 'float32' : 'int32';
     return this.wrap({ dataId: this.backend.write(copy, [...shape], dtype), shape: [...shape], dtype });
   }
@@ -292,19 +296,21 @@ class WasmOps implements Ops {
     const type = info.dtype === 'float32' ? 'real' : info.dtype === 'bool' ? 'bool' : 'int';
     const value = this.scopes.track(new WasmValue(info, type));
     // A failed allocation is address 0, which nothing in the backend looks at.
-    if (this.backend.dataIdMap.get(info.dataId).memoryOffset === 0 && sizeOf(info.shape) > 0) {
-      throw new TempogradError(
-        'engine/out-of-memory',
-        `The wasm engine has no memory left for [${info.shape.join(', ')}]`,
-      );
-    }
+    const isMissing = this.backend.dataIdMap.get(info.dataId).memoryOffset === 0 && sizeOf(info.shape) > 0;
+    this.isDamaged ||= isMissing;
+    if (isMissing) throw outOfMemory(`The wasm engine has no memory left for [${info.shape.join(', ')}]`);
     return value;
   }
 
   private infoOf(value: Value): TensorInfo {
     const own = value as WasmValue;
     if (own.freed) throw new Error('a freed value was used');
+    this.checkIntact();
     return own.info;
+  }
+
+  private checkIntact(): void {
+    if (this.isDamaged) throw outOfMemory('The wasm engine ran out of memory before and must be started anew');
   }
 }
 
@@ -313,6 +319,10 @@ const ERFC_COEFFICIENTS = [
   0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368,
   -1.26551223,
 ];
+
+function outOfMemory(message: string): TempogradError {
+  return new TempogradError('engine/out-of-memory', message);
+}
 
 function fronts(a: Value, axes: readonly number[]): number[] {
   return axes.map((axis) => frontAxis(axis, a.shape.length)).sort((left, right) => left - right);
