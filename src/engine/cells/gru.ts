@@ -1,12 +1,13 @@
 /** GRU in engine memory, reset after or before, blocks z r h: h_t = z h_{t-1} + (1 - z) n. */
-import { isElementwise, type ActivationDescription } from '../../core/activations';
+import { isElementwise } from '../../core/activations';
 import type { GruCell } from '../../core/model';
-import { activate, activationDerivative, activationJacobian } from '../ops/activations';
+import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { DenseStep } from './dense-step';
 import { FactoredStep, gatherPieces, stackCoefficients, type PieceSource } from './factored-step';
 import { runSteps } from './forward-steps';
-import type { StepPoints, StepVectors, TensorCell } from './tensor-cell';
+import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
+import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
 import { uploadWeights, type CellWeights } from './weights';
 
 /** U_z and W_z, U_r and W_r, U_n, W_n, and the identity for diag(z). */
@@ -37,7 +38,7 @@ interface Gates {
  * @param ops - Operations.
  * @param description - The cell.
  */
-export function openGru(ops: Ops, description: GruCell): TensorCell {
+export function openGru(ops: Ops, description: GruCell): BareCell {
   const { activation, recurrentActivation, resetAfter, units } = description;
   const weights = uploadWeights(ops, description, 3);
   const candidate = candidateWeights(ops, description);
@@ -91,7 +92,7 @@ export function openGru(ops: Ops, description: GruCell): TensorCell {
 }
 
 type Form = Pick<
-  TensorCell,
+  BareCell,
   'vectorLength' | 'vectors' | 'operators' | 'inputJacobians' | 'push' | 'dispose'
 >;
 type GatesOf = (fromInput: Value, h: Value) => Gates;
@@ -155,59 +156,53 @@ function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Ga
 }
 
 /**
- * Reset before, and any form with activations that mix units: with Z', R', N' the derivatives as matrices,
+ * Reset before, and any form with activations that mix units: with Z', R', N' the derivatives, as matrices,
  * [A | B] = diag(h_{t-1} - n) Z' [U_z|W_z] + diag(1 - z) N' M + [diag(z) | 0], where
  * before: M = U_n (diag(h_{t-1}) R' [U_r|W_r] + [diag(r) | 0]) + [0 | W_n];
  * after: M = diag(q) R' [U_r|W_r] + diag(r) [U_n | 0] + [0 | W_n].
  */
-function denseForm(
-  ops: Ops,
-  cell: GruCell,
-  weights: CellWeights,
-  gatesOf: GatesOf,
-): Form {
+function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: GatesOf): Form {
   const { units, inputDim, activation, recurrentActivation } = cell;
   const columns = units + inputDim;
   const dense = new DenseStep(ops, units, inputDim);
+  /** [diag(value) | 0] */
   const diagonal = (value: Value, identity: Value): Value => {
-    const square = ops.mul(ops.reshape(value, [...value.shape, 1]), identity);
+    const square = ops.mul(asColumn(ops, value), identity);
     return ops.pad(square, [[0, 0], [0, 0], [0, inputDim]], 0);
   };
-  /** diag(factor) Phi' M. */
-  const part = (description: ActivationDescription, a: Value, factor: Value, matrix: Value): Value => {
-    const rows = ops.reshape(factor, [...factor.shape, 1]);
-    if (!isElementwise(description.name)) {
-      return ops.mul(rows, ops.matMul(activationJacobian(ops, description, a), matrix));
-    }
-    return ops.mul(ops.mul(rows, ops.reshape(activationDerivative(ops, description, a), rows.shape)), matrix);
-  };
 
-  const operators = ({ h, aZ, aR, aN, z, r, q }: StepVectors): Value =>
+  const operators = ({ update, forget, z, r, throughReset, dZ, dR, dN }: StepVectors): Value =>
     ops.tidy(() => {
-      const identity = ops.upload(
-        Float64Array.from({ length: units * units }, (_, at) => Number(at % (units + 1) === 0)),
-        [units, units],
-      );
+      const identity = identityMatrix(ops, units);
       const rows = ops.reshape(weights.joinedRows(), [3, units, columns]);
       const [kernelZ, kernelR, kernelN] = ops.split(rows, 3, 0).map((kernel) => ops.reshape(kernel, [units, columns]));
       const [stateN, inputN] = ops.split(kernelN, [units, inputDim], 1);
       const onlyInputN = ops.pad(inputN, [[0, 0], [units, 0]], 0);
-      const reset = part(recurrentActivation, aR, cell.resetAfter ? q : h, kernelR);
+      const reset = scaledProduct(ops, throughReset, dR, kernelR);
       const inner = cell.resetAfter
-        ? ops.add(reset, ops.mul(ops.reshape(r, [...r.shape, 1]), ops.pad(stateN, [[0, 0], [0, inputDim]], 0)))
+        ? ops.add(reset, ops.mul(asColumn(ops, r), ops.pad(stateN, [[0, 0], [0, inputDim]], 0)))
         : ops.matMul(stateN, ops.add(reset, diagonal(r, identity)));
-      const n = activate(ops, activation, aN);
-      const fromUpdate = part(recurrentActivation, aZ, ops.sub(h, n), kernelZ);
-      const fromCandidate = part(activation, aN, ops.sub(ops.constant(1), z), ops.add(inner, onlyInputN));
+      const fromUpdate = scaledProduct(ops, update, dZ, kernelZ);
+      const fromCandidate = scaledProduct(ops, forget, dN, ops.add(inner, onlyInputN));
       return ops.add(ops.add(fromUpdate, fromCandidate), diagonal(z, identity));
     });
 
   return {
-    vectorLength: 8 * units + 12 * units * columns,
+    vectorLength: 20 * units + (isElementwise(activation.name) ? 0 : 4 * units * units) +
+      (isElementwise(recurrentActivation.name) ? 0 : 8 * units * units),
     vectors: ({ x, hPrevious }: StepPoints): StepVectors =>
       ops.tidy(() => {
         const { aZ, aR, aN, z, r, q } = gatesOf(inputRows(ops, weights, x), hPrevious);
-        return { h: ops.reshape(hPrevious, hPrevious.shape), aZ, aR, aN, z, r, q: q ?? ops.reshape(r, r.shape) };
+        return {
+          update: ops.sub(hPrevious, activate(ops, activation, aN)),
+          forget: ops.sub(ops.constant(1), z),
+          z,
+          r,
+          throughReset: q ?? ops.reshape(hPrevious, hPrevious.shape),
+          dZ: gateDerivative(ops, recurrentActivation, aZ),
+          dR: gateDerivative(ops, recurrentActivation, aR),
+          dN: gateDerivative(ops, activation, aN),
+        };
       }),
     operators,
     inputJacobians: (vectors) => dense.inputJacobians(operators(vectors)),

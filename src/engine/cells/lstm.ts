@@ -5,12 +5,13 @@
  */
 import { isElementwise, type ActivationDescription } from '../../core/activations';
 import type { LstmCell } from '../../core/model';
-import { activate, activationDerivative, activationJacobian } from '../ops/activations';
+import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { DenseStep } from './dense-step';
 import { FactoredStep, gatherPieces, stackCoefficients } from './factored-step';
 import { runSteps } from './forward-steps';
-import type { ForwardSteps, StepPoints, StepVectors, TensorCell, ValueState } from './tensor-cell';
+import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
+import type { ForwardSteps, StepPoints, StepVectors, BareCell, ValueState } from './tensor-cell';
 import { uploadWeights, type CellWeights } from './weights';
 
 const PIECES = [0, 1, 2, 3].map((gate) => ({ state: gate, input: gate }));
@@ -23,7 +24,7 @@ const PIECES = [0, 1, 2, 3].map((gate) => ({ state: gate, input: gate }));
  * @param ops - Operations.
  * @param description - The cell.
  */
-export function openLstm(ops: Ops, description: LstmCell): TensorCell {
+export function openLstm(ops: Ops, description: LstmCell): BareCell {
   const { activation, recurrentActivation } = description;
   const weights = uploadWeights(ops, description, 4);
   const isFactored = isElementwise(activation.name) && isElementwise(recurrentActivation.name);
@@ -59,7 +60,7 @@ export function openLstm(ops: Ops, description: LstmCell): TensorCell {
   };
 }
 
-type Form = Omit<TensorCell, 'kind' | 'units' | 'inputDim' | 'stateBlocks' | 'forward'>;
+type Form = Omit<BareCell, 'kind' | 'units' | 'inputDim' | 'stateBlocks' | 'forward'>;
 
 function gateValues(ops: Ops, cell: LstmCell, a: readonly Value[]): Record<'i' | 'f' | 'g' | 'o', Value> {
   const gate = (description: ActivationDescription, at: number): Value => activate(ops, description, a[at]);
@@ -130,54 +131,49 @@ function denseForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
   const dense = new DenseStep(ops, 2 * units, inputDim);
   const columns = units + inputDim;
 
-  const operators = ({ a, c, cPrevious }: StepVectors): Value =>
+  const vectors = (points: StepPoints): StepVectors =>
     ops.tidy(() => {
-      const count = a.shape[0];
-      const parts = ops.split(a, 4, 1);
+      const c = points.c as Value;
+      const parts = ops.split(weights.preActivations(points.x, points.hPrevious), 4, 1);
       const { i, f, g, o } = gateValues(ops, cell, parts);
-      const column = (value: Value): Value => ops.reshape(value, [count, units, 1]);
+      const cPrevious = points.cPrevious as Value;
+      return {
+        ...{ i, f, g, o, psi: activate(ops, activation, c), cPrevious: ops.reshape(cPrevious, cPrevious.shape) },
+        dI: gateDerivative(ops, recurrentActivation, parts[0]),
+        dF: gateDerivative(ops, recurrentActivation, parts[1]),
+        dG: gateDerivative(ops, activation, parts[2]),
+        dO: gateDerivative(ops, recurrentActivation, parts[3]),
+        dPsi: gateDerivative(ops, activation, c),
+      };
+    });
+
+  const operators = ({ i, f, g, o, psi, cPrevious, dI, dF, dG, dO, dPsi }: StepVectors): Value =>
+    ops.tidy(() => {
       const rows = ops.reshape(weights.joinedRows(), [4, units, columns]);
       const kernels = ops.split(rows, 4, 0).map((kernel) => ops.reshape(kernel, [units, columns]));
-      const part = (gate: number, description: ActivationDescription, factor: Value): Value =>
-        ops.mul(column(factor), ops.matMul(activationJacobian(ops, description, parts[gate]), kernels[gate]));
-      const cRows = ops.add(
-        ops.add(part(0, recurrentActivation, g), part(1, recurrentActivation, cPrevious)),
-        part(2, activation, i),
-      );
-      const kappa = ops.mul(column(o), activationJacobian(ops, activation, c));
-      const hRows = ops.add(ops.matMul(kappa, cRows), part(3, recurrentActivation, activate(ops, activation, c)));
-      const forget = ops.reshape(f, [count, 1, units]);
-      const identity = ops.upload(identityMatrix(units), [units, units]);
+      const fromInput = scaledProduct(ops, g, dI, kernels[0]);
+      const fromForget = scaledProduct(ops, cPrevious, dF, kernels[1]);
+      const cRows = ops.add(ops.add(fromInput, fromForget), scaledProduct(ops, i, dG, kernels[2]));
+      const hRows = ops.add(scaledProduct(ops, o, dPsi, cRows), scaledProduct(ops, psi, dO, kernels[3]));
+      const forget = ops.mul(asColumn(ops, f), identityMatrix(ops, units));
       const withCell = (block: Value, throughCell: Value): Value => {
         const [state, input] = ops.split(block, [units, inputDim], 2);
         return ops.concat([state, throughCell, input], 2);
       };
-      const hAll = withCell(hRows, ops.mul(kappa, forget));
-      return ops.concat([hAll, withCell(cRows, ops.mul(identity, forget))], 1);
+      const hAll = withCell(hRows, scaledProduct(ops, o, dPsi, forget));
+      return ops.concat([hAll, withCell(cRows, forget)], 1);
     });
 
+  const matrices = (isElementwise(activation.name) ? 0 : 2) + (isElementwise(recurrentActivation.name) ? 0 : 3);
   return {
     operatorColumns: 2 * units + inputDim,
-    vectorLength: 6 * units + 30 * units * units,
+    vectorLength: 30 * units + 4 * matrices * units * units,
     stateRow: (block, unit) => block * units + unit,
-    vectors: (points) =>
-      ops.tidy((): StepVectors => {
-        const keep = (value: Value | null): Value => ops.reshape(value as Value, (value as Value).shape);
-        return {
-          a: weights.preActivations(points.x, points.hPrevious),
-          c: keep(points.c),
-          cPrevious: keep(points.cPrevious),
-        };
-      }),
+    vectors,
     operators,
     carry: () => null,
-    inputJacobians: (vectors) => dense.inputJacobians(operators(vectors), 2),
-    push: (vectors, tangent) => dense.push(operators(vectors), tangent),
+    inputJacobians: (step) => dense.inputJacobians(operators(step), 2),
+    push: (step, tangent) => dense.push(operators(step), tangent),
     dispose: () => undefined,
   };
-}
-
-/** `[n, n]`, row-major. */
-function identityMatrix(n: number): Float64Array {
-  return Float64Array.from({ length: n * n }, (_, at) => Number(at % (n + 1) === 0));
 }

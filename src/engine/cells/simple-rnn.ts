@@ -5,7 +5,7 @@ import { activate, activationDerivative, activationJacobian } from '../ops/activ
 import type { Ops, Value } from '../ops';
 import { FactoredStep, gatherPieces, stackCoefficients } from './factored-step';
 import { runSteps } from './forward-steps';
-import type { StepPoints, StepVectors, TensorCell } from './tensor-cell';
+import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
 import { DenseStep } from './dense-step';
 import { uploadWeights } from './weights';
 
@@ -18,7 +18,7 @@ import { uploadWeights } from './weights';
  * @param ops - Operations.
  * @param description - The cell.
  */
-export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): TensorCell {
+export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
   const { units, inputDim, activation } = description;
   const weights = uploadWeights(ops, description, 1);
   const isDiagonal = isElementwise(activation.name);

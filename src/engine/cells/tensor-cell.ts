@@ -6,7 +6,7 @@
  * K^T G; the columns of an LSTM's Jacobian that belong to c are two diagonals and stand apart as `carry`.
  */
 import type { CellKind } from '../../core/model';
-import type { Value } from '../ops';
+import type { DoubleOps, Ops, Value } from '../ops';
 
 /** The state of B sequences, each `[B, H]`. */
 export interface ValueState {
@@ -38,8 +38,8 @@ export interface StepPoints {
 /** Per-step vectors that the step Jacobians are formed from; each value has N as its first axis. */
 export type StepVectors = Readonly<Record<string, Value>>;
 
-/** One cell with its weights in engine memory. */
-export interface TensorCell {
+/** One cell with its weights in engine memory, in one precision. */
+export interface BareCell {
   readonly kind: CellKind;
   /** H */
   readonly units: number;
@@ -77,4 +77,31 @@ export interface TensorCell {
   push(vectors: StepVectors, tangent: Value): Value;
   /** Frees the weights. */
   dispose(): void;
+}
+
+/** The same cell in float64. */
+export interface DoubleCell {
+  readonly doubles: DoubleOps;
+  readonly cell: BareCell;
+}
+
+/** One cell with its weights in engine memory. */
+export interface TensorCell extends BareCell {
+  /** Its float64 twin, opened when first asked for; disposed with the cell. */
+  twin(): DoubleCell;
+}
+
+/**
+ * `vectors` computed in float64 and rounded once to the engine's precision.
+ *
+ * @param cell - The cell.
+ * @param points - Uploads the points with the operations it is given.
+ */
+export function preciseVectors(cell: TensorCell, points: (ops: Ops) => StepPoints): StepVectors {
+  const { doubles, cell: precise } = cell.twin();
+  const vectors = doubles.ops.tidy(() => precise.vectors(points(doubles.ops)));
+  const narrowed: Record<string, Value> = {};
+  for (const [name, value] of Object.entries(vectors)) narrowed[name] = doubles.narrow(value);
+  doubles.ops.dispose(...Object.values(vectors));
+  return narrowed;
 }

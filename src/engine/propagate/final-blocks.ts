@@ -36,7 +36,8 @@ export class FinalBlocks {
   private readonly isMultiplied: Uint8Array;
 
   /**
-   * @param ops - Operations.
+   * @param ops - Operations, whose precision the chunks have.
+   * @param rawOps - Operations of the values that come.
    * @param run - Sizes and direction.
    * @param stateBlocks - R
    * @param chunkSteps - Most timesteps in a chunk.
@@ -44,13 +45,14 @@ export class FinalBlocks {
    */
   constructor(
     ops: Ops,
+    rawOps: Ops,
     private readonly run: CellRun,
     private readonly stateBlocks: number,
     chunkSteps: number,
     sequences: number,
   ) {
     const { units, inputDim, batch } = run;
-    this.raw = openChunkBuffer(ops, sequences * chunkSteps, inputDim * stateBlocks * units);
+    this.raw = openChunkBuffer(rawOps, sequences * chunkSteps, inputDim * stateBlocks * units);
     const size = batch * chunkSteps * units * inputDim;
     this.blocks = Array.from({ length: stateBlocks }, () => newReals(ops, size));
     this.isMultiplied = new Uint8Array(stateBlocks * batch).fill(1);

@@ -5,8 +5,9 @@
  * of two. A stretch in which the rows grew or shrank too far for float32 is taken back, to be done in shorter ones.
  */
 import { binaryExponent, largestMagnitude } from '../../core/linalg/scaling';
-import type { TensorCell } from '../cells/tensor-cell';
+import type { BareCell } from '../cells/tensor-cell';
 import type { Ops, Value } from '../ops';
+import type { Arithmetic } from './arithmetic';
 import { pullStep } from './pull-step';
 
 /** Rows are brought back near 1 when their largest entry leaves 2^-16 .. 2^16. */
@@ -37,19 +38,22 @@ export class FinalRows {
   private longest = 0;
   /** Largest entries at the start of the stretch, laid out as the exponents. */
   private readonly largest: Float64Array;
+  private readonly ops: Ops;
+  private readonly cell: BareCell;
 
   /**
    * Rows at the last state: the identity.
    *
-   * @param ops - Operations.
-   * @param cell - The cell.
+   * @param arithmetic - Operations and cell.
    * @param sequences - b
    */
   constructor(
-    private readonly ops: Ops,
-    private readonly cell: TensorCell,
+    private readonly arithmetic: Arithmetic,
     private readonly sequences: number,
   ) {
+    const { ops, cell } = arithmetic;
+    this.ops = ops;
+    this.cell = cell;
     const { units, stateBlocks } = cell;
     const size = units * stateBlocks;
     const identity = new Float64Array(sequences * size * size);
@@ -140,9 +144,12 @@ export class FinalRows {
 
   /** Largest absolute entries, `[R * b]`; over the state on engine memory, over the targets here. */
   private measure(): Float64Array {
-    const { ops, cell, sequences } = this;
+    const { arithmetic, ops, cell, sequences } = this;
     const { stateBlocks, units } = cell;
-    const columns = ops.tidy(() => ops.read(ops.max(ops.abs(this.rows), [-2])));
+    const columns = ops.tidy(() => {
+      const largest = ops.max(ops.abs(this.rows), [-2]);
+      return arithmetic.readableOps.tidy(() => arithmetic.readableOps.read(arithmetic.readable(largest)));
+    });
     const largest = new Float64Array(stateBlocks * sequences);
     for (let at = 0; at < largest.length; at++) {
       const sequence = at % sequences;

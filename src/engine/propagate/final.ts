@@ -12,6 +12,7 @@ import { timeIndex } from '../cells/valid-steps';
 import type { PropagateOptions } from '../engine';
 import type { Ops, Value } from '../ops';
 import { Pace } from '../pace';
+import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { FinalBlocks } from './final-blocks';
 import { FinalRows, type PullOperands } from './final-rows';
 import { planFinal } from './plan';
@@ -40,12 +41,13 @@ export async function* propagateFinal(
   const sizes = { batch, steps, units, inputDim, stateBlocks, operatorColumns, vectorLength, chunkBytes };
   const { chunkSteps, sequences, groupSteps } = planFinal(sizes);
   const pace = new Pace(options.signal);
-  const blocks = new FinalBlocks(ops, run, stateBlocks, chunkSteps, sequences);
+  const arithmetic = chooseArithmetic(ops, cell);
+  const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, stateBlocks, chunkSteps, sequences);
   const tiles: Tile[] = [];
   try {
     for (let first = 0; first < batch; first += sequences) {
       const count = Math.min(sequences, batch - first);
-      tiles.push(new Tile(ops, cell, run, first, count, groupSteps));
+      tiles.push(new Tile(arithmetic, run, first, count, groupSteps));
     }
     for (let end = steps; end > 0; end -= chunkSteps) {
       const count = Math.min(chunkSteps, end);
@@ -65,29 +67,26 @@ class Tile {
   private readonly rows: FinalRows;
 
   constructor(
-    private readonly ops: Ops,
-    private readonly cell: TensorCell,
+    private readonly arithmetic: Arithmetic,
     private readonly run: CellRun,
     private readonly first: number,
     private readonly count: number,
     private readonly groupSteps: number,
   ) {
-    this.rows = new FinalRows(ops, cell, count);
+    this.rows = new FinalRows(arithmetic, count);
   }
 
   /** Pulls through the steps of a chunk, the computed steps `end - 1` down to `end - chunk.count`. */
   async fill(end: number, chunk: FinalChunk, blocks: FinalBlocks, pace: Pace): Promise<void> {
-    const { ops, cell, run, first, count, rows } = this;
+    const { arithmetic, run, first, count, rows } = this;
     if (rows.isZero()) {
       blocks.zero(first, count, chunk);
       return;
     }
     const steps = Array.from({ length: chunk.count }, (_, i) => end - 1 - i);
     const exponents: Int32Array[] = [];
-    const vectors = ops.tidy(() => {
-      const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
-      return cell.vectors(uploadPoints(ops, run, selection));
-    });
+    const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
+    const vectors = arithmetic.vectors((ops) => uploadPoints(ops, run, selection));
     try {
       while (exponents.length < steps.length) {
         const from = exponents.length;
@@ -95,7 +94,7 @@ class Tile {
         await this.pullStretch(steps, from, to, vectors, blocks, exponents, pace);
       }
     } finally {
-      ops.dispose(...Object.values(vectors));
+      arithmetic.ops.dispose(...Object.values(vectors));
     }
     const newest = timeIndex(run.direction, run.steps, end - 1);
     blocks.finish({ firstSequence: first, sequences: count, newest, steps: steps.length, exponents }, chunk);
@@ -130,17 +129,22 @@ class Tile {
   }
 
   private pullGroup(group: readonly number[], start: number, vectors: StepVectors, blocks: FinalBlocks): void {
-    const { ops, count } = this;
+    const { arithmetic, count } = this;
+    const { ops, readableOps } = arithmetic;
     ops.tidy(() => {
       const part = sliceVectors(ops, vectors, start * count, group.length * count);
       const inputs = this.rows.pull(this.operandsOf(part, group));
-      blocks.put(ops.concat(inputs, 0), start * count);
+      const joined = ops.concat(inputs, 0);
+      readableOps.tidy(() => {
+        blocks.put(arithmetic.readable(joined), start * count);
+      });
     });
   }
 
   /** Operators, carries and masks of the steps of a group. */
   private operandsOf(vectors: StepVectors, group: readonly number[]): PullOperands[] {
-    const { ops, cell, count } = this;
+    const { count } = this;
+    const { ops, cell } = this.arithmetic;
     const size = cell.units * cell.stateBlocks;
     const all = cell.operators(vectors);
     const flat = count === 1 ? ops.reshape(all, [group.length * size, cell.operatorColumns]) : all;
@@ -156,7 +160,8 @@ class Tile {
 
   /** Truth values `[b, 1, 1]` (`[1, 1]` for one sequence), null when no sequence is masked at this step. */
   private validFlags(n: number): Value | null {
-    const { ops, run, first, count } = this;
+    const { run, first, count } = this;
+    const { ops } = this.arithmetic;
     const { mask } = run;
     if (!mask) return null;
     const t = timeIndex(run.direction, run.steps, n);

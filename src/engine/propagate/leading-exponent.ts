@@ -11,6 +11,7 @@ import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import { timeIndex } from '../cells/valid-steps';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
+import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { uploadPoints } from './step-points';
 
 /** Steps between two looks at the norm. */
@@ -37,7 +38,7 @@ interface Tangent {
  * Nats per step, `[B]`: the growth of the first unit vector. -Infinity when it becomes exactly zero, NaN when no step
  * is left after the warm-up or the Jacobians are not finite. Masked steps are not counted.
  *
- * Numerics: float32 steps, float64 norms. Source: D12 of method.md; Vogt et al. 2006.14123, Engelken et al. 2006.02427.
+ * Numerics: steps in float64 for small cells, else float32; norms in float64. Source: D12 of method.md; Vogt et al. 2006.14123, Engelken et al. 2006.02427.
  *
  * @param ops - Operations.
  * @param cell - The cell.
@@ -53,11 +54,12 @@ export async function leadingExponent(
   signal: AbortSignal,
 ): Promise<Float64Array> {
   const pace = new Pace(signal);
+  const arithmetic = chooseArithmetic(ops, cell);
   const exponents = new Float64Array(run.batch);
   const sequencesAtOnce = Math.max(1, Math.floor(VECTORS_LENGTH / (cell.vectorLength * GROUP_STEPS)));
   for (let first = 0; first < run.batch; first += sequencesAtOnce) {
     const count = Math.min(sequencesAtOnce, run.batch - first);
-    const tangents = await pushSequences(ops, cell, run, first, count, warmUp, pace);
+    const tangents = await pushSequences(arithmetic, run, first, count, warmUp, pace);
     tangents.forEach((tangent, i) => {
       exponents[first + i] = growth(tangent, warmUp);
     });
@@ -75,14 +77,14 @@ function growth({ vector, exponent, valid, logAtWarmUp }: Tangent, warmUp: numbe
 
 /** The tangents of `count` sequences from `first` after the whole run. */
 async function pushSequences(
-  ops: Ops,
-  cell: TensorCell,
+  arithmetic: Arithmetic,
   run: CellRun,
   first: number,
   count: number,
   warmUp: number,
   pace: Pace,
 ): Promise<readonly Tangent[]> {
+  const { ops, cell } = arithmetic;
   const size = cell.units * cell.stateBlocks;
   const tangents: Tangent[] = Array.from({ length: count }, () => {
     const vector = new Float64Array(size);
@@ -94,12 +96,12 @@ async function pushSequences(
     const length = Math.min(stepsAtOnce, run.steps - start);
     const steps = Array.from({ length }, (_, i) => start + i);
     const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
-    const vectors = ops.tidy(() => cell.vectors(uploadPoints(ops, run, selection)));
+    const vectors = arithmetic.vectors((ops) => uploadPoints(ops, run, selection));
     try {
       for (let done = 0; done < length; ) {
         const group = groupLength(run, first, tangents, start + done, Math.min(GROUP_STEPS, length - done), warmUp);
         const parts = Array.from({ length: group }, (_, i) => done + i);
-        pushGroup(ops, cell, run, first, vectors, parts, start, tangents);
+        pushGroup(arithmetic, run, first, vectors, parts, start, tangents);
         for (const tangent of tangents) {
           if (tangent.valid === warmUp) tangent.logAtWarmUp = logNorm(tangent.vector) + tangent.exponent * Math.LN2;
         }
@@ -139,8 +141,7 @@ function groupLength(
 
 /** Pushes all tangents through steps `start + parts[..]`, in one go or step by step. */
 function pushGroup(
-  ops: Ops,
-  cell: TensorCell,
+  arithmetic: Arithmetic,
   run: CellRun,
   first: number,
   vectors: StepVectors,
@@ -148,6 +149,7 @@ function pushGroup(
   start: number,
   tangents: readonly Tangent[],
 ): void {
+  const { ops, cell, readableOps } = arithmetic;
   const count = tangents.length;
   const size = tangents[0].vector.length;
   const joined = new Float64Array(count * size);
@@ -163,11 +165,11 @@ function pushGroup(
         return ops.select(ops.greater(ops.upload(flags, [count, 1]), ops.constant(0.5)), pushed, before);
       });
     }
-    return ops.read(value);
+    return readableOps.tidy(() => readableOps.read(arithmetic.readable(value)));
   });
   const next = tangents.map((_, i) => Float64Array.from(result.subarray(i * size, (i + 1) * size)));
   if (parts.length > 1 && tangents.some((tangent, i) => isTooFar(tangent.vector, next[i]))) {
-    for (const part of parts) pushGroup(ops, cell, run, first, vectors, [part], start, tangents);
+    for (const part of parts) pushGroup(arithmetic, run, first, vectors, [part], start, tangents);
     return;
   }
   tangents.forEach((tangent, i) => {

@@ -4,7 +4,7 @@
  * h and c rows go through one product together; where the c columns of A are two diagonals they go through one pass
  * over G instead (method.md 2.5). Nothing here scales or checks.
  */
-import type { TensorCell } from '../cells/tensor-cell';
+import type { BareCell } from '../cells/tensor-cell';
 import type { KernelAttribute, Ops, Value } from '../ops';
 
 /** Two matrices as one with a new axis behind the first. */
@@ -32,7 +32,7 @@ export interface Pulled {
  */
 export function pullStep(
   ops: Ops,
-  cell: TensorCell,
+  cell: BareCell,
   rows: Value,
   operator: Value,
   carry: Value | null,

@@ -1,0 +1,53 @@
+/**
+ * In which precision a recursion runs.
+ *
+ * A float32 chain over a thousand steps carries 1e-4 of rounding where directions of growth compete. Small cells are
+ * bound by the number of operations, not by their size, so they run in float64 at hardly any cost; large ones run in
+ * the engine's own precision, with coefficients that were computed in float64.
+ */
+import { preciseVectors, type BareCell, type StepPoints, type StepVectors, type TensorCell } from '../cells/tensor-cell';
+import type { Ops, Value } from '../ops';
+
+/** A pulled step of at most so many FLOP runs in float64. */
+const MAX_DOUBLE_FLOP = { native: 4e6, host: 2e5 } as const;
+
+/** The operations and the cell of a recursion, and the way back to the engine. */
+export interface Arithmetic {
+  readonly ops: Ops;
+  readonly cell: BareCell;
+  /** Operations whose values can be read; those of `readable(value)`. */
+  readonly readableOps: Ops;
+  /** `vectors` of the cell, values of `ops`. */
+  vectors(points: (ops: Ops) => StepPoints): StepVectors;
+  /** The value in a form that can be read back; may be the value itself. */
+  readable(value: Value): Value;
+}
+
+/**
+ * The precision for a cell: a rule of its size alone.
+ *
+ * @param ops - The engine's operations.
+ * @param cell - The cell.
+ */
+export function chooseArithmetic(ops: Ops, cell: TensorCell): Arithmetic {
+  const size = cell.units * cell.stateBlocks;
+  const flop = 2 * size * size * cell.operatorColumns;
+  const limit = ops.native ? MAX_DOUBLE_FLOP.native : MAX_DOUBLE_FLOP.host;
+  if (ops.engine === 'reference' || flop > limit) {
+    return {
+      ops,
+      cell,
+      readableOps: ops,
+      vectors: (points) => preciseVectors(cell, points),
+      readable: (value) => value,
+    };
+  }
+  const { doubles, cell: twin } = cell.twin();
+  return {
+    ops: doubles.ops,
+    cell: twin,
+    readableOps: ops.native ? ops : doubles.ops,
+    vectors: (points) => doubles.ops.tidy(() => twin.vectors(points(doubles.ops))),
+    readable: (value) => (ops.native ? doubles.narrow(value) : value),
+  };
+}
