@@ -83,6 +83,8 @@ const FILE_MODE = 0o100444;
 const NO_SUCH_FILE = 44;
 const READ_ONLY_FILE_SYSTEM = 69;
 const INVALID = 28;
+/** O_CREAT and O_EXCL. */
+const NEW_FILE = 0o300;
 const FOLDER = '/model';
 const FILE_NAME = 'file.h5';
 
@@ -102,7 +104,10 @@ export async function openSession(source: ByteSource): Promise<Hdf5Session> {
   library.activate_throwing_error_handler();
   const file = library.open(`${FOLDER}/${FILE_NAME}`, READ_ONLY, false, -1, -1);
   let outside: string | null = null;
-  library.FS.open = (path) => {
+  const openFile = library.FS.open;
+  library.FS.open = (path, flags, mode) => {
+    // The error handler writes its report into a new temporary file; nothing that a model names is ever new.
+    if (typeof flags === 'number' && (flags & NEW_FILE) === NEW_FILE) return openFile(path, flags, mode);
     outside ??= path;
     throw new library.FS.ErrnoError(NO_SUCH_FILE);
   };

@@ -51,6 +51,8 @@ const BLOCK_BYTES = 32 * 1024 * 1024;
 const MAX_FILTER_RATIO = 1100;
 /** Each failure costs a new instance of the library. */
 const MAX_FAILURES = 100;
+const MAX_REPORT_CHARACTERS = 4000;
+const MAX_CAUSE_CHARACTERS = 300;
 
 /**
  * The HDF5 file that the bytes are.
@@ -233,18 +235,17 @@ function readBlock(
 function translate(error: unknown, what: string, place: string): unknown {
   if (error instanceof TempogradError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const short = /truncated file|eof|addr overflow/i.test(message);
+  const short = /truncated file|addr overflow|file size|end of file/i.test(message);
   return new TempogradError(
     short ? 'reader/truncated' : 'reader/corrupt',
-    `${what}: ${place} cannot be read: ${shorten(message)}`,
-    {
-      details: { path: place },
-      cause: error,
-    },
+    `${what}: ${place === '/' ? 'it' : place} cannot be read: ${rootCause(message)}`,
+    { details: { path: place, library: message.slice(0, MAX_REPORT_CHARACTERS) }, cause: error },
   );
 }
 
-function shorten(message: string): string {
-  const line = message.replace(/\s+/g, ' ').trim();
-  return line.length > 300 ? `${line.slice(0, 300)} ...` : line;
+/** The innermost line of the library's report, which says what was found; the others say who asked. */
+function rootCause(message: string): string {
+  const lines = [...message.matchAll(/ in \w+\(\): (.+)/g)];
+  const line = lines.at(-1)?.[1] ?? message.replace(/\s+/g, ' ').trim();
+  return line.slice(0, MAX_CAUSE_CHARACTERS);
 }

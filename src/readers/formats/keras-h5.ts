@@ -9,7 +9,7 @@ import type { ByteSource } from '../byte-source';
 import { openHdf5, type Hdf5File } from '../containers/hdf5';
 import { readKerasModel } from '../dialects/keras';
 import { flatVariables } from '../dialects/keras/flat-variables';
-import { isModelEntry, readEntry } from '../dialects/keras/layer-config';
+import { readModelEntry } from '../dialects/keras/layer-config';
 import { treeVariables } from '../dialects/keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
 import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer';
@@ -33,7 +33,7 @@ export async function readKerasH5(source: ByteSource, name: string, options: For
   if (config) {
     const context = newContext(stated ?? writerFromConfig(config), options);
     const isFlat = base !== '/' || (await file.attribute(base, 'layer_names')) !== null;
-    if (!isModelEntry(readEntry(config, 0))) {
+    if (readModelEntry(config) === null) {
       sayNoArchitecture(stringField(config, 'class_name') ?? 'unknown', context);
       return readWeightsOnly(file, isFlat ? 'flat' : 'tree', context, 'keras-h5');
     }

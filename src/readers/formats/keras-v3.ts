@@ -9,7 +9,7 @@ import type { ByteSource } from '../byte-source';
 import { openHdf5 } from '../containers/hdf5';
 import { openZip, type ZipArchive } from '../containers/zip';
 import { readKerasModel } from '../dialects/keras';
-import { isModelEntry, readEntry } from '../dialects/keras/layer-config';
+import { readModelEntry } from '../dialects/keras/layer-config';
 import { treeVariables } from '../dialects/keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
 import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer';
@@ -51,7 +51,7 @@ export async function readKerasV3(source: ByteSource, name: string, options: For
     );
   }
   const weights = await openHdf5(await archive.open(WEIGHTS), WEIGHTS, options.limits);
-  if (!isModelEntry(readEntry(config, 0))) {
+  if (readModelEntry(config) === null) {
     sayNoArchitecture(stringField(config, 'class_name') ?? 'unknown', context);
     return readWeightsOnly(weights, 'tree', context, 'keras-v3');
   }

@@ -1,7 +1,11 @@
 /**
  * One entry of a model's list of layers: its class, its name and its calls, in the words of both generations.
  */
+import { TempogradError } from '../../../core/errors';
 import { field, isArray, isObject, stringField, type JsonObject, type JsonValue } from '../../json';
+
+const MODEL_CLASSES = new Set(['Sequential', 'Functional', 'Model']);
+const UNKNOWN_CLASS = 'unknown';
 
 /** A layer as a model lists it. */
 export interface LayerEntry {
@@ -40,7 +44,7 @@ export interface LayerCall {
 export function readEntry(value: JsonValue, position: number): LayerEntry {
   const config = field(value, 'config');
   const settings = isObject(config) ? config : {};
-  const className = stringField(value, 'class_name') ?? 'unknown';
+  const className = stringField(value, 'class_name') ?? UNKNOWN_CLASS;
   return {
     className: className.replace(/^(Keras|keras)>/, ''),
     name: stringField(value, 'name') ?? stringField(settings, 'name') ?? `layer_${String(position)}`,
@@ -58,7 +62,22 @@ export function readEntry(value: JsonValue, position: number): LayerEntry {
  */
 export function isModelEntry(entry: LayerEntry): boolean {
   const listed = isArray(field(entry.entry, 'config')) || isArray(field(entry.config, 'layers'));
-  return entry.foreignModule === null && ['Sequential', 'Functional', 'Model'].includes(entry.className) && listed;
+  return entry.foreignModule === null && MODEL_CLASSES.has(entry.className) && listed;
+}
+
+/**
+ * A model's entry, null for a class of the user's own, whose layers are known to its code only.
+ *
+ * @param model - `{ class_name, config }`
+ * @throws TempogradError `reader/corrupt` when it should list layers and does not.
+ */
+export function readModelEntry(model: JsonObject): LayerEntry | null {
+  const entry = readEntry(model, 0);
+  if (isModelEntry(entry)) return entry;
+  const isOwn =
+    entry.foreignModule === null && (MODEL_CLASSES.has(entry.className) || entry.className === UNKNOWN_CLASS);
+  if (isOwn) throw new TempogradError('reader/corrupt', `The model of the class ${entry.className} lists no layers`);
+  return null;
 }
 
 /** In a `.keras` file the module tells; in an `.h5` of Keras 3 only that every layer says whether it is trainable. */

@@ -13,7 +13,7 @@ export interface WeightSlot {
   /** Keras's own name. */
   readonly name: string;
   readonly role: WeightRole;
-  /** null takes any size. */
+  /** null takes any size but 0. */
   readonly shape: readonly (number | null)[] | null;
 }
 
@@ -22,7 +22,7 @@ export interface WeightSlot {
  *
  * @param name - Keras's own name.
  * @param role - Its role.
- * @param shape - The shape wanted; null sizes take any, null takes any shape.
+ * @param shape - The shape wanted; null sizes take any but 0, null takes any shape.
  */
 export function slot(name: string, role: WeightRole, shape: readonly (number | null)[] | null): WeightSlot {
   return { name, role, shape };
@@ -105,7 +105,7 @@ export class WeightReader {
     if (shape === null) return;
     const fits =
       shape.length === variable.shape.length &&
-      shape.every((size, axis) => size === null || size === variable.shape[axis]);
+      shape.every((size, axis) => size === variable.shape[axis] || (size === null && variable.shape[axis]! > 0));
     if (fits) return;
     const expected = `[${shape.map((size) => size ?? '*').join(', ')}]`;
     throw new TempogradError(
