@@ -49,6 +49,7 @@ let display: Awaited<ReturnType<typeof openDisplay>> | undefined;
 
 /** Executable, switches and environment for the machine this runs on. */
 export async function electronStart(): Promise<{
+  dist: string;
   executable: string;
   switches: string[];
   env: Record<string, string>;
@@ -60,7 +61,8 @@ export async function electronStart(): Promise<{
   const env = Object.fromEntries(
     Object.entries(display.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
-  return { executable: electron.executable, switches: chromiumSwitches(describeMachine(display.virtual)), env };
+  const switches = chromiumSwitches(describeMachine(display.virtual));
+  return { dist: electron.dist, executable: electron.executable, switches, env };
 }
 
 /** A fresh folder below the system's temporary one. */
@@ -74,10 +76,11 @@ export function makeFolder(name: string): string {
  * @param options - Arguments and profile.
  */
 export async function launchApp(options: LaunchOptions = {}): Promise<RunningApp> {
-  const { executable, switches, env } = await electronStart();
+  const { dist, switches, env } = await electronStart();
+  // Without a path of its own, Playwright holds the program's start back until it is connected; else the two race.
+  process.env['ELECTRON_OVERRIDE_DIST_PATH'] = dist;
   const profile = options.profile ?? makeFolder('profile');
   const app = await _electron.launch({
-    executablePath: executable,
     args: [...switches, `--user-data-dir=${profile}`, APP, ...(options.args ?? [])],
     cwd: ROOT,
     env: { ...env, ...options.env },

@@ -1,0 +1,57 @@
+/**
+ * Files that the window is tested with: fixtures made by Keras, and data made here.
+ */
+import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { makeFolder, ROOT } from './launch-app';
+
+/** A good model: LSTM `memory`, 4 units, 3 features, any number of steps. */
+export const LSTM_MODEL = join(ROOT, 'test/fixtures/keras/keras3-act-lstm-celu/model.keras');
+
+/** Another good model of another format. */
+export const GRU_MODEL = join(ROOT, 'test/fixtures/keras/keras3-act-gru-elu/model.keras');
+
+/** A folder with files of every kind that a user may drop. */
+export interface DropFolder {
+  readonly folder: string;
+  /** `[T, 3]` numbers with a header, which fit `LSTM_MODEL`. */
+  readonly table: string;
+  /** `[T, 5]`, which do not. */
+  readonly wideTable: string;
+  /** A model cut in half. */
+  readonly truncated: string;
+  /** A text that calls itself a model. */
+  readonly text: string;
+  /** A folder that holds one model. */
+  readonly modelFolder: string;
+}
+
+/** Files of every kind, in a fresh folder. */
+export function makeDropFolder(): DropFolder {
+  const folder = makeFolder('drop');
+  const path = (name: string): string => join(folder, name);
+  writeFileSync(path('sensors.csv'), tableOf(['speed', 'load', 'heat'], 40));
+  writeFileSync(path('wide.csv'), tableOf(['a', 'b', 'c', 'd', 'e'], 40));
+  copyFileSync(LSTM_MODEL, path('cut.keras'));
+  truncateSync(path('cut.keras'), Math.floor(readFileSync(LSTM_MODEL).length / 2));
+  writeFileSync(path('notes.keras'), 'This is no model.\n');
+  mkdirSync(path('checkpoint'));
+  copyFileSync(GRU_MODEL, join(path('checkpoint'), 'last.keras'));
+  writeFileSync(join(path('checkpoint'), 'README.txt'), 'made by a test\n');
+  return {
+    folder,
+    table: path('sensors.csv'),
+    wideTable: path('wide.csv'),
+    truncated: path('cut.keras'),
+    text: path('notes.keras'),
+    modelFolder: path('checkpoint'),
+  };
+}
+
+/** A table with a header; the numbers repeat from run to run. */
+function tableOf(columns: readonly string[], rows: number): string {
+  const lines = Array.from({ length: rows }, (_, row) =>
+    columns.map((_name, column) => Math.sin(row * 0.7 + column).toFixed(4)).join(','),
+  );
+  return `${columns.join(',')}\n${lines.join('\n')}\n`;
+}

@@ -1,0 +1,154 @@
+/** Every way in which a file comes to the window, and what it says when the file is not right. */
+import { rmSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { spawn } from 'node:child_process';
+import { answerDialogs, dropFiles, electronStart, launchApp, ROOT, type RunningApp } from './launch-app';
+import { GRU_MODEL, LSTM_MODEL, makeDropFolder, type DropFolder } from './models';
+
+let files: DropFolder;
+let running: RunningApp;
+let page: Page;
+
+const layer = (name: string): Promise<void> => page.getByTestId(`layer-${name}`).waitFor();
+const fileName = (): Promise<string> => page.locator('.top-bar, header').first().innerText();
+
+async function problem(): Promise<{ code: string; message: string; remedy: string }> {
+  await page.getByTestId('error-panel').waitFor();
+  const text = (id: string): Promise<string> => page.getByTestId(id).innerText();
+  return { code: await text('error-code'), message: await text('error-message'), remedy: await text('error-remedy') };
+}
+
+beforeAll(async () => {
+  files = makeDropFolder();
+  running = await launchApp({ args: [LSTM_MODEL] });
+  page = running.page;
+});
+
+afterAll(async () => {
+  expect(await running?.violations()).toEqual([]);
+  await running?.close();
+  rmSync(files.folder, { recursive: true, force: true });
+});
+
+afterEach(async () => {
+  const dismiss = page.getByRole('button', { name: 'Dismiss' });
+  if (await dismiss.isVisible()) await dismiss.click();
+});
+
+describe('a file comes', () => {
+  it('by the command line', async () => {
+    await layer('memory');
+    expect(await fileName()).toContain('model.keras');
+  });
+
+  it('by a drop of a real file', async () => {
+    await dropFiles(page, [GRU_MODEL]);
+    await page.getByTestId('layer-list').getByText('GRU 4').first().waitFor();
+  });
+
+  it('by a drop of a folder that holds one model', async () => {
+    await dropFiles(page, [files.modelFolder]);
+    await expect.poll(fileName, { timeout: 10_000 }).toContain('last.keras');
+  });
+
+  it('by the open dialog, unless it is cancelled', async () => {
+    await answerDialogs(running.app, null);
+    await page.evaluate(() =>
+      (window as never as { tempograd: { request(n: string, i: object): unknown } }).tempograd.request('openDialog', {
+        purpose: 'model',
+      }),
+    );
+    expect(await fileName()).toContain('last.keras');
+    await answerDialogs(running.app, LSTM_MODEL);
+    await running.app.evaluate(({ Menu }) => Menu.getApplicationMenu()?.getMenuItemById('open-model')?.click());
+    await expect.poll(fileName, { timeout: 10_000 }).toContain('model.keras');
+    await layer('memory');
+  });
+
+  it('by a second instance, which hands it over and ends', async () => {
+    const { executable, switches, env } = await electronStart();
+    const app = process.env['TEMPOGRAD_APP'] ?? ROOT;
+    const second = spawn(
+      executable,
+      [...switches, `--user-data-dir=${running.profile}`, app, basename(files.modelFolder)],
+      {
+        env,
+        cwd: files.folder,
+        stdio: 'ignore',
+      },
+    );
+    const code = await new Promise((resolve) => second.once('exit', resolve));
+    expect(code).toBe(0);
+    await expect.poll(fileName, { timeout: 10_000 }).toContain('last.keras');
+  });
+
+  it('by a drop of data onto the open model', async () => {
+    await dropFiles(page, [LSTM_MODEL]);
+    await layer('memory');
+    await dropFiles(page, [files.table]);
+    await page.getByText('sensors.csv').first().waitFor();
+    await layer('memory');
+  });
+});
+
+describe('a file that is not right', () => {
+  it('is named with its code, its message and what can be done; the open model stays', async () => {
+    await dropFiles(page, [files.text]);
+    expect(await problem()).toMatchObject({
+      code: 'reader/unknown-format',
+      message: expect.stringContaining('notes.keras'),
+    });
+    await layer('memory');
+  });
+
+  it('is told when it ends too early', async () => {
+    await dropFiles(page, [files.truncated]);
+    const { code, message, remedy } = await problem();
+    expect(code).toMatch(/^reader\/(truncated|corrupt)$/);
+    expect(message).not.toBe('');
+    expect(remedy).not.toBe('');
+    await layer('memory');
+  });
+
+  it('is told when its data does not fit the model, before and without running', async () => {
+    await dropFiles(page, [files.wideTable]);
+    await page.getByText('wide.csv').first().waitFor();
+    await page.getByTestId('run-button').click();
+    const { code, message } = await problem();
+    expect(code).toBe('input/shape-mismatch');
+    expect(message).toMatch(/40, 5/);
+    await layer('memory');
+  });
+
+  it('is told when there are several models at once', async () => {
+    await dropFiles(page, [LSTM_MODEL, GRU_MODEL]);
+    expect(await problem()).toMatchObject({ code: 'usage/bad-option' });
+  });
+
+  it('is told when it is gone', async () => {
+    const reply = await page.evaluate(() =>
+      (window as never as { tempograd: { request(n: string, i: object): Promise<unknown> } }).tempograd.request(
+        'openPaths',
+        {
+          paths: ['/nowhere/model.keras'],
+        },
+      ),
+    );
+    expect(reply).toMatchObject({ ok: false, error: { code: 'reader/not-readable' } });
+  });
+});
+
+describe('what was opened', () => {
+  it('is remembered, newest first, and survives a restart', async () => {
+    const recent = await page.evaluate(async () => {
+      const { tempograd } = window as never as {
+        tempograd: { request(n: string, i: object): Promise<{ value: { recentFiles: string[] } }> };
+      };
+      return (await tempograd.request('getSettings', {})).value.recentFiles;
+    });
+    expect(recent[0]).toBe(LSTM_MODEL);
+    expect(new Set(recent).size).toBe(recent.length);
+  });
+});
