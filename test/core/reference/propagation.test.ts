@@ -125,6 +125,27 @@ describe.each(cells)('%s', (_title, description) => {
   });
 });
 
+describe('states of another engine', () => {
+  it('are linearised as they are, not recomputed', () => {
+    const cell = makeReferenceCell(randomCell({ kind: 'LSTM' }));
+    const own = runCell(cell, normals(6 * 3, 7));
+    const given = {
+      ...own,
+      h: Float64Array.from(Float32Array.from(own.h)),
+      c: Float64Array.from(Float32Array.from(own.c ?? [])),
+    };
+    for (const { step, dhdx } of propagateDiagonal(cell, given)) {
+      const { inputJacobian } = stepJacobians(cell, own.x.slice(3 * step, 3 * step + 3), stateBefore(given, 4, step));
+      expect(largestDifference(dhdx, inputJacobian.subarray(0, 12))).toBe(0);
+    }
+    const difference = [...propagateFinal(cell, own)].map(({ h }) => h.logNorm);
+    [...propagateFinal(cell, given)].forEach(({ h }, at) => {
+      expect(h.logNorm).not.toBe(difference[at]);
+      expect(h.logNorm).toBeCloseTo(difference[at], 5);
+    });
+  });
+});
+
 describe('log norms', () => {
   it('are right to 1e-4000 and beyond, and overflow as little', () => {
     for (const w of [0.01, 0.9, 50]) {
