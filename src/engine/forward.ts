@@ -40,6 +40,7 @@ export async function runBelow(
 ): Promise<LayerInput> {
   const target = model.layers[layer];
   if (!target || !isRecurrent(target)) throw new Error(`layer ${layer} is not recurrent`);
+  if (target.inputs.length === 0) throw blockedError(target, target, 'the file holds no layers below it');
   const pass = new ForwardPass(tools, model, target, inputs);
   try {
     return await pass.run(signal);
@@ -96,18 +97,11 @@ class ForwardPass {
   }
 
   private checkCanRun(index: number): void {
-    const { name, className, operation, inputs } = this.model.layers[index];
+    const { operation, inputs } = this.model.layers[index];
     const isCut = operation.kind === 'input' ? !this.model.inputs.includes(index) : inputs.length === 0;
     if (operation.kind !== 'unsupported' && !isCut) return;
     const reason = operation.kind === 'unsupported' ? operation.reason : 'the file does not say what it is fed';
-    throw new TempogradError(
-      'cell/unsupported',
-      `layer ${name} (${className}) stands between the input and layer ${this.target.name}: ${reason}`,
-      {
-        remedy: `Analyse ${this.target.name} on its own input with --at-layer.`,
-        details: { layer: this.target.name, blockedBy: name, className, reason },
-      },
-    );
+    throw blockedError(this.target, this.model.layers[index], reason);
   }
 
   private async outputsOf(index: number, signal: AbortSignal): Promise<readonly Flow[]> {
@@ -188,6 +182,19 @@ class ForwardPass {
   private free(flows: readonly Flow[]): void {
     this.tools.ops.dispose(...flows.map(({ value }) => value));
   }
+}
+
+function blockedError(target: RecurrentLayer, { name, className }: Layer, reason: string): TempogradError {
+  return new TempogradError(
+    'cell/unsupported',
+    name === target.name
+      ? `layer ${name} cannot be reached from the model's input: ${reason}`
+      : `layer ${name} (${className}) stands between the input and layer ${target.name}: ${reason}`,
+    {
+      remedy: `Analyse ${target.name} on its own input with --at-layer.`,
+      details: { layer: target.name, blockedBy: name, className, reason },
+    },
+  );
 }
 
 /** What a layer reads. */

@@ -254,6 +254,10 @@ describe.each(ENGINE_NAMES)('forward pass on %s', (name) => {
       remedy: expect.stringContaining('--at-layer') as string,
       details: { blockedBy: 'attend' },
     });
+    await expect(below([recurrentLayer(TARGET, [])], 0, [])).rejects.toMatchObject({
+      code: 'cell/unsupported',
+      message: expect.stringContaining('no layers below') as string,
+    });
     const alone = layer('Dense', { kind: 'identity' }, [], 'cut');
     await expect(below([INPUT, alone, recurrentLayer(TARGET, [at(1)])], 2)).rejects.toMatchObject({
       code: 'cell/unsupported',

@@ -14,6 +14,8 @@ const FOLDER = join(import.meta.dirname, '../fixtures/keras');
 export interface KerasFixture {
   readonly name: string;
   readonly file: string;
+  /** Another file of the same model: the architecture beside its weights. */
+  readonly companion?: string;
   readonly layer: string;
   readonly units: number;
   readonly direction: 'forward' | 'backward' | 'bidirectional';
@@ -36,10 +38,17 @@ export const KERAS_FIXTURES: readonly KerasFixture[] = readdirSync(FOLDER)
   .map((name) => JSON.parse(readFileSync(join(FOLDER, name, 'fixture.json'), 'utf8')) as KerasFixture);
 
 /** Reads a fixture's model and numbers. */
-export async function openFixture({ name, file, layer: wanted, options }: KerasFixture): Promise<OpenFixture> {
+export async function openFixture({
+  name,
+  file,
+  companion,
+  layer: wanted,
+  options,
+}: KerasFixture): Promise<OpenFixture> {
   const folder = join(FOLDER, name);
   const text = (key: string): string | null => (typeof options[key] === 'string' ? options[key] : null);
   const model = await readModel(memorySource(readFileSync(join(folder, file))), file, {
+    architecture: companion ? readFileSync(join(folder, companion), 'utf8') : null,
     activation: text('activation'),
     recurrentActivation: text('recurrent-activation'),
     resetAfter: typeof options['reset-after'] === 'boolean' ? options['reset-after'] : null,
