@@ -1,0 +1,318 @@
+/**
+ * One case of `tempograd bench`, measured: speed as a ratio of this machine's own, error, memory, and how soon the
+ * first result and the end of a cancelled run come.
+ */
+import type { DiagonalChunk, FinalChunk } from '../../core/jacobian';
+import type { CellDescription, RecurrentLayer } from '../../core/model';
+import type { RealTensor } from '../../core/tensor';
+import { loadNative } from '../../engine/backend';
+import type { Engine, LayerInput, LayerRun } from '../../engine/engine';
+import { loadEngine } from '../../engine/load-engine';
+import type { Ops } from '../../engine/ops';
+import { createTensorflowOps } from '../../engine/ops/tensorflow-ops';
+import { measureError, sampledSteps, type BenchError, type SampledBlock } from './accuracy';
+import { benchCell, benchInput, type BenchCase } from './cases';
+import { measureFill, measureSgemm } from './machine-rates';
+import { PeakMemory } from './peak-memory';
+
+/** A run in which sgemm drifted by more than this says nothing. */
+const MAX_DRIFT = 0.1;
+
+/** A void run is repeated so often. */
+const MAX_VOID_RUNS = 3;
+
+/** A run is cancelled so long after its start. */
+const CANCEL_AFTER_MS = 150;
+
+/** Large enough never to bind; the engine has limits of its own. */
+const CHUNK_BYTES = 2 ** 25;
+
+/** One measured run. */
+export interface BenchRun {
+  readonly seconds: number;
+  readonly firstChunkSeconds: number;
+  /** FLOP/s, the better of before and after; null without a native engine in the case. */
+  readonly sgemm: number | null;
+  /** (after - before) / before. */
+  readonly drift: number | null;
+  /** Useful FLOP/s over sgemm. */
+  readonly ratio: number | null;
+  readonly peakBytes: number;
+  /** True when sgemm drifted too far. */
+  readonly isVoid: boolean;
+}
+
+/** What came out of a case. */
+export interface BenchResult {
+  readonly id: string;
+  readonly what: string;
+  readonly engine: string;
+  readonly version: string;
+  readonly usefulFlop: number;
+  readonly resultBytes: number;
+  readonly runs: readonly BenchRun[];
+  readonly ratio: { readonly median: number; readonly min: number; readonly max: number } | null;
+  /** Bytes/s of results over the rate at which fresh memory fills. */
+  readonly fillRatio: number | null;
+  readonly seconds: number;
+  readonly peakBytes: number;
+  readonly firstChunkSeconds: number;
+  /** From the cancel to the end of the run; null when the run ended first. */
+  readonly cancelSeconds: number | null;
+  readonly error: Readonly<Record<string, BenchError>>;
+  readonly isVoid: boolean;
+  readonly isMet: boolean;
+}
+
+/**
+ * Measures a case.
+ *
+ * @param benchCase - The case.
+ * @param signal - Ends the measurement.
+ */
+export async function runCase(benchCase: BenchCase, signal: AbortSignal): Promise<BenchResult> {
+  const engine = await loadEngine(benchCase.engine);
+  const cell = benchCell(benchCase.units, benchCase.inputDim);
+  const input = layerInput(benchInput(benchCase));
+  const layer = benchLayer(cell);
+  const ops = benchCase.engine === 'tensorflow' ? createTensorflowOps(loadNative()) : null;
+  try {
+    if (!benchCase.isCold) await warmUp(engine, layer, benchCase, input, signal);
+    const runs: BenchRun[] = [];
+    for (let voids = 0; runs.filter(({ isVoid }) => !isVoid).length < benchCase.repeats && voids < MAX_VOID_RUNS; ) {
+      const run = await measureRun(engine, ops, layer, benchCase, input, signal);
+      runs.push(run);
+      if (run.isVoid) voids++;
+    }
+    const fill = benchCase.modes.includes('diagonal') && ops ? measureFill() : null;
+    const error = await measureErrors(engine, layer, cell, benchCase, input, signal);
+    const cancelSeconds = await measureCancel(engine, layer, benchCase, input, signal);
+    return summarise(benchCase, engine, runs, fill, error, cancelSeconds);
+  } finally {
+    ops?.close();
+  }
+}
+
+function layerInput(x: RealTensor): LayerInput {
+  return { x, backwardX: null, mask: null, initialState: {} };
+}
+
+function benchLayer(cell: CellDescription): RecurrentLayer {
+  return {
+    name: 'bench',
+    className: cell.kind,
+    operation: {
+      kind: 'recurrent',
+      forward: cell,
+      backward: null,
+      mergeMode: 'concat',
+      returnSequences: true,
+      returnState: false,
+      stateful: false,
+      outputReversed: false,
+      zeroOutputForMask: false,
+      timeDistributed: false,
+      backwardInput: null,
+      initialState: [],
+    },
+    inputs: [],
+    weights: [],
+    origin: { path: '', sourceGateOrder: [] },
+  };
+}
+
+/** Chunks of a mode. */
+function chunksOf(
+  run: LayerRun,
+  mode: 'diagonal' | 'final',
+  signal: AbortSignal,
+): AsyncGenerator<DiagonalChunk | FinalChunk, void, void> {
+  return run[mode]('forward', { signal, chunkBytes: CHUNK_BYTES });
+}
+
+/** Runs the first steps once: kernels are chosen and memory is mapped at the first use. */
+async function warmUp(
+  engine: Engine,
+  layer: RecurrentLayer,
+  benchCase: BenchCase,
+  { x }: LayerInput,
+  signal: AbortSignal,
+): Promise<void> {
+  const { inputDim } = benchCase;
+  const steps = Math.min(benchCase.steps, 20);
+  const short = { shape: [1, steps, inputDim], data: x.data.subarray(0, steps * inputDim) };
+  const run = await engine.openLayer(layer, layerInput(short), signal);
+  try {
+    for (const mode of benchCase.modes) for await (const chunk of chunksOf(run, mode, signal)) void chunk;
+  } finally {
+    run.dispose();
+  }
+}
+
+/** Time, memory and ratio of one run, states included. */
+async function measureRun(
+  engine: Engine,
+  ops: Ops | null,
+  layer: RecurrentLayer,
+  benchCase: BenchCase,
+  input: LayerInput,
+  signal: AbortSignal,
+): Promise<BenchRun> {
+  const size = 2 * benchCase.units;
+  const shape = [benchCase.units + benchCase.inputDim, size, size] as const;
+  const before = ops ? measureSgemm(ops, [shape]) : null;
+  const memory = new PeakMemory();
+  const start = performance.now();
+  let firstChunk = NaN;
+  const run = await engine.openLayer(layer, input, signal);
+  try {
+    for (const mode of benchCase.modes) {
+      for await (const chunk of chunksOf(run, mode, signal)) {
+        if (Number.isNaN(firstChunk)) firstChunk = performance.now();
+        void chunk;
+        memory.sample();
+      }
+    }
+  } finally {
+    run.dispose();
+  }
+  const seconds = (performance.now() - start) / 1000;
+  const peakBytes = memory.bytes();
+  const after = ops ? measureSgemm(ops, [shape]) : null;
+  const drift = before !== null && after !== null ? (after - before) / before : null;
+  const sgemm = before !== null && after !== null ? Math.max(before, after) : null;
+  const hasRatio = sgemm !== null && benchCase.modes.includes('final');
+  return {
+    seconds,
+    firstChunkSeconds: (firstChunk - start) / 1000,
+    sgemm,
+    drift,
+    ratio: hasRatio ? usefulFlop(benchCase) / seconds / sgemm : null,
+    peakBytes,
+    isVoid: drift !== null && Math.abs(drift) > MAX_DRIFT,
+  };
+}
+
+/** Formation and pulls of an LSTM; the forward pass is in the time and not in the work. Source: method.md 2.5. */
+function usefulFlop({ modes, units, inputDim, steps, batch }: BenchCase): number {
+  const rows = 2 * units;
+  const pull = 4 * rows * units * (units + inputDim) + 8 * units * units;
+  const perStep = (modes.includes('final') ? pull : 0) + 8 * units * inputDim;
+  return perStep * steps * batch;
+}
+
+async function measureErrors(
+  engine: Engine,
+  layer: RecurrentLayer,
+  cell: CellDescription,
+  benchCase: BenchCase,
+  input: LayerInput,
+  signal: AbortSignal,
+): Promise<Record<string, BenchError>> {
+  const errors: Record<string, BenchError> = {};
+  const run = await engine.openLayer(layer, input, signal);
+  try {
+    for (const mode of benchCase.modes) {
+      const wanted = sampledSteps(benchCase.steps);
+      const sampled: SampledBlock[] = [];
+      for await (const chunk of chunksOf(run, mode, signal)) {
+        for (let i = 0; i < chunk.count; i++) {
+          if (wanted.has(chunk.start + i)) sampled.push(takeBlock(chunk, i, benchCase));
+        }
+      }
+      errors[mode] = measureError(mode, cell, input.x, run, sampled);
+    }
+  } finally {
+    run.dispose();
+  }
+  return errors;
+}
+
+/** A copy of the blocks of the first sequence at one timestep. */
+function takeBlock(chunk: DiagonalChunk | FinalChunk, i: number, { units, inputDim }: BenchCase): SampledBlock {
+  const length = units * inputDim;
+  const copy = (data: Float32Array | Float64Array, scale: number): SampledBlock['blocks'][number] => ({
+    data: data.slice(i * length, (i + 1) * length),
+    scale,
+  });
+  const step = chunk.start + i;
+  if (chunk.mode === 'diagonal') {
+    return { step, blocks: [copy(chunk.dhdx, 0), ...(chunk.dcdx ? [copy(chunk.dcdx, 0)] : [])] };
+  }
+  const ofCell = chunk.dcTdx && chunk.scaleC ? [copy(chunk.dcTdx, chunk.scaleC[i])] : [];
+  return { step, blocks: [copy(chunk.dhTdx, chunk.scaleH[i]), ...ofCell] };
+}
+
+/** How long after its due time a cancel ends the run; the timer itself waits for the engine to let it in. */
+async function measureCancel(
+  engine: Engine,
+  layer: RecurrentLayer,
+  benchCase: BenchCase,
+  input: LayerInput,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const controller = new AbortController();
+  const both = AbortSignal.any([signal, controller.signal]);
+  const due = performance.now() + CANCEL_AFTER_MS;
+  const timer = setTimeout(() => controller.abort(), CANCEL_AFTER_MS);
+  let run: LayerRun | null = null;
+  try {
+    run = await engine.openLayer(layer, input, both);
+    for (const mode of benchCase.modes) for await (const chunk of chunksOf(run, mode, both)) void chunk;
+    return null;
+  } catch (error) {
+    if (signal.aborted || !controller.signal.aborted) throw error;
+    return (performance.now() - due) / 1000;
+  } finally {
+    clearTimeout(timer);
+    run?.dispose();
+  }
+}
+
+function summarise(
+  benchCase: BenchCase,
+  engine: Engine,
+  runs: readonly BenchRun[],
+  fill: number | null,
+  error: Record<string, BenchError>,
+  cancelSeconds: number | null,
+): BenchResult {
+  const { id, what, modes, units, inputDim, steps, batch, target } = benchCase;
+  const valid = runs.filter(({ isVoid }) => !isVoid);
+  const counted = valid.length > 0 ? valid : runs;
+  const ratios = counted.map(({ ratio }) => ratio).filter((ratio) => ratio !== null);
+  const seconds = median(counted.map((run) => run.seconds));
+  const resultBytes = modes.length * 2 * 4 * batch * steps * units * inputDim;
+  const peakBytes = Math.max(...counted.map((run) => run.peakBytes));
+  const ratio =
+    ratios.length > 0 ? { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) } : null;
+  const fillRatio = fill === null ? null : resultBytes / seconds / fill;
+  const isMet =
+    (target.ratio === null || (ratio?.median ?? 0) >= target.ratio) &&
+    (target.fillRatio === null || (fillRatio ?? 0) >= target.fillRatio) &&
+    (target.peakBytes === null || peakBytes <= target.peakBytes) &&
+    (target.seconds === null || seconds <= target.seconds);
+  return {
+    id,
+    what,
+    engine: engine.name,
+    version: engine.version,
+    usefulFlop: usefulFlop(benchCase),
+    resultBytes,
+    runs,
+    ratio,
+    fillRatio,
+    seconds,
+    peakBytes,
+    firstChunkSeconds: median(counted.map((run) => run.firstChunkSeconds)),
+    cancelSeconds,
+    error,
+    isVoid: valid.length < benchCase.repeats,
+    isMet,
+  };
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
