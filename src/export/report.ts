@@ -41,6 +41,7 @@ use([
   LineChart,
   CustomChart,
   BarChart,
+  GraphicComponent,
   GridComponent,
   TooltipComponent,
   MarkLineComponent,
