@@ -84,7 +84,8 @@ export function measureError(
     const block = bySteps.get(step);
     if (mode === 'diagonal' && !block) continue;
     const at = trajectory.x.subarray(step * inputDim, (step + 1) * inputDim);
-    cell.linearise(at, stateBefore(trajectory, units, step), jacobians);
+    const part = mode === 'diagonal' ? 'input' : block ? 'both' : 'state';
+    cell.linearise(at, stateBefore(trajectory, units, step), jacobians, part);
     if (block) for (const row of rows) errors.push(...compareRow(row, block, jacobians, units, inputDim));
     if (mode === 'final') rows = rows.map((row) => pullRow(row, jacobians, cell.stateSize));
   }
