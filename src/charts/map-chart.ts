@@ -172,7 +172,12 @@ function selectionShapes(input: MapChartInput, full: Rectangle, plot: Rectangle,
   }
   if (input.selectedColumn !== null && input.selectedColumn < input.columns) {
     const width = full.width / input.columns;
-    const shape = { x: full.x + input.selectedColumn * width, y: plot.y, width: Math.max(1, width), height: plot.height };
+    const shape = {
+      x: full.x + input.selectedColumn * width,
+      y: plot.y,
+      width: Math.max(1, width),
+      height: plot.height,
+    };
     shapes.push({ type: 'rect', shape, style });
   }
   return shapes;

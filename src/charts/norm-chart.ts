@@ -4,7 +4,16 @@
  * Values are decades on a linear axis, labelled as powers of ten. An exact zero has no place on it: it is drawn as a bar on
  * a rail of its own under the plot, labelled "0", so that it cannot be taken for something missing.
  */
-import { AXIS_HEIGHT, axisTooltip, baseOption, innerZoom, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
+import {
+  AXIS_HEIGHT,
+  axisTooltip,
+  baseOption,
+  innerZoom,
+  positionAxis,
+  TITLE_HEIGHT,
+  type ChartOption,
+  type PictureTitle,
+} from './axis-style';
 import { thinnedPositions, type FittedLine, type NormCurve, type Stretch } from './norm-curve';
 import { formatCount, formatDecade, formatFixed, formatFromLog, formatNumber } from './number-format';
 import { withAlpha, type Palette } from './palette';
@@ -62,9 +71,15 @@ interface Extent {
  * @param palette - The colours.
  * @param title - For export; null on screen.
  */
-export function normChartOption(input: NormChartInput, palette: Palette, title: PictureTitle | null = null): ChartOption {
+export function normChartOption(
+  input: NormChartInput,
+  palette: Palette,
+  title: PictureTitle | null = null,
+): ChartOption {
   const extent = extentOf(input.curves);
-  const railOf = new Map([extent.zeroRail, extent.nanRail].flatMap((rail) => (rail ? [[rail.decade, rail.label]] : [])));
+  const railOf = new Map(
+    [extent.zeroRail, extent.nanRail].flatMap((rail) => (rail ? [[rail.decade, rail.label]] : [])),
+  );
   return {
     ...baseOption(palette, title),
     grid: { left: LEFT, right: 36, top: 14 + (title ? TITLE_HEIGHT : 0), bottom: AXIS_HEIGHT },
@@ -119,7 +134,9 @@ function extentOf(curves: readonly NormChartCurve[]): Extent {
     bottom -= interval;
     top += interval;
   }
-  const zeroRail = curves.some(({ curve }) => curve.zeros.length > 0) ? { decade: bottom - interval, label: '0' } : null;
+  const zeroRail = curves.some(({ curve }) => curve.zeros.length > 0)
+    ? { decade: bottom - interval, label: '0' }
+    : null;
   const nanRail = curves.some(({ curve }) => curve.notFinite.length > 0)
     ? { decade: (zeroRail?.decade ?? bottom) - interval, label: 'NaN' }
     : null;
@@ -221,7 +238,11 @@ function fitSeries({ colour, label }: NormChartCurve, fit: FittedLine): ChartOpt
 }
 
 /** The first curve's mark is labelled at the top, the other's at the bottom, so that they do not meet. */
-function markLine(mark: { readonly position: number; readonly text: string }, palette: Palette, isFirst: boolean): ChartOption {
+function markLine(
+  mark: { readonly position: number; readonly text: string },
+  palette: Palette,
+  isFirst: boolean,
+): ChartOption {
   return {
     silent: true,
     symbol: 'none',

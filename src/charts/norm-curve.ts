@@ -92,9 +92,7 @@ export function curveOverLags(
   sequence: number | null,
 ): NormCurve {
   const ends = Int32Array.from({ length: norms.batch }, (_, b) => lastStepOf(b, norms.steps, direction, mask));
-  return curveOf(norms.steps, sequence, norms, (b, lag) =>
-    direction === 'forward' ? ends[b]! - lag : ends[b]! + lag,
-  );
+  return curveOf(norms.steps, sequence, norms, (b, lag) => (direction === 'forward' ? ends[b]! - lag : ends[b]! + lag));
 }
 
 /**
@@ -105,12 +103,7 @@ export function curveOverLags(
  * @param direction - Which way the recurrence runs.
  * @param mask - `[B, T]`, 1 = valid; null = all valid.
  */
-export function lastStepOf(
-  sequence: number,
-  steps: number,
-  direction: Direction,
-  mask: Uint8Array | null,
-): number {
+export function lastStepOf(sequence: number, steps: number, direction: Direction, mask: Uint8Array | null): number {
   const order = direction === 'forward' ? -1 : 1;
   let step = direction === 'forward' ? steps - 1 : 0;
   const first = step;

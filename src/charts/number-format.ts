@@ -69,10 +69,7 @@ export function formatSlope(value: number | null | undefined): string {
  * @param slope - Nats per step, or null.
  * @param interval - Lower and upper end, or null.
  */
-export function formatSlopeInterval(
-  slope: number | null,
-  interval: readonly [number, number] | null,
-): string {
+export function formatSlopeInterval(slope: number | null, interval: readonly [number, number] | null): string {
   if (slope === null || interval === null) return formatSlope(slope);
   const half = (interval[1] - interval[0]) / 2;
   const places = half === 0 ? 3 : Math.min(6, Math.max(3, -Math.floor(Math.log10(half))));

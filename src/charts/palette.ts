@@ -37,7 +37,7 @@ const LIGHT: Palette = {
   grid: '#e6e9ed',
   axis: '#aab2bd',
   hidden: '#2a57cf',
-  cell: '#bb5a00',
+  cell: '#ad5200',
   gates: { i: '#2e7d8c', z: '#2e7d8c', f: '#8a5a9e', r: '#8a5a9e', g: '#6b7a1f', n: '#6b7a1f', o: '#a14b63' },
   verdicts: { vanishing: '#7a4896', carried: '#1d7a4b', exploding: '#c01f45', undetermined: '#5a6472' },
   zero: '#c3c8d0',

@@ -1,5 +1,15 @@
 /** Traces of one unit over time (states and gates) -> ECharts option: two plots on one time axis. */
-import { AXIS_HEIGHT, axisTooltip, baseOption, innerZoom, positionAxis, TITLE_HEIGHT, valueAxis, type ChartOption, type PictureTitle } from './axis-style';
+import {
+  AXIS_HEIGHT,
+  axisTooltip,
+  baseOption,
+  innerZoom,
+  positionAxis,
+  TITLE_HEIGHT,
+  valueAxis,
+  type ChartOption,
+  type PictureTitle,
+} from './axis-style';
 import { thinnedPositions } from './norm-curve';
 import { formatCount, formatFixed, formatNumber } from './number-format';
 import type { Palette } from './palette';
@@ -46,7 +56,13 @@ export function traceChartOption(
   const plots = hasGates ? (['states', 'gates'] as const) : (['states'] as const);
   return {
     ...baseOption(palette, title),
-    grid: plots.map((plot, index) => ({ id: plot, left: 48, right: 40, top: top + index * (half + GAP), height: half })),
+    grid: plots.map((plot, index) => ({
+      id: plot,
+      left: 48,
+      right: 40,
+      top: top + index * (half + GAP),
+      height: half,
+    })),
     xAxis: plots.map((_, index) => {
       const last = index === plots.length - 1;
       const axis = positionAxis(palette, last ? 'timestep t' : '', input.steps - 1);

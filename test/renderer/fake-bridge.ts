@@ -99,16 +99,28 @@ const statistics = (scale: number, isBias = false) => ({
 function weightsOf(options: FakeOptions): WeightDescription[] {
   const gates = { LSTM: ['i', 'f', 'g', 'o'], GRU: ['z', 'r', 'n'], SimpleRNN: ['h'] }[options.kind];
   const wide = gates.length * options.units;
-  const per = (scale: number, isBias = false) => Object.fromEntries(gates.map((gate, index) => [gate, statistics(scale * (1 + index / 4), isBias)]));
+  const per = (scale: number, isBias = false) =>
+    Object.fromEntries(gates.map((gate, index) => [gate, statistics(scale * (1 + index / 4), isBias)]));
   return [
     { role: 'kernel', name: 'encoder/kernel', shape: [options.inputDim, wide], dtype: 'float32', gates: per(0.21) },
-    { role: 'recurrent_kernel', name: 'encoder/recurrent_kernel', shape: [options.units, wide], dtype: 'float32', gates: per(0.17) },
+    {
+      role: 'recurrent_kernel',
+      name: 'encoder/recurrent_kernel',
+      shape: [options.units, wide],
+      dtype: 'float32',
+      gates: per(0.17),
+    },
     { role: 'bias', name: 'encoder/bias', shape: [wide], dtype: 'float32', gates: per(0.3, true) },
   ];
 }
 
 function layersOf(options: FakeOptions): LayerDescription[] {
-  const plain = (name: string, className: string, supported = true, reason: string | null = null): LayerDescription => ({
+  const plain = (
+    name: string,
+    className: string,
+    supported = true,
+    reason: string | null = null,
+  ): LayerDescription => ({
     name,
     class: className,
     kind: null,
@@ -121,7 +133,11 @@ function layersOf(options: FakeOptions): LayerDescription[] {
     weights: [],
   });
   if (!options.hasRecurrent) {
-    return [plain('image', 'InputLayer'), plain('conv', 'Conv2D', false, 'Conv2D has no time axis to follow.'), plain('head', 'Dense')];
+    return [
+      plain('image', 'InputLayer'),
+      plain('conv', 'Conv2D', false, 'Conv2D has no time axis to follow.'),
+      plain('head', 'Dense'),
+    ];
   }
   return [
     plain('scale', 'Normalization'),
@@ -265,10 +281,22 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
     const { steps } = started;
     const [hidden, cell] = options.slopes;
     const sentence = `The last hidden state feels an input 118 steps back a thousand times less than the newest one; slope −0.042 ± 0.003 over ${started.batch} sequences.`;
-    const h = verdictOf(options.verdicts[0], hidden, steps, options.hasNaN ? 'The norms hold NaN from lag 40 on, so no slope can be fitted.' : sentence);
-    const c = verdictOf(options.verdicts[1], cell, steps, 'Nine units with forget bias above 2 keep the path open; the rest of the cell forgets within 12 steps.');
+    const h = verdictOf(
+      options.verdicts[0],
+      hidden,
+      steps,
+      options.hasNaN ? 'The norms hold NaN from lag 40 on, so no slope can be fitted.' : sentence,
+    );
+    const c = verdictOf(
+      options.verdicts[1],
+      cell,
+      steps,
+      'Nine units with forget bias above 2 keep the path open; the rest of the cell forgets within 12 steps.',
+    );
     const both = (verdict: StateVerdict) =>
-      started.directions.length > 1 ? { ...verdict, forward: verdict, backward: { ...verdict, slope: (verdict.slope ?? 0) * 0.6 } } : verdict;
+      started.directions.length > 1
+        ? { ...verdict, forward: verdict, backward: { ...verdict, slope: (verdict.slope ?? 0) * 0.6 } }
+        : verdict;
     const gates = { LSTM: ['i', 'f', 'g', 'o'], GRU: ['z', 'r', 'n'], SimpleRNN: [] }[started.cellKind];
     return {
       schema: 1,
@@ -303,7 +331,12 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
       diagnostics: {
         spectralRadius: Object.fromEntries(gates.map((gate, index) => [gate, 0.7 + index / 9])),
         orthogonalityMargin: Object.fromEntries(gates.map((gate, index) => [gate, 0.9 + index / 20])),
-        saturation: Object.fromEntries(gates.map((gate, index) => [gate, { left: [0.04, 0.002, 0.21, 0.08][index]!, right: [0.03, 0.31, 0.17, 0.04][index]! }])),
+        saturation: Object.fromEntries(
+          gates.map((gate, index) => [
+            gate,
+            { left: [0.04, 0.002, 0.21, 0.08][index]!, right: [0.03, 0.31, 0.17, 0.04][index]! },
+          ]),
+        ),
         forgetTimescale: started.hasCell ? { median: 5.1, max: 212 } : undefined,
       },
       assumptions: [],
@@ -312,7 +345,13 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
   }
 
   /** Synthetic norms of `count` steps from `start`. */
-  function normsOf(started: StartedEvent, start: number, count: number, logAt: (b: number, t: number) => number, seed: number): StepNorms {
+  function normsOf(
+    started: StartedEvent,
+    start: number,
+    count: number,
+    logAt: (b: number, t: number) => number,
+    seed: number,
+  ): StepNorms {
     const { batch, units, inputDim } = started;
     const total = new Float64Array(batch * count);
     const rows = new Float64Array(batch * count * units);
@@ -347,12 +386,19 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
           for (let u = 0; u < width; u += 1) array[(b * steps + t) * width + u] = at(u, t, b);
       return array;
     };
-    const wave = (u: number, t: number, b: number): number => Math.sin(t / pace[u]! + phase[u]! + b) + 0.25 * Math.sin(t / 2.3 + u);
+    const wave = (u: number, t: number, b: number): number =>
+      Math.sin(t / pace[u]! + phase[u]! + b) + 0.25 * Math.sin(t / 2.3 + u);
     const sigmoid = (a: number): number => 1 / (1 + Math.exp(-a));
-    const gate = (gain: number, bias: number) => fill((u, t, b) => sigmoid(gain * wave(u + 1 < width ? u + 1 : u, t, b) + bias));
+    const gate = (gain: number, bias: number) =>
+      fill((u, t, b) => sigmoid(gain * wave(u + 1 < width ? u + 1 : u, t, b) + bias));
     const gates: Record<string, Float32Array> =
       started.cellKind === 'LSTM'
-        ? { i: gate(1.6, 0), f: gate(1.4, 1.6), g: fill((u, t, b) => Math.tanh(1.3 * wave(u, t + 3, b))), o: gate(2, -0.3) }
+        ? {
+            i: gate(1.6, 0),
+            f: gate(1.4, 1.6),
+            g: fill((u, t, b) => Math.tanh(1.3 * wave(u, t + 3, b))),
+            o: gate(2, -0.3),
+          }
         : started.cellKind === 'GRU'
           ? { z: gate(1.6, 0.4), r: gate(1.4, 0), n: fill((u, t, b) => Math.tanh(1.3 * wave(u, t, b))) }
           : {};
@@ -397,7 +443,9 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
     const noise = Float64Array.from({ length: batch * steps }, makeRandom(11));
     const noiseAt = (b: number, t: number): number => noise[b * steps + t]! - 0.5;
     const parts = directions.flatMap((direction) =>
-      (['diagonal', 'final'] as const).filter((mode) => request.modes.includes(mode)).map((mode) => ({ direction, mode })),
+      (['diagonal', 'final'] as const)
+        .filter((mode) => request.modes.includes(mode))
+        .map((mode) => ({ direction, mode })),
     );
     const chunks = Math.ceil(steps / options.chunk);
     let fraction = 0;
@@ -426,7 +474,8 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
         });
         fraction = (index * chunks + chunk + 1) / (parts.length * chunks);
         await send({ kind: 'progress', fraction, stage: mode, secondsElapsed: fraction * 0.41 });
-        if (options.failAt !== null && fraction >= options.failAt) return send({ kind: 'failed', error: options.failure });
+        if (options.failAt !== null && fraction >= options.failAt)
+          return send({ kind: 'failed', error: options.failure });
       }
     }
     await send({ kind: 'done', summary: summaryOf(request, started) });
@@ -434,14 +483,35 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
 
   const outcomes: { [N in RequestName]: (input: RequestInput<N>) => RequestResults[N] | Promise<RequestResults[N]> } = {
     openPaths: ({ paths }) => openPath(paths[0]!),
-    openDialog: ({ purpose }) => (purpose === 'data' ? { model: null, data: OPENED_DATA } : openPath('turbine-forecast.keras')),
+    openDialog: ({ purpose }) =>
+      purpose === 'data' ? { model: null, data: OPENED_DATA } : openPath('turbine-forecast.keras'),
     openSample: () => openPath('sample.keras'),
     closeModel: () => null,
     listSamples: () => [
-      { name: 'lstm-vanishing', title: 'An LSTM that vanishes', description: 'Forget bias 0: what it read 60 steps ago is gone.', data: null },
-      { name: 'lstm-carrying', title: 'An LSTM that carries', description: 'Chrono-initialised: the cell keeps what it read for the whole run.', data: null },
-      { name: 'gru-sensors', title: 'A GRU on sensor data', description: 'Reset-after, with eight sensor channels to feed it.', data: 'sensors.csv' },
-      { name: 'rnn-exploding', title: 'A SimpleRNN that explodes', description: 'Spectral radius 1.3 and little saturation: gradients grow without bound.', data: null },
+      {
+        name: 'lstm-vanishing',
+        title: 'An LSTM that vanishes',
+        description: 'Forget bias 0: what it read 60 steps ago is gone.',
+        data: null,
+      },
+      {
+        name: 'lstm-carrying',
+        title: 'An LSTM that carries',
+        description: 'Chrono-initialised: the cell keeps what it read for the whole run.',
+        data: null,
+      },
+      {
+        name: 'gru-sensors',
+        title: 'A GRU on sensor data',
+        description: 'Reset-after, with eight sensor channels to feed it.',
+        data: 'sensors.csv',
+      },
+      {
+        name: 'rnn-exploding',
+        title: 'A SimpleRNN that explodes',
+        description: 'Spectral radius 1.3 and little saturation: gradients grow without bound.',
+        data: null,
+      },
     ],
     estimate: ({ request }) => estimateOf(request),
     startRun: ({ request }) => {
@@ -457,7 +527,10 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
     weightMatrix: ({ role, gate }) => {
       const rows = role === 'kernel' ? options.inputDim : role === 'bias' ? 1 : options.units;
       const random = makeRandom(gate.charCodeAt(0) * 31 + rows);
-      const data = Float32Array.from({ length: rows * options.units }, () => (random() + random() + random() - 1.5) * 0.5);
+      const data = Float32Array.from(
+        { length: rows * options.units },
+        () => (random() + random() + random() - 1.5) * 0.5,
+      );
       return { rows, columns: options.units, data };
     },
     jacobianSlice: ({ axis, index, direction }) => {

@@ -8,7 +8,11 @@ import { useRuns } from './runs';
 import { fileNameOf } from './session';
 import { useShell } from './shell';
 
-const FORMATS: readonly { readonly format: RequestInput<'exportRun'>['format']; readonly label: string; readonly hint: string }[] = [
+const FORMATS: readonly {
+  readonly format: RequestInput<'exportRun'>['format'];
+  readonly label: string;
+  readonly hint: string;
+}[] = [
   { format: 'npz', label: 'Arrays', hint: 'NPZ' },
   { format: 'csv', label: 'Tables', hint: 'CSV' },
   { format: 'json', label: 'Summary', hint: 'JSON' },

@@ -19,7 +19,11 @@ export const EXPLANATIONS = {
     title: 'How far the last state reaches back',
     meaning:
       'Each point is the size of the exact Jacobian of the last state with respect to the input a number of steps earlier: how much a small change of that input still moves the last state. The line is the geometric mean over the sequences, the band runs from the smallest to the largest, the dashed line is the fitted slope. An exact zero has no logarithm and is drawn as a bar on the rail marked 0.',
-    formulas: ['‖∂h_T/∂x_s‖_F = sqrt(Σ_{u,d} (∂h_T[u]/∂x_s[d])²)', 'lag k = T − s', '∂s_T/∂x_s = A_T A_{T−1} … A_{s+1} B_s'],
+    formulas: [
+      '‖∂h_T/∂x_s‖_F = sqrt(Σ_{u,d} (∂h_T[u]/∂x_s[d])²)',
+      'lag k = T − s',
+      '∂s_T/∂x_s = A_T A_{T−1} … A_{s+1} B_s',
+    ],
     unit: 'State units per input unit, on a scale of decades',
     source: 'Hochreiter 1991; Bengio, Simard and Frasconi 1994; Pascanu, Mikolov and Bengio 2013 (arXiv 1211.5063)',
   },
@@ -40,42 +44,48 @@ export const EXPLANATIONS = {
   },
   halfLife: {
     title: 'Half-life',
-    meaning: 'Steps after which the fitted gradient has halved (or, when it grows, doubled). Given only where the interval of the slope leaves out zero.',
+    meaning:
+      'Steps after which the fitted gradient has halved (or, when it grows, doubled). Given only where the interval of the slope leaves out zero.',
     formulas: ['k_½ = ln 2 / |β|'],
     unit: 'Steps',
     source: 'Follows from the fitted slope',
   },
   horizon: {
     title: 'Horizon',
-    meaning: 'The first lag from which the norm stays below a thousandth of its value at lag 0. “> T” says that this does not happen within the run.',
+    meaning:
+      'The first lag from which the norm stays below a thousandth of its value at lag 0. “> T” says that this does not happen within the run.',
     formulas: ['min k such that ‖∂h_T/∂x_{T−j}‖ < 10⁻³ ‖∂h_T/∂x_T‖ for all j ≥ k'],
     unit: 'Steps',
     source: 'Hochreiter 1991; the threshold is 10⁻³ of lag 0',
   },
   confidence: {
     title: 'Confidence',
-    meaning: 'Normal probability that the change over the span lies on the side that the verdict names, from the variance between sequences and that of the fit.',
+    meaning:
+      'Normal probability that the change over the span lies on the side that the verdict names, from the variance between sequences and that of the fit.',
     formulas: ['P(D on the label’s side), D ~ N(mean, variance)'],
     unit: 'Share',
     source: 'Normal approximation of D',
   },
   exponent: {
     title: 'Largest exponent',
-    meaning: 'Mean growth per step of a vector pushed through the state Jacobians of the run. It stands beside the verdict and does not make it.',
+    meaning:
+      'Mean growth per step of a vector pushed through the state Jacobians of the run. It stands beside the verdict and does not make it.',
     formulas: ['λ_1 = lim 1/T · ln‖A_T … A_1 v‖'],
     unit: 'Nats per step',
     source: 'Vogt et al. 2020 (arXiv 2006.14123); Engelken, Wolf and Abbott 2020 (arXiv 2006.02427)',
   },
   saturation: {
     title: 'Saturated gates',
-    meaning: 'Share of all gate values below 0.1 (left) and above 0.9 (right). A gate that is always saturated on one side passes no gradient of its own.',
+    meaning:
+      'Share of all gate values below 0.1 (left) and above 0.9 (right). A gate that is always saturated on one side passes no gradient of its own.',
     formulas: ['left = P(gate < 0.1)', 'right = P(gate > 0.9)'],
     unit: 'Share of timesteps, sequences and units',
     source: 'Karpathy, Johnson and Fei-Fei 2015 (arXiv 1506.02078)',
   },
   forget: {
     title: 'Forget timescale',
-    meaning: 'Steps in which a cell that is left alone falls to 1/e, from the mean forget gate of each unit: the median and the longest.',
+    meaning:
+      'Steps in which a cell that is left alone falls to 1/e, from the mean forget gate of each unit: the median and the longest.',
     formulas: ['τ = −1 / ln f'],
     unit: 'Steps',
     source: 'Mahto et al. 2020 (arXiv 2009.12727); Can, Krishnamurthy and Schwab 2020 (arXiv 2002.00025)',
@@ -84,13 +94,19 @@ export const EXPLANATIONS = {
     title: 'Per timestep',
     meaning:
       'The exact Jacobian of each state with respect to the input of the same timestep. The curve is its Frobenius norm; the maps show the norm of each row (one unit against all features) and of each column (all units against one feature). The strip below shows the signed entries of one unit or one feature.',
-    formulas: ['∂h_t/∂x_t and ∂c_t/∂x_t, [H, D] at each t', 'row u: sqrt(Σ_d (∂h_t[u]/∂x_t[d])²)', 'column d: sqrt(Σ_u (∂h_t[u]/∂x_t[d])²)'],
+    formulas: [
+      '∂h_t/∂x_t and ∂c_t/∂x_t, [H, D] at each t',
+      'row u: sqrt(Σ_d (∂h_t[u]/∂x_t[d])²)',
+      'column d: sqrt(Σ_u (∂h_t[u]/∂x_t[d])²)',
+    ],
     unit: 'State units per input unit, on a scale of decades',
-    source: 'Closed forms of the step Jacobians of SimpleRNN, LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al. 2014)',
+    source:
+      'Closed forms of the step Jacobians of SimpleRNN, LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al. 2014)',
   },
   units: {
     title: 'Which units reach back',
-    meaning: 'The norm of each row of the Jacobian of the last state, against the source step: one unit of the last state against all features of one input.',
+    meaning:
+      'The norm of each row of the Jacobian of the last state, against the source step: one unit of the last state against all features of one input.',
     formulas: ['sqrt(Σ_d (∂h_T[u]/∂x_s[d])²)'],
     unit: 'State units per input unit, on a scale of decades',
     source: 'As for the curve',
@@ -98,7 +114,11 @@ export const EXPLANATIONS = {
   states: {
     title: 'States and gates',
     meaning: 'The state or gate of every unit at every timestep, as the layer computes it on this input.',
-    formulas: ['LSTM: c_t = f ⊙ c_{t−1} + i ⊙ g, h_t = o ⊙ ψ(c_t)', 'GRU: h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n', 'SimpleRNN: h_t = φ(W x_t + U h_{t−1} + b)'],
+    formulas: [
+      'LSTM: c_t = f ⊙ c_{t−1} + i ⊙ g, h_t = o ⊙ ψ(c_t)',
+      'GRU: h_t = z ⊙ h_{t−1} + (1 − z) ⊙ n',
+      'SimpleRNN: h_t = φ(W x_t + U h_{t−1} + b)',
+    ],
     unit: 'Dimensionless',
     source: 'Hochreiter and Schmidhuber 1997; Cho et al. 2014; gates are named i f g o and z r n',
   },

@@ -73,7 +73,11 @@ export function engineLine(status: EngineStatus): string {
     case 'ready':
     case 'busy': {
       if (!status.best) return 'Engine ready';
-      const kinds: Readonly<Record<string, string>> = { tensorflow: 'native', wasm: 'WebAssembly', reference: 'float64' };
+      const kinds: Readonly<Record<string, string>> = {
+        tensorflow: 'native',
+        wasm: 'WebAssembly',
+        reference: 'float64',
+      };
       const parts = [status.best.version, kinds[status.best.name] ?? status.best.name];
       if (status.cores > 0) parts.push(status.cores === 1 ? '1 core' : `${status.cores} cores`);
       return parts.join(' · ');

@@ -72,7 +72,8 @@ export function useLayerResult() {
   /** Why there is nothing to draw, null when there is. */
   function blankReason(mode: 'diagonal' | 'final' | 'states'): string | null {
     const found = result();
-    if (!found) return runs.isRunning ? 'Waiting for the first numbers…' : 'Not run yet. Choose the input and press Run.';
+    if (!found)
+      return runs.isRunning ? 'Waiting for the first numbers…' : 'Not run yet. Choose the input and press Run.';
     if (!found.started.modes.includes(mode)) return `This run was made without “${MODE_WORDS[mode]}”.`;
     if (mode === 'states' && !found.states) return 'Waiting for the states…';
     return null;
@@ -89,7 +90,19 @@ export function useLayerResult() {
       : `Maps are kept for the first ${set.detailSequences} sequences of a run of this size.`;
   }
 
-  return { runs, selection, result, part, sequence, norms, mask, mapOverSteps, mapOverLags, blankReason, mapBlankReason };
+  return {
+    runs,
+    selection,
+    result,
+    part,
+    sequence,
+    norms,
+    mask,
+    mapOverSteps,
+    mapOverLags,
+    blankReason,
+    mapBlankReason,
+  };
 }
 
 const MODE_WORDS = { diagonal: 'Diagonal', final: 'Final', states: 'States' } as const;

@@ -34,7 +34,10 @@ const view = async (page, name) => {
 
 /** name -> [options of the fake bridge, what is done] */
 const SCENES = {
-  empty: [{ recent: ['/home/ada/models/turbine-forecast.keras', '/home/ada/models/vad/voice-activity.h5'] }, async () => {}],
+  empty: [
+    { recent: ['/home/ada/models/turbine-forecast.keras', '/home/ada/models/vad/voice-activity.h5'] },
+    async () => {},
+  ],
   opened: [{}, (page) => page.getByTestId('sample-lstm-vanishing').click()],
   dragging: [
     {},
@@ -47,7 +50,13 @@ const SCENES = {
       });
     },
   ],
-  verdict: [{}, async (page) => { await runMany(page); await done(page); }],
+  verdict: [
+    {},
+    async (page) => {
+      await runMany(page);
+      await done(page);
+    },
+  ],
   explain: [
     {},
     async (page) => {
@@ -57,7 +66,13 @@ const SCENES = {
       await page.locator('.picture').first().getByText('Table').click();
     },
   ],
-  running: [{ pace: 60 }, async (page) => { await runMany(page); await page.waitForTimeout(2200); }],
+  running: [
+    { pace: 60 },
+    async (page) => {
+      await runMany(page);
+      await page.waitForTimeout(2200);
+    },
+  ],
   cancelled: [
     { pace: 60 },
     async (page) => {
@@ -67,19 +82,52 @@ const SCENES = {
       await page.getByText(/Partial: cancelled/).waitFor();
     },
   ],
-  failed: [{ failAt: 0.7 }, async (page) => { await runMany(page); await page.getByTestId('error-panel').waitFor(); }],
+  failed: [
+    { failAt: 0.7 },
+    async (page) => {
+      await runMany(page);
+      await page.getByTestId('error-panel').waitFor();
+    },
+  ],
   steps: [{}, (page) => view(page, 'steps')],
   states: [{}, (page) => view(page, 'states')],
   weights: [{}, (page) => view(page, 'weights')],
-  zero: [{ zeroFrom: 90, verdicts: ['vanishing', 'undetermined'] }, async (page) => { await runMany(page); await done(page); }],
-  nan: [{ hasNaN: true, verdicts: ['undetermined', 'carried'] }, async (page) => { await runMany(page); await done(page); }],
+  zero: [
+    { zeroFrom: 90, verdicts: ['vanishing', 'undetermined'] },
+    async (page) => {
+      await runMany(page);
+      await done(page);
+    },
+  ],
+  nan: [
+    { hasNaN: true, verdicts: ['undetermined', 'carried'] },
+    async (page) => {
+      await runMany(page);
+      await done(page);
+    },
+  ],
   exploding: [
     { kind: 'SimpleRNN', slopes: [0.11, 0], verdicts: ['exploding', 'carried'], units: 24 },
-    async (page) => { await run(page); await done(page); },
+    async (page) => {
+      await run(page);
+      await done(page);
+    },
   ],
-  bidirectional: [{ bidirectional: true, units: 24 }, async (page) => { await runMany(page); await done(page); }],
+  bidirectional: [
+    { bidirectional: true, units: 24 },
+    async (page) => {
+      await runMany(page);
+      await done(page);
+    },
+  ],
   'no-recurrent': [{ hasRecurrent: false }, (page) => page.getByTestId('sample-lstm-vanishing').click()],
-  'not-responding': [{ engine: 'not-responding' }, async (page) => { await run(page); await done(page); }],
+  'not-responding': [
+    { engine: 'not-responding' },
+    async (page) => {
+      await run(page);
+      await done(page);
+    },
+  ],
   'bad-file': [
     {
       openFailure: {
@@ -91,7 +139,13 @@ const SCENES = {
     },
     (page) => page.getByTestId('sample-lstm-vanishing').click(),
   ],
-  huge: [{ units: 1024, inputDim: 64, chunk: 50 }, async (page) => { await runMany(page, 10_000, 1); await done(page); }],
+  huge: [
+    { units: 1024, inputDim: 64, chunk: 50 },
+    async (page) => {
+      await runMany(page, 10_000, 1);
+      await done(page);
+    },
+  ],
 };
 
 const server = createServer(async (request, response) => {

@@ -8,5 +8,9 @@ export default defineConfig({
   base: './',
   plugins: [vue()],
   server: { host: '127.0.0.1', fs: { allow: [fileURLToPath(new URL('../../..', import.meta.url))] } },
-  build: { outDir: fileURLToPath(new URL('../../../out/harness', import.meta.url)), emptyOutDir: true, target: 'es2023' },
+  build: {
+    outDir: fileURLToPath(new URL('../../../out/harness', import.meta.url)),
+    emptyOutDir: true,
+    target: 'es2023',
+  },
 });
