@@ -341,6 +341,7 @@ class TensorflowOps implements Ops, NativeOps {
 
   /** The value with what rounding `data` to float32 left out; the argument is freed when it is replaced. */
   private addRest(rounded: TensorflowValue, data: RealArray | readonly number[]): TensorflowValue {
+    if (data instanceof Float32Array) return rounded;
     const rest = Float32Array.from(data, (value) => (Number.isFinite(value) ? value - Math.fround(value) : 0));
     if (rest.every((value) => value === 0)) return rounded;
     const restId = this.createReal(rest, rounded.shape);
