@@ -8,7 +8,7 @@ import { TempogradError } from '../core/errors';
 import { isRecurrent, type Layer, type RecurrentLayer, type RecurrentModel, type ValueRef } from '../core/model';
 import type { Tensor } from '../core/tensor';
 import type { Engine, LayerInput } from './engine';
-import type { Flow, LayerContext } from './layers/flow';
+import type { Flow, KerasVersion, LayerContext } from './layers/flow';
 import { makeLayerInput, recurrentInputs, recurrentOutputs } from './layers/recurrent';
 import { runPlainLayer } from './layers/run-layer';
 import type { Ops } from './ops';
@@ -52,7 +52,7 @@ export async function runBelow(
 class ForwardPass {
   private readonly flows = new Map<number, readonly Flow[]>();
   private readonly readers = new Map<number, number>();
-  private readonly kerasMajor: number;
+  private readonly keras: KerasVersion;
 
   constructor(
     private readonly tools: ForwardTools,
@@ -60,7 +60,7 @@ class ForwardPass {
     private readonly target: RecurrentLayer,
     private readonly inputs: readonly Tensor[],
   ) {
-    this.kerasMajor = majorVersion(model.producer);
+    this.keras = versionOf(model.producer);
   }
 
   async run(signal: AbortSignal): Promise<LayerInput> {
@@ -162,7 +162,7 @@ class ForwardPass {
   }
 
   private contextOf(layer: Layer): LayerContext {
-    return { ops: this.tools.ops, layer, kerasMajor: this.kerasMajor };
+    return { ops: this.tools.ops, layer, keras: this.keras };
   }
 
   private flowOf({ layer, output }: ValueRef): Flow {
@@ -202,7 +202,9 @@ function refsOf(layer: Layer): readonly ValueRef[] {
   return isRecurrent(layer) && layer.inputs.length > 0 ? recurrentInputs(layer) : layer.inputs;
 }
 
-/** 3 for `Keras 3.15.0`, 2 for anything older or unknown. */
-function majorVersion(producer: string): number {
-  return Number(/\b([3-9])\.\d/.exec(producer)?.[1] ?? 2);
+/** 3 and 15 for `Keras 3.15.0`, 2 for anything older or unknown. */
+function versionOf(producer: string): KerasVersion {
+  const found = /(?<![\d.])(\d+)\.(\d+)/.exec(producer);
+  const [major, minor] = found ? [Number(found[1]), Number(found[2])] : [2, 0];
+  return major >= 3 ? { major, minor } : { major: 2, minor: 0 };
 }

@@ -221,6 +221,25 @@ describe.each(ENGINE_NAMES)('forward pass on %s', (name) => {
     );
   });
 
+  it.each([
+    ['Keras 3.15.1', [1, 1, 1, 0, 1]],
+    ['Keras 3.3.0', [0, 1, 0, 0, 1]],
+    ['tf.keras 2.18.0', [0, 1, 0, 0, 1]],
+    ['Keras 2.3.1', [0, 1, 0, 0, 1]],
+    ['', [0, 1, 0, 0, 1]],
+  ])('joins masks as the writer does: %s', async (producer, wanted) => {
+    const second = { ...INPUT, name: 'second' };
+    const masking = { ...MASKING, inputs: [at(2)] };
+    const add = layer('Add', { kind: 'merge', operation: 'add' }, [at(1), at(3)]);
+    const layers = [INPUT, MASKING, second, masking, add, recurrentLayer(recurrent(lstm(D, 2, 9)), [at(4)])];
+    const other: Tensor<Float64Array> = {
+      shape: X.shape,
+      data: X.data.map((value, i) => value * [1, 1, 0, 0, 1][Math.floor(i / D) % T]),
+    };
+    const got = await below(layers, 5, [MASKED, other], producer);
+    expect(Array.from(got.mask?.data ?? []).slice(0, T)).toEqual(wanted);
+  });
+
   it('folds what TimeDistributed spreads over, and unfolds what it gives', async () => {
     const cell = lstm(D, H);
     const deep = layer('InputLayer', { kind: 'input', shape: [1, null, D], integer: false }, []);

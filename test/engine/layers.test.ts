@@ -27,7 +27,8 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
     operation: AppliedOperation,
     given: readonly Given[],
     className = 'Layer',
-    kerasMajor = 3,
+    major = 3,
+    minor = 15,
   ): { shape: readonly number[]; values: number[]; mask: Mask | null } {
     const before = ops.tensorCount();
     const result = ops.tidy(() => {
@@ -40,7 +41,11 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
           mask: mask ? { shape: [mask.length, mask[0].length], data: Uint8Array.from(mask.flat()) } : null,
         };
       });
-      const made = runPlainLayer({ ops, layer: makeLayer(className, operation, []), kerasMajor }, operation, inputs);
+      const made = runPlainLayer(
+        { ops, layer: makeLayer(className, operation, []), keras: { major, minor } },
+        operation,
+        inputs,
+      );
       return { shape: [...made.value.shape], values: numbersOf(ops, made.value), mask: made.mask };
     });
     expect(ops.tensorCount()).toBe(before);
@@ -273,6 +278,34 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
     expect(joined(side, [open, open], 3)).toBeNull();
     const after: AppliedOperation = { kind: 'concatenate', axis: 1 };
     expect(joined(after, [MASKED, open], 3)).toEqual([1, 0, 1, 1, 1, 1, 1, 1]);
+  });
+
+  it('leaves what is masked out of a product, a largest and a smallest entry, as Keras does since 3.4', () => {
+    const a: Given = { shape: [1, 4, 2], data: [1, -2, 0, 0, 3, 4, 0, 0], mask: [[1, 0, 1, 0]] };
+    const b: Given = { shape: [1, 4, 2], data: [2, 5, 6, -7, 0, 0, 0, 0], mask: [[1, 1, 0, 0]] };
+    const c: Given = { shape: [1, 4, 2], data: [-1, 2, 3, -4, 5, 6, 7, 8] };
+    const merged = (
+      operation: 'multiply' | 'maximum' | 'minimum',
+      inputs: readonly Given[],
+      major = 3,
+      minor = 15,
+    ): number[] => run({ kind: 'merge', operation }, inputs, 'Merge', major, minor).values;
+    expect(merged('multiply', [a, b])).toEqual([2, -10, 6, -7, 3, 4, 0, 0]);
+    expect(merged('multiply', [a, c])).toEqual([-1, -4, 3, -4, 15, 24, 7, 8]);
+    expect(merged('multiply', [a, b, c])).toEqual([-2, -20, 18, 28, 15, 24, 7, 8]);
+    expect(merged('maximum', [a, b])).toEqual([2, 5, 6, -7, 3, 4, 0, 0]);
+    expect(merged('maximum', [c, a])).toEqual([1, 2, 3, -4, 5, 6, 7, 8]);
+    expect(merged('maximum', [a, b, c])).toEqual([2, 5, 6, -4, 5, 6, 7, 8]);
+    expect(merged('minimum', [a, b])).toEqual([1, -2, 6, -7, 3, 4, 0, 0]);
+    expect(merged('minimum', [a, c])).toEqual([-1, -2, 3, -4, 3, 4, 7, 8]);
+    expect(merged('minimum', [a, b, c])).toEqual([-1, -2, 3, -7, 3, 4, 7, 8]);
+    for (const [major, minor] of [
+      [2, 18],
+      [3, 3],
+    ]) {
+      expect(merged('multiply', [a, b], major, minor).map(Math.abs)).toEqual([2, 10, 0, 0, 0, 0, 0, 0]);
+      expect(merged('maximum', [a, c], major, minor)).toEqual([1, 2, 3, 0, 5, 6, 7, 8]);
+    }
   });
 
   it('folds the steps of TimeDistributed into the batch, an inner mask included', () => {

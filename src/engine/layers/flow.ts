@@ -18,12 +18,28 @@ export interface Flow {
   readonly mask: Mask | null;
 }
 
+/** A version of Keras; tf.keras counts as 2, its minor version has no meaning here. */
+export interface KerasVersion {
+  readonly major: number;
+  readonly minor: number;
+}
+
 /** What a layer needs to know besides its inputs. */
 export interface LayerContext {
   readonly ops: Ops;
   readonly layer: Layer;
-  /** Major version of the Keras that wrote the file: masks pass through merging layers differently in 2 and 3. */
-  readonly kerasMajor: number;
+  /** The Keras that wrote the file: masks pass through some layers differently from version to version. */
+  readonly keras: KerasVersion;
+}
+
+/**
+ * True when masks are joined as Keras does it since 3.4: a step is valid where any input is, and what is masked in one
+ * input does not take part in a product, a largest or a smallest entry.
+ *
+ * @param keras - The version.
+ */
+export function joinsMasksByAny({ major, minor }: KerasVersion): boolean {
+  return major > 3 || (major === 3 && minor >= 4);
 }
 
 /**

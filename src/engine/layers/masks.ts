@@ -6,7 +6,7 @@
  */
 import type { PlainOperation } from '../../core/model';
 import { frontAxis } from '../ops/shapes';
-import type { Flow, LayerContext, Mask } from './flow';
+import { joinsMasksByAny, type Flow, type LayerContext, type Mask } from './flow';
 
 /** Layers that pass a mask on in Keras 3, and drop it in Keras 2. */
 const ONLY_IN_KERAS_3 = new Set(['Identity', 'Normalization', 'Rescaling']);
@@ -28,7 +28,7 @@ export function maskAfter(context: LayerContext, operation: PlainOperation, inpu
   switch (operation.kind) {
     case 'identity':
     case 'affine':
-      return context.kerasMajor < 3 && ONLY_IN_KERAS_3.has(className) ? null : mask;
+      return context.keras.major < 3 && ONLY_IN_KERAS_3.has(className) ? null : mask;
     case 'dense':
     case 'activation':
     case 'softmax':
@@ -54,23 +54,23 @@ function overSteps(mask: Mask): Mask {
   return { shape: [batch, steps], data };
 }
 
-/** Keras 2: valid where all inputs with a mask are. Keras 3: where any is, and no mask when one input has none. */
+/** Valid where all inputs with a mask are; since Keras 3.4 where any is, and no mask when one input has none. */
 function afterMerge(context: LayerContext, inputs: readonly Flow[]): Mask | null {
   const masks = inputs.map(({ mask }) => mask).filter((mask) => mask !== null);
-  if (masks.length === 0 || (context.kerasMajor >= 3 && masks.length < inputs.length)) return null;
-  return masks.reduce((joined, mask) => join(joined, mask, context.kerasMajor < 3));
+  if (masks.length === 0 || (joinsMasksByAny(context.keras) && masks.length < inputs.length)) return null;
+  return masks.reduce((joined, mask) => join(joined, mask, !joinsMasksByAny(context.keras)));
 }
 
 /**
- * Along time: one mask after the other. Along features: Keras 2 takes a step as valid where all are, Keras 3 where
- * any is; an input without a mask counts as valid.
+ * Along time: one mask after the other. Along features: a step is valid where all are, since Keras 3.4 where any is; an
+ * input without a mask counts as valid.
  */
 function afterConcatenate(context: LayerContext, axis: number, inputs: readonly Flow[]): Mask | null {
   if (inputs.every(({ mask }) => mask === null)) return null;
   const masks = inputs.map(({ value, mask }) => mask ?? allValid(value.shape.slice(0, 2)));
   const front = frontAxis(axis, inputs[0].value.shape.length);
   if (front !== 1 || inputs[0].value.shape.length === 2) {
-    return masks.reduce((joined, mask) => join(joined, mask, context.kerasMajor < 3));
+    return masks.reduce((joined, mask) => join(joined, mask, !joinsMasksByAny(context.keras)));
   }
   const [batch] = masks[0].shape;
   const rows = Array.from({ length: batch }, (_, row) =>

@@ -33,8 +33,8 @@ export function runPlainLayer(context: LayerContext, operation: AppliedOperation
     if (layer.className === 'TimeDistributed') return runOverSteps(context, operation, inputs[0]);
     if (operation.kind === 'embedding') return runEmbedding(context, operation, inputs[0]);
     if (operation.kind === 'masking') return runMasking(context, operation, inputs[0]);
-    const values = inputs.map(({ value }) => asReal(ops, value));
-    return { value: apply(context, operation, values), mask: maskAfter(context, operation, inputs) };
+    const reals = inputs.map(({ value, mask }): Flow => ({ value: asReal(ops, value), mask }));
+    return { value: apply(context, operation, reals), mask: maskAfter(context, operation, inputs) };
   });
 }
 
@@ -55,9 +55,9 @@ function runOverSteps(context: LayerContext, operation: AppliedOperation, input:
   return { value: unfolded, mask: fits ? stepMask : maskAfter(context, operation, [input]) };
 }
 
-function apply(context: LayerContext, operation: AppliedOperation, values: readonly Value[]): Value {
+function apply(context: LayerContext, operation: AppliedOperation, inputs: readonly Flow[]): Value {
   const { ops, layer } = context;
-  const [x] = values;
+  const [{ value: x }] = inputs;
   switch (operation.kind) {
     case 'identity':
       return ops.reshape(x, x.shape);
@@ -90,9 +90,13 @@ function apply(context: LayerContext, operation: AppliedOperation, values: reado
     case 'repeat':
       return runRepeat(context, operation.count, x);
     case 'concatenate':
-      return runConcatenate(context, operation.axis, values);
+      return runConcatenate(
+        context,
+        operation.axis,
+        inputs.map(({ value }) => value),
+      );
     case 'merge':
-      return runMerge(context, operation.operation, values);
+      return runMerge(context, operation.operation, inputs);
     case 'softmax':
       return softmax(ops, x, axisOf(layer, operation.axis, x.shape));
     case 'embedding':
