@@ -202,9 +202,9 @@ function refsOf(layer: Layer): readonly ValueRef[] {
   return isRecurrent(layer) && layer.inputs.length > 0 ? recurrentInputs(layer) : layer.inputs;
 }
 
-/** 3 and 15 for `Keras 3.15.0`, 2 for anything older or unknown. */
+/** 3 and 15 for `Keras 3.15.0`, the newest 3 for `Keras 3`, 2 for anything older or unknown. */
 function versionOf(producer: string): KerasVersion {
-  const found = /(?<![\d.])(\d+)\.(\d+)/.exec(producer);
-  const [major, minor] = found ? [Number(found[1]), Number(found[2])] : [2, 0];
-  return major >= 3 ? { major, minor } : { major: 2, minor: 0 };
+  const found = /(?<![\d.])(\d+)(?:\.(\d+))?/.exec(producer);
+  const major = Number(found?.[1] ?? 2);
+  return major >= 3 ? { major, minor: Number(found?.[2] ?? Infinity) } : { major: 2, minor: 0 };
 }

@@ -223,6 +223,8 @@ describe.each(ENGINE_NAMES)('forward pass on %s', (name) => {
 
   it.each([
     ['Keras 3.15.1', [1, 1, 1, 0, 1]],
+    ['Keras 3 (version not stored)', [1, 1, 1, 0, 1]],
+    ['Keras 2 (version not stored)', [0, 1, 0, 0, 1]],
     ['Keras 3.3.0', [0, 1, 0, 0, 1]],
     ['tf.keras 2.18.0', [0, 1, 0, 0, 1]],
     ['Keras 2.3.1', [0, 1, 0, 0, 1]],
