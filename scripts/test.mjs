@@ -67,7 +67,8 @@ async function runSuite(title, projects, env) {
     'run',
     ...projects.flatMap((name) => ['--project', name]),
     '--passWithNoTests',
-    '--reporter=dot',
+    '--silent=passed-only',
+    '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
   ];
@@ -104,7 +105,8 @@ function runVisibly(args, env) {
   return new Promise((done) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
-      env: { ...env, CI: '1' },
+      // CI: no snapshot is written silently. Without a terminal no colours either.
+      env: { ...env, CI: '1', ...(process.stdout.isTTY ? {} : { NO_COLOR: '1' }) },
       stdio: ['ignore', 'inherit', 'inherit'],
     });
     const timer = setTimeout(() => child.kill('SIGKILL'), SUITE_SECONDS * 1000);
