@@ -168,6 +168,7 @@ function seriesOf(item: NormChartCurve, extent: Extent, palette: Palette, isFirs
     itemStyle: { color: colour },
     emphasis: { disabled: true },
     z: 3,
+    labelLayout: { moveOverlap: 'shiftY' },
     endLabel: { show: true, formatter: label, color: colour, fontSize: 12, fontWeight: 600, distance: 8 },
     ...(item.mark && { markLine: markLine(item.mark, palette, isFirst) }),
   });

@@ -153,6 +153,17 @@ export function formatShare(share: number | null | undefined): string {
 }
 
 /**
+ * A probability as a percentage, never `100 %`: a confidence is not a certainty.
+ *
+ * @param probability - 0 to 1, or null.
+ */
+export function formatConfidence(probability: number | null | undefined): string {
+  return probability !== null && probability !== undefined && probability >= 0.995
+    ? '> 99 %'
+    : formatShare(probability);
+}
+
+/**
  * A number of bytes in decimal units: `38 MB`.
  *
  * @param bytes - Bytes.

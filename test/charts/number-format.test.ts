@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   formatBytes,
+  formatConfidence,
   formatCount,
   formatDecade,
   formatFixed,
@@ -69,6 +70,7 @@ describe('numbers as people read them', () => {
     expect(formatSteps(null)).toBe('—');
     expect(formatHorizon(118, 160)).toBe('118');
     expect(formatHorizon(null, 160)).toBe('> 160');
+    expect([0.58, 0.97, 0.9999, 1].map(formatConfidence)).toEqual(['58 %', '97 %', '> 99 %', '> 99 %']);
     expect([0, 0.001, 0.97, 0.9999, 1].map(formatShare)).toEqual(['0 %', '< 1 %', '97 %', '> 99 %', '100 %']);
   });
 
