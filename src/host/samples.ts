@@ -13,7 +13,7 @@ const catalogueSchema = z.object({
       file: z.string().regex(/^[\w.-]+$/),
       title: z.string(),
       description: z.string(),
-      data: z
+      input: z
         .string()
         .regex(/^[\w.-]+$/)
         .nullish(),
@@ -42,11 +42,11 @@ export function loadSamples(folder: string): SampleCatalogue {
   const { samples } = catalogueSchema.parse(JSON.parse(readFileSync(join(folder, 'samples.json'), 'utf8')));
   const files = new Map(samples.map((sample) => [nameOf(sample.file), sample.file]));
   return {
-    samples: samples.map(({ file, title, description, data }) => ({
+    samples: samples.map(({ file, title, description, input }) => ({
       name: nameOf(file),
       title,
       description,
-      data: data ? join(folder, data) : null,
+      data: input ? join(folder, input) : null,
     })),
     pathOf(name) {
       const file = files.get(name);

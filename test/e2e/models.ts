@@ -11,6 +11,9 @@ export const LSTM_MODEL = join(ROOT, 'test/fixtures/keras/keras3-act-lstm-celu/m
 /** Another good model of another format. */
 export const GRU_MODEL = join(ROOT, 'test/fixtures/keras/keras3-act-gru-elu/model.keras');
 
+/** The sample that carries: LSTM `service_memory`, 32 units, 8 features. */
+export const CARRYING_MODEL = join(ROOT, 'resources/samples/carrying-lstm.keras');
+
 /** A folder with files of every kind that a user may drop. */
 export interface DropFolder {
   readonly folder: string;

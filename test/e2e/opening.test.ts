@@ -88,7 +88,7 @@ describe('a file comes', () => {
     await dropFiles(page, [LSTM_MODEL]);
     await layer('memory');
     await dropFiles(page, [files.table]);
-    await page.getByText('sensors.csv').first().waitFor();
+    await page.getByText('sensors.csv · 40 × 3').waitFor();
     await layer('memory');
   });
 });
@@ -114,7 +114,7 @@ describe('a file that is not right', () => {
 
   it('is told when its data does not fit the model, before and without running', async () => {
     await dropFiles(page, [files.wideTable]);
-    await page.getByText('wide.csv').first().waitFor();
+    await page.getByText('wide.csv · 40 × 5').waitFor();
     await page.getByTestId('run-button').click();
     const { code, message } = await problem();
     expect(code).toBe('input/shape-mismatch');
