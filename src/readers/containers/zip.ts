@@ -109,6 +109,7 @@ async function readDirectory(
     const zip = await fromRandomAccessReaderPromise(new SourceReader(source), source.size, {
       autoClose: false,
       decodeStrings: false,
+      validateEntrySizes: false,
     });
     checkLimit('Number of entries in the archive', zip.entryCount, 'maxZipEntries', limits);
     for await (const entry of zip.eachEntry()) {
@@ -140,6 +141,12 @@ function checkEntry(entry: Entry, limits: ReadLimits): number {
     );
   }
   const { compressedSize: stored, uncompressedSize: inflated } = entry;
+  if (entry.compressionMethod === STORED && stored !== inflated) {
+    throw corrupt(
+      `Entry ${name} is stored as it is, but its two sizes differ: ${String(stored)} and ${String(inflated)}`,
+      { name },
+    );
+  }
   if (inflated > ZIP_RATIO_FLOOR_BYTES) {
     const ratio = Math.round(inflated / Math.max(stored, 1));
     checkLimit(`Ratio of compression of entry ${name}`, ratio, 'maxZipRatio', limits);
@@ -260,12 +267,10 @@ function corrupt(message: string, details: Record<string, unknown>, cause?: unkn
 function translate(error: unknown): unknown {
   if (error instanceof TempogradError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const short = /signature not found|unexpected EOF|overflows file bounds/i.test(message);
-  return new TempogradError(
-    short ? 'reader/truncated' : 'reader/corrupt',
-    `The ZIP archive cannot be read: ${message}`,
-    {
-      cause: error,
-    },
-  );
+  const code = /encryption/i.test(message)
+    ? 'reader/unknown-format'
+    : /signature not found|unexpected EOF|overflows file bounds/i.test(message)
+      ? 'reader/truncated'
+      : 'reader/corrupt';
+  return new TempogradError(code, `The ZIP archive cannot be read: ${message}`, { cause: error });
 }

@@ -5,7 +5,7 @@ import type { RandomSource } from '../../../src/core/random';
 import { memorySource } from '../../../src/readers/byte-source';
 import { openZip } from '../../../src/readers/containers/zip';
 import { DEFAULT_LIMITS } from '../../../src/readers/limits';
-import { writeZip } from './write-zip';
+import { writeZip } from '../containers/write-zip';
 
 /** A whole number below `limit`. */
 function below(random: RandomSource, limit: number): number {
