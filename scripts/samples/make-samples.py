@@ -29,7 +29,7 @@ def scaled(f, x, table):
 
 
 def bearing_forecast(f, table):
-    """Vanishing: an LSTM as Keras initialises it, trained to give the reading an hour ahead; minutes are all it needs."""
+    """Vanishing: an LSTM as Keras initialises it, trained to give the reading an hour ahead; the last hours are all it needs."""
     x = f.input((None, 8), name="sensors")
     y = f.layers.Dense(16, activation="tanh", name="sensor_mix")(scaled(f, x, table))
     y = f.layers.LSTM(32, name="recent_load")(y)
@@ -103,7 +103,7 @@ def state(record, steps, event):
 
 SAMPLES = [
     ("vanishing-lstm.keras", bearing_forecast, ("mse", ahead, 6), "Forecast that forgets",
-     "An LSTM that predicts bearing heat and vibration one hour ahead; hidden and cell state lose an input within minutes.", "recent_load"),
+     "An LSTM that predicts bearing heat and vibration one hour ahead; hidden and cell state have lost an input after some hours.", "recent_load"),
     ("carrying-lstm.keras", maintenance_memory, ("mse", since_service, 8), "Memory of the last service",
      "An LSTM with chrono-initialised forget gates that keeps a maintenance stop in its cell over the whole record.", "service_memory"),
     ("reset-after-gru.keras", state_classifier, ("categorical_crossentropy", state, 6), "State of the turbine",
