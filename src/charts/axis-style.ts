@@ -41,7 +41,7 @@ export function baseOption(palette: Palette, title: PictureTitle | null): ChartO
         subtext: title.subtitle,
         left: 12,
         top: 8,
-        itemGap: 4,
+        itemGap: 7,
         textStyle: { fontFamily: CHART_FONT, fontSize: 13, fontWeight: 600, color: palette.text },
         subtextStyle: { fontFamily: CHART_FONT, fontSize: 11, color: palette.textMuted },
       },
@@ -98,23 +98,17 @@ export function valueAxis(palette: Palette, format: (value: number) => string): 
 }
 
 /**
- * The tooltip of curves: drawn on the canvas, because a strict content policy forbids styled mark-up.
+ * The line at the pointer. What stands there is said by the window beside the chart, in its own type: ECharts' own tooltip
+ * needs styled mark-up, which a strict content policy forbids.
  *
  * @param palette - The colours.
- * @param formatter - Text from the hovered items.
  */
-export function axisTooltip(palette: Palette, formatter: (items: unknown) => string): ChartOption {
+export function pointerLine(palette: Palette): ChartOption {
   return {
     trigger: 'axis',
     renderMode: 'richText',
-    confine: true,
-    backgroundColor: palette.panel,
-    borderColor: palette.grid,
-    borderWidth: 1,
-    padding: [6, 10],
-    textStyle: { fontFamily: CHART_FONT, fontSize: 12, color: palette.text },
+    showContent: false,
     axisPointer: { type: 'line', snap: true, lineStyle: { color: palette.axis, type: 'solid', width: 1 } },
-    formatter,
   };
 }
 

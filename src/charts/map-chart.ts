@@ -163,12 +163,16 @@ function mapSeries(input: MapChartInput, palette: Palette): ChartOption {
 
 /** Thin frames around the chosen row and column. */
 function selectionShapes(input: MapChartInput, full: Rectangle, plot: Rectangle, palette: Palette): ChartOption[] {
-  const style = { fill: 'none', stroke: palette.text, lineWidth: 1, opacity: 0.85 };
+  // Drawn twice, so that the frame is seen on dark cells and on pale ones.
+  const styles = [
+    { fill: 'none', stroke: palette.panel, lineWidth: 3, opacity: 0.75 },
+    { fill: 'none', stroke: palette.text, lineWidth: 1 },
+  ];
   const shapes: ChartOption[] = [];
   if (input.selectedRow !== null && input.selectedRow < input.rows) {
     const height = full.height / input.rows;
     const shape = { x: plot.x, y: full.y + input.selectedRow * height, width: plot.width, height };
-    shapes.push({ type: 'rect', shape, style });
+    shapes.push(...styles.map((style) => ({ type: 'rect', shape, style })));
   }
   if (input.selectedColumn !== null && input.selectedColumn < input.columns) {
     const width = full.width / input.columns;
@@ -178,7 +182,7 @@ function selectionShapes(input: MapChartInput, full: Rectangle, plot: Rectangle,
       width: Math.max(1, width),
       height: plot.height,
     };
-    shapes.push({ type: 'rect', shape, style });
+    shapes.push(...styles.map((style) => ({ type: 'rect', shape, style })));
   }
   return shapes;
 }

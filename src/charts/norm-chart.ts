@@ -6,16 +6,16 @@
  */
 import {
   AXIS_HEIGHT,
-  axisTooltip,
   baseOption,
   innerZoom,
+  pointerLine,
   positionAxis,
   TITLE_HEIGHT,
   type ChartOption,
   type PictureTitle,
 } from './axis-style';
 import { thinnedPositions, type FittedLine, type NormCurve, type Stretch } from './norm-curve';
-import { formatCount, formatDecade, formatFixed, formatFromLog, formatNumber } from './number-format';
+import { formatCount, formatDecade, formatFromLog, formatNumber } from './number-format';
 import { withAlpha, type Palette } from './palette';
 
 /** One curve with its marks. */
@@ -104,7 +104,7 @@ export function normChartOption(
         },
       },
     },
-    tooltip: axisTooltip(palette, (items) => tooltipText(items, input)),
+    tooltip: pointerLine(palette),
     dataZoom: [innerZoom([0])],
     series: [
       ...input.curves.flatMap((curve, index) => seriesOf(curve, extent, palette, index === 0)),
@@ -303,22 +303,24 @@ function selectionSeries(position: number, palette: Palette): ChartOption {
   };
 }
 
-function tooltipText(items: unknown, input: NormChartInput): string {
-  const first = (Array.isArray(items) ? items : [items])[0] as { axisValue?: number; value?: number[] } | undefined;
-  const at = first?.axisValue ?? first?.value?.[0];
-  if (at === undefined) return '';
+/**
+ * What stands at a position: one line a curve, an exact zero, NaN and a gap told apart.
+ *
+ * @param input - What the chart shows.
+ * @param at - A position, rounded to the nearest whole one.
+ * @returns Lines; null outside the chart.
+ */
+export function normReadOut(input: NormChartInput, at: number): string | null {
   const position = Math.round(at);
+  if (position < 0 || position >= input.length) return null;
   const lines = input.curves.map(({ label, curve, showBand }) => {
-    const log = curve.logMiddle[position];
-    if (log === undefined || Number.isNaN(log)) {
-      const broken = curve.notFinite.some(({ start, end }) => position >= start && position < end);
-      return `${label}  ${broken ? 'NaN' : 'not computed'}`;
+    const log = curve.logMiddle[position]!;
+    if (Number.isNaN(log)) {
+      const isBroken = curve.notFinite.some(({ start, end }) => position >= start && position < end);
+      return `${label}  ${isBroken ? 'NaN' : 'not computed'}`;
     }
-    const band =
-      showBand && Number.isFinite(log)
-        ? `   (${formatFixed(curve.low[position]!, 2)} to ${formatFixed(curve.high[position]!, 2)} decades)`
-        : '';
-    return `${label}  ${formatFromLog(log)}${band}`;
+    const band = [curve.low[position]!, curve.high[position]!].map((decades) => formatFromLog(decades * Math.LN10));
+    return `${label}  ${formatFromLog(log)}${showBand && Number.isFinite(log) ? `   (${band.join(' to ')})` : ''}`;
   });
   return [`${input.positionName} ${formatCount(position)}`, ...lines].join('\n');
 }

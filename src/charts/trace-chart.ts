@@ -1,9 +1,9 @@
 /** Traces of one unit over time (states and gates) -> ECharts option: two plots on one time axis. */
 import {
   AXIS_HEIGHT,
-  axisTooltip,
   baseOption,
   innerZoom,
+  pointerLine,
   positionAxis,
   TITLE_HEIGHT,
   valueAxis,
@@ -31,8 +31,6 @@ export interface TraceChartInput {
   readonly selectedStep: number | null;
 }
 
-/** Height of the gap between the two plots, pixels. */
-const GAP = 28;
 const MAX_DRAWN_POINTS = 4000;
 
 /**
@@ -40,28 +38,24 @@ const MAX_DRAWN_POINTS = 4000;
  *
  * @param input - The traces of one unit.
  * @param palette - The colours.
- * @param height - Height of the picture, pixels.
  * @param title - For export; null on screen.
  */
 export function traceChartOption(
   input: TraceChartInput,
   palette: Palette,
-  height: number,
   title: PictureTitle | null = null,
 ): ChartOption {
   const hasGates = input.traces.some((trace) => trace.plot === 'gates');
   const top = 14 + (title ? TITLE_HEIGHT : 0);
-  const room = height - top - AXIS_HEIGHT;
-  const half = hasGates ? (room - GAP) / 2 : room;
   const plots = hasGates ? (['states', 'gates'] as const) : (['states'] as const);
   return {
     ...baseOption(palette, title),
-    grid: plots.map((plot, index) => ({
+    grid: plots.map((plot) => ({
       id: plot,
       left: 48,
       right: 40,
-      top: top + index * (half + GAP),
-      height: half,
+      top: plot === 'states' ? top : '51%',
+      bottom: plot === 'states' && hasGates ? '57%' : AXIS_HEIGHT,
     })),
     xAxis: plots.map((_, index) => {
       const last = index === plots.length - 1;
@@ -75,7 +69,7 @@ export function traceChartOption(
       scale: true,
       ...(plot === 'gates' && gateRange(input.traces)),
     })),
-    tooltip: axisTooltip(palette, (items) => tooltipText(items, input)),
+    tooltip: pointerLine(palette),
     axisPointer: { link: [{ xAxisIndex: 'all' }] },
     dataZoom: [innerZoom(plots.map((_, index) => index))],
     series: input.traces.map((trace, index) => ({
@@ -126,10 +120,16 @@ function selectionLine(step: number, palette: Palette): ChartOption {
   };
 }
 
-function tooltipText(items: unknown, input: TraceChartInput): string {
-  const first = (Array.isArray(items) ? items : [items])[0] as { value?: number[] } | undefined;
-  const step = first?.value?.[0];
-  if (step === undefined) return '';
+/**
+ * What stands at a timestep: one line a trace.
+ *
+ * @param input - What the chart shows.
+ * @param at - A timestep, rounded to the nearest whole one.
+ * @returns Lines; null outside the chart.
+ */
+export function traceReadOut(input: TraceChartInput, at: number): string | null {
+  const step = Math.round(at);
+  if (step < 0 || step >= input.steps) return null;
   const lines = input.traces.map((trace) => `${trace.name}  ${formatFixed(trace.values[step], 4)}`);
   return [`t ${formatCount(step)}`, ...lines].join('\n');
 }

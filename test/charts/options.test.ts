@@ -8,11 +8,11 @@ import {
   visiblePart,
   type MapChartInput,
 } from '../../src/charts/map-chart';
-import { normChartOption, type NormChartInput } from '../../src/charts/norm-chart';
+import { normChartOption, normReadOut, type NormChartInput } from '../../src/charts/norm-chart';
 import { curveOverSteps } from '../../src/charts/norm-curve';
 import { paletteOf } from '../../src/charts/palette';
 import { saturationChartOption } from '../../src/charts/saturation-chart';
-import { traceChartOption } from '../../src/charts/trace-chart';
+import { traceChartOption, traceReadOut, type TraceChartInput } from '../../src/charts/trace-chart';
 
 /** An option as data: functions named, numbers rounded, typed arrays as arrays. */
 function rounded(value: unknown): unknown {
@@ -106,11 +106,13 @@ describe('the chart of norms', () => {
   });
 
   it('reads out values behind a position, zero and gap told apart', () => {
-    const option = normChartOption(lagInput([0, -1, -2, -Infinity, Number.NaN]), palette);
-    const { formatter } = option['tooltip'] as { formatter: (items: unknown) => string };
-    expect(formatter([{ axisValue: 0 }])).toBe('lag 0\nh  1.33   (0.00 to 0.25 decades)');
-    expect(formatter([{ axisValue: 3 }])).toBe('lag 3\nh  0 (exact)');
-    expect(formatter([{ axisValue: 4 }])).toBe('lag 4\nh  NaN');
+    const input = lagInput([0, -1, -2, -Infinity, Number.NaN]);
+    expect(normReadOut(input, 0.3)).toBe('lag 0\nh  1.33   (1.00 to 1.78)');
+    expect(normReadOut(input, 3)).toBe('lag 3\nh  0 (exact)');
+    expect(normReadOut(input, 4)).toBe('lag 4\nh  NaN');
+    expect(normReadOut(input, 5)).toBeNull();
+    input.curves[0]!.curve.logMiddle[2] = Number.NaN;
+    expect(normReadOut(input, 2)).toBe('lag 2\nh  not computed');
   });
 
   it('thins ten thousand lags to what can be drawn', () => {
@@ -190,9 +192,18 @@ describe('the other charts', () => {
         selectedStep: 1,
       },
       palette,
-      288,
     );
     expect(rounded(option)).toMatchSnapshot();
+  });
+
+  it('read out every trace at a timestep', () => {
+    const input: TraceChartInput = {
+      traces: [{ name: 'h', values: Float64Array.from([0.1, -0.25]), colour: '#000000', plot: 'states' }],
+      steps: 2,
+      selectedStep: null,
+    };
+    expect(traceReadOut(input, 1.2)).toBe('t 1\nh  −0.2500');
+    expect(traceReadOut(input, 2)).toBeNull();
   });
 
   it('show one plot only where a cell has no gates', () => {
@@ -203,7 +214,6 @@ describe('the other charts', () => {
         selectedStep: null,
       },
       palette,
-      288,
     );
     expect(option['grid']).toHaveLength(1);
   });
