@@ -9,6 +9,8 @@ import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import { cellsOf, type Assumption, type RecurrentModel, type Warning } from '../core/model';
 import type { Summary } from '../core/summary';
+import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
+import { withRespectToModelInput } from '../engine/below/model-input-run';
 import { estimateRun, type RunCost } from '../engine/estimate';
 import type { Engine, LayerInput, LayerRun } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice, type OpenedEngine } from '../engine/load-engine';
@@ -115,18 +117,22 @@ class Run {
     const opened = await openEngine(request.engine, plan.cost.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
-    const input = await this.layerInput(engine, plan);
-    const layerRun = await engine.openLayer(plan.found.layer, input, this.signal);
+    const { input, local } = await this.layerInput(engine, plan);
+    const opening = await engine.openLayer(plan.found.layer, input, this.signal);
+    const layerRun = local ? withRespectToModelInput(opening, plan.found.layer, input, local) : opening;
     this.layerRun = layerRun;
-    const started = startedEvent(this.order, plan, opened, layerRun);
+    const x = local?.sequence ?? input.x;
+    const started = startedEvent(this.order, plan, opened, layerRun, x.shape[1]!);
     yield { event: started, chunk: null };
-    const states = joinDirections(layerRun, input);
+    const states = joinDirections(layerRun, x, input.mask);
     yield { event: states, chunk: null };
     yield this.progress('states', STATES_SHARE);
 
-    const lags = new LagCurves(layerRun, input.mask);
+    const isSameTime = started.sourceSteps === started.steps;
+    const lags = new LagCurves(started.batch, started.sourceSteps, isSameTime ? input.mask : null);
     for (const direction of started.directions) {
-      if (request.modes.includes('diagonal')) yield* this.propagate('diagonal', layerRun, direction, lags);
+      if (request.modes.includes('diagonal') && isSameTime)
+        yield* this.propagate('diagonal', layerRun, direction, lags);
       if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags);
     }
     yield this.progress('diagnostics', 1 - STATES_SHARE);
@@ -135,7 +141,7 @@ class Run {
       exponents.set(direction, await layerRun.leadingExponent(direction, request.warmUp ?? 0, this.signal));
     }
     const seconds = (performance.now() - this.startedAt) / 1000;
-    const { assumptions, warnings } = notesOf(this.order, plan);
+    const { assumptions, warnings } = notesOf(this.order, plan, started);
     const { version, source } = this.order;
     const { layer } = plan.found;
     const gathered = { version, source, request, layer, started, states, run: layerRun, input, lags, exponents };
@@ -144,14 +150,17 @@ class Run {
     yield { event: { kind: 'done', summary }, chunk: null };
   }
 
-  private async layerInput(engine: Engine, plan: RunPlan): Promise<LayerInput> {
+  /** What the layer is fed, and how it depends on the model's input where that is asked for. */
+  private async layerInput(engine: Engine, plan: RunPlan): Promise<{ input: LayerInput; local: LocalJacobian | null }> {
     const { model, request, data } = this.order;
     const input = makeInputs(model, plan.found, request, data, plan.size);
-    if (input.kind === 'layer') return input.input;
+    if (input.kind === 'layer') return { input: input.input, local: null };
     const below = await engine.runBelow(model, plan.found.index, input.tensors, this.signal);
     // A user's own initial state takes the place of what the model would give.
     const own = initialStates(plan.found, data, below.x.shape[0]!);
-    return { ...below, initialState: { ...below.initialState, ...own } };
+    const fed = { ...below, initialState: { ...below.initialState, ...own } };
+    if (request.wrt === 'layer-input') return { input: fed, local: null };
+    return { input: fed, local: await localJacobian(model, plan.found.index, input.tensors, this.signal) };
   }
 
   private async *propagate(
@@ -163,7 +172,7 @@ class Run {
     const options = { signal: this.signal, chunkBytes: CHUNK_BYTES };
     const chunks = mode === 'diagonal' ? layerRun.diagonal(direction, options) : layerRun.final(direction, options);
     for await (const chunk of chunks) {
-      const event = stepNorms(chunk, layerRun);
+      const event = stepNorms(chunk, layerRun.batch, layerRun.inputDim);
       if (event.kind === 'final') lags.add(event);
       yield { event, chunk };
       yield this.progress(mode, this.fraction + this.shareOf(mode, chunk.count / layerRun.steps, layerRun));
@@ -198,7 +207,13 @@ function checkMemory(plan: RunPlan, request: RunRequest): void {
   );
 }
 
-function startedEvent(order: AnalysisOrder, plan: RunPlan, opened: OpenedEngine, run: LayerRun): StartedEvent {
+function startedEvent(
+  order: AnalysisOrder,
+  plan: RunPlan,
+  opened: OpenedEngine,
+  run: LayerRun,
+  sourceSteps: number,
+): StartedEvent {
   const { layer } = plan.found;
   const cells = cellsOf(layer.operation);
   const parts = cells.map(({ direction, cell: { kind, units } }) => ({
@@ -214,6 +229,7 @@ function startedEvent(order: AnalysisOrder, plan: RunPlan, opened: OpenedEngine,
     engine: opened.info,
     batch: run.batch,
     steps: run.steps,
+    sourceSteps,
     units: parts[0]!.units,
     inputDim: run.inputDim,
     directions: parts.map(({ direction }) => direction),
@@ -225,12 +241,24 @@ function startedEvent(order: AnalysisOrder, plan: RunPlan, opened: OpenedEngine,
 }
 
 /** What was settled without being asked for; the run's own notes after the file's. */
-function notesOf(order: AnalysisOrder, plan: RunPlan): { assumptions: Assumption[]; warnings: Warning[] } {
+function notesOf(
+  order: AnalysisOrder,
+  plan: RunPlan,
+  started: StartedEvent,
+): { assumptions: Assumption[]; warnings: Warning[] } {
   const own = plan.size.notes.map((note) => ({
     what: 'input',
     assumed: note,
     why: 'the file says no more',
     change: '--input',
   }));
-  return { assumptions: [...order.model.assumptions, ...own], warnings: [...order.model.warnings] };
+  const warnings = [...order.model.warnings];
+  if (started.sourceSteps !== started.steps && started.modes.includes('diagonal')) {
+    warnings.push({
+      code: 'diagonal/left-out',
+      message: `The layer has ${started.steps} timesteps and the model's input ${started.sourceSteps}, so there is no same step to differentiate.`,
+      remedy: 'Use --wrt layer-input for the diagonal.',
+    });
+  }
+  return { assumptions: [...order.model.assumptions, ...own], warnings };
 }

@@ -3,6 +3,7 @@
  *
  * The two halves of a Bidirectional layer may differ in kind and size; an array then holds the directions that have it.
  */
+import type { RealTensor } from '../core/tensor';
 import type { LayerInput, LayerRun, RealArray } from '../engine/engine';
 import type { StatesEvent } from '../shared/run';
 
@@ -10,9 +11,10 @@ import type { StatesEvent } from '../shared/run';
  * The `states` event of a run.
  *
  * @param run - The layer with its states.
- * @param input - What it was fed.
+ * @param x - The sequence that is differentiated against.
+ * @param mask - The layer's mask.
  */
-export function joinDirections(run: LayerRun, input: LayerInput): StatesEvent {
+export function joinDirections(run: LayerRun, x: RealTensor, mask: LayerInput['mask']): StatesEvent {
   const rows = run.batch * run.steps;
   const names = new Set(run.states.flatMap(({ gates }) => Object.keys(gates)));
   const join = (arrays: readonly (RealArray | null | undefined)[]): RealArray | null =>
@@ -22,8 +24,8 @@ export function joinDirections(run: LayerRun, input: LayerInput): StatesEvent {
     );
   return {
     kind: 'states',
-    x: input.x.data,
-    mask: input.mask?.data ?? null,
+    x: x.data,
+    mask: mask?.data ?? null,
     h: join(run.states.map(({ h }) => h))!,
     c: join(run.states.map(({ c }) => c)),
     gates: Object.fromEntries([...names].map((gate) => [gate, join(run.states.map(({ gates }) => gates[gate]))!])),

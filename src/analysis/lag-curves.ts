@@ -8,23 +8,19 @@ import type { Direction, StateName } from '../core/jacobian';
 import type { Tensor } from '../core/tensor';
 import type { FinalEvent } from '../shared/run';
 
-/** What the curves need to know of a run. */
-interface CurveSize {
-  readonly batch: number;
-  readonly steps: number;
-}
-
 /** Gathers `final` events into curves. */
 export class LagCurves {
   /** `[B, T]` by state and direction, at the input's own time index. */
   private readonly norms = new Map<string, Float64Array>();
 
   /**
-   * @param size - B and T.
+   * @param batch - B
+   * @param steps - T of x.
    * @param mask - `[B, T]`, 1 = valid; null without a mask.
    */
   constructor(
-    private readonly size: CurveSize,
+    private readonly batch: number,
+    private readonly steps: number,
     private readonly mask: Tensor<Uint8Array> | null,
   ) {}
 
@@ -48,7 +44,7 @@ export class LagCurves {
   curves(state: StateName, direction: Direction): readonly Float64Array[] {
     const norms = this.norms.get(`${state} ${direction}`);
     if (!norms) return [];
-    const { batch, steps } = this.size;
+    const { batch, steps } = this;
     return Array.from({ length: batch }, (_, b) => {
       const [from, to] = [b * steps, (b + 1) * steps];
       return lagSeries(norms.subarray(from, to), direction, this.mask?.data.subarray(from, to) ?? null);
@@ -56,7 +52,7 @@ export class LagCurves {
   }
 
   private fill(state: StateName, event: FinalEvent, total: Float64Array): void {
-    const { batch, steps } = this.size;
+    const { batch, steps } = this;
     const key = `${state} ${event.direction}`;
     const norms = this.norms.get(key) ?? new Float64Array(batch * steps).fill(NaN);
     this.norms.set(key, norms);

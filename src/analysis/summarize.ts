@@ -189,8 +189,8 @@ function firstTrajectory(
   states: DirectionStates,
   { run, input }: Gathered,
 ): Parameters<typeof highwayShare>[1] {
-  const { steps, inputDim } = run;
-  const { units } = cell;
+  const { steps } = run;
+  const { units, inputDim } = cell;
   const x = (states.direction === 'backward' ? input.backwardX : null) ?? input.x;
   const initial = input.initialState[states.direction];
   const start = (data: ArrayLike<number> | undefined): Float64Array =>

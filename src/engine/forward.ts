@@ -203,7 +203,7 @@ function refsOf(layer: Layer): readonly ValueRef[] {
 }
 
 /** 3 and 15 for `Keras 3.15.0`, the newest 3 for `Keras 3`, 2 for anything older or unknown. */
-function versionOf(producer: string): KerasVersion {
+export function versionOf(producer: string): KerasVersion {
   const found = /(?<![\d.])(\d+)(?:\.(\d+))?/.exec(producer);
   const major = Number(found?.[1] ?? 2);
   return major >= 3 ? { major, minor: Number(found?.[2] ?? Infinity) } : { major: 2, minor: 0 };

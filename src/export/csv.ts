@@ -139,7 +139,8 @@ export class RunCsv {
 
   private addSequence(name: string, column: string, values: Numbers): void {
     const file = this.file(name, ['sequence', 'timestep', column, 'value']);
-    const { batch, steps } = this.started;
+    const { batch, sourceSteps } = this.started;
+    const steps = name === 'x' ? sourceSteps : this.started.steps;
     const width = values.length / (batch * steps);
     for (let index = 0; index < values.length; index++) {
       const row = Math.floor(index / width);

@@ -147,8 +147,13 @@ function curvesOf(run: FinishedRun, mode: 'diagonal' | 'final'): readonly NormCh
     started.directions.flatMap((direction) => {
       const series = record.series.get(seriesKey(mode, state, direction));
       if (!series) return [];
-      const norms = { total: series.total, computed: series.computed, batch: started.batch, steps: started.steps };
-      const mask = record.states?.mask ?? null;
+      const norms = {
+        total: series.total,
+        computed: series.computed,
+        batch: started.batch,
+        steps: started.sourceSteps,
+      };
+      const mask = started.sourceSteps === started.steps ? (record.states?.mask ?? null) : null;
       const curve = mode === 'final' ? curveOverLags(norms, direction, mask, null) : curveOverSteps(norms, null);
       const verdict = mode === 'final' ? verdictOf(summary, state, isTwoWay ? direction : null) : null;
       const horizon = verdict?.horizon ?? null;
@@ -173,7 +178,7 @@ function verdictOf(summary: Summary, state: StateName, direction: Direction | nu
 
 function lagChart(run: FinishedRun): string | null {
   const curves = curvesOf(run, 'final');
-  return curves.length === 0 ? null : drawCurves(curves, run.started.steps, 'lag, timesteps', 'lag');
+  return curves.length === 0 ? null : drawCurves(curves, run.started.sourceSteps, 'lag, timesteps', 'lag');
 }
 
 function stepChart(run: FinishedRun): string | null {

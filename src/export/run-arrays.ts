@@ -47,7 +47,7 @@ export function rowsOf(started: StartedEvent, state: StateName, direction: Direc
  * @param started - The run.
  */
 export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[] {
-  const { batch, steps, inputDim, modes, parts } = started;
+  const { batch, steps, sourceSteps, inputDim, modes, parts } = started;
   const unitsOf = (has: (part: DirectionPart) => boolean): number =>
     parts.filter(has).reduce((sum, { units }) => sum + units, 0);
   const states = (['h', 'c'] as const)
@@ -56,23 +56,23 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
   const gates = [...new Set(parts.flatMap(({ kind }) => gateNames(kind)))];
   const real = (name: string, ...shape: number[]): ArrayDeclaration => ({ name, type: 'float32', shape });
   const declarations = [
-    real('x', batch, steps, inputDim),
+    real('x', batch, sourceSteps, inputDim),
     ...states.map(({ name, units }) => real(name, batch, steps, units)),
   ];
   if (modes.includes('states')) {
     const gateUnits = (gate: string): number => unitsOf(({ kind }) => gateNames(kind).includes(gate));
     declarations.push(...gates.map((gate) => real(`gate_${gate}`, batch, steps, gateUnits(gate))));
   }
-  if (modes.includes('diagonal')) {
+  if (modes.includes('diagonal') && sourceSteps === steps) {
     declarations.push(...states.map(({ name, units }) => real(`d${name}_dx`, batch, steps, units, inputDim)));
   }
   if (modes.includes('final')) {
-    declarations.push(...states.map(({ name, units }) => real(`d${name}T_dx`, batch, steps, units, inputDim)));
+    declarations.push(...states.map(({ name, units }) => real(`d${name}T_dx`, batch, sourceSteps, units, inputDim)));
     for (const { name } of states)
-      declarations.push({ name: `scale_d${name}T_dx`, type: 'int32', shape: [batch, steps] });
+      declarations.push({ name: `scale_d${name}T_dx`, type: 'int32', shape: [batch, sourceSteps] });
     for (const { name } of states) {
       for (const suffix of suffixes(started, name)) {
-        declarations.push({ name: `lognorm_d${name}T_dx${suffix}`, type: 'float64', shape: [batch, steps] });
+        declarations.push({ name: `lognorm_d${name}T_dx${suffix}`, type: 'float64', shape: [batch, sourceSteps] });
       }
     }
   }
@@ -159,7 +159,9 @@ export class RunArrays {
 
   /** Blocks `[B, count, H, D]` into `[B, T, H of all directions, D]`. */
   private writeBlocks(name: string, state: StateName, chunk: DiagonalChunk | FinalChunk, values: Numbers): void {
-    const { batch, steps, inputDim } = this.started;
+    const { batch, inputDim } = this.started;
+    // Where both modes are there, T of x is T of the layer.
+    const steps = this.started.sourceSteps;
     const rows = rowsOf(this.started, state, chunk.direction)!;
     const block = rows.units * inputDim;
     const stride = rows.total * inputDim;
@@ -178,7 +180,8 @@ export class RunArrays {
   }
 
   private keepScales(state: StateName, chunk: FinalChunk, scale: Int32Array, lognorm: Float64Array): void {
-    const { batch, steps, parts } = this.started;
+    const { batch, parts } = this.started;
+    const steps = this.started.sourceSteps;
     const halves = this.scales.get(state) ?? new Map<Direction, Int32Array>();
     this.scales.set(state, halves);
     const kept = halves.get(chunk.direction) ?? new Int32Array(batch * steps);

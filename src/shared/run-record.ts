@@ -7,7 +7,7 @@ import type { RunEvent, StartedEvent, StatesEvent, StepNorms } from './run';
 
 /** Frobenius log norms of one state and direction. */
 export interface NormSeries {
-  /** Natural logs, `[B, T]` at the input's own time index; NaN where not computed. */
+  /** Natural logs, `[B, T]` over T of x, at its own time index; NaN where not computed. */
   readonly total: Float64Array;
   /** `[T]`, 1 where the step has arrived. */
   readonly computed: Uint8Array;
@@ -52,7 +52,7 @@ export function addToRecord(record: RunRecord, event: RunEvent): void {
   if (event.kind === 'cancelled') record.isCancelled = true;
   if (event.kind !== 'diagonal' && event.kind !== 'final') return;
   const { kind, direction, start, count } = event;
-  const { batch, steps } = record.started!;
+  const { batch, sourceSteps: steps } = record.started!;
   const add = (state: StateName, norms: StepNorms): void => {
     const key = seriesKey(kind, state, direction);
     const series = record.series.get(key) ?? {

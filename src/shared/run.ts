@@ -84,7 +84,10 @@ export interface StartedEvent {
   readonly cellKind: CellKind;
   readonly engine: EngineInfo;
   readonly batch: number;
+  /** T of the layer. */
   readonly steps: number;
+  /** T of x; another one than the layer's only with respect to the model's input. */
+  readonly sourceSteps: number;
   /** Units of the first direction; `parts` has both. */
   readonly units: number;
   readonly inputDim: number;
@@ -100,7 +103,7 @@ export interface StartedEvent {
 /** States and gates of the whole run; H counts all directions that have the array (forward units first). */
 export interface StatesEvent {
   readonly kind: 'states';
-  /** `[B, T, D]` */
+  /** `[B, sourceSteps, D]` */
   readonly x: Float32Array | Float64Array;
   /** `[B, T]`, 1 = valid. */
   readonly mask: Uint8Array | null;

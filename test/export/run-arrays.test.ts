@@ -17,6 +17,7 @@ function started(over: Partial<StartedEvent>): StartedEvent {
     engine,
     batch: 1,
     steps: 2,
+    sourceSteps: 2,
     units: 1,
     inputDim: 1,
     directions: ['forward'],
@@ -69,7 +70,7 @@ const STATES: AnalysisStep = {
 describe('RunArrays', () => {
   it('puts chunks of a batch, newest first, in their places', async () => {
     const sink = makeMemorySink();
-    const run = started({ batch: 2, steps: 3, units: 1, inputDim: 1, modes: ['diagonal'] });
+    const run = started({ batch: 2, steps: 3, sourceSteps: 3, units: 1, inputDim: 1, modes: ['diagonal'] });
     const arrays = new RunArrays(sink, run);
     arrays.add({ event: { ...STATES.event, x: new Float32Array(6), h: new Float32Array(6) } as RunEvent, chunk: null });
     const diagonal = (start: number, values: number[]): DiagonalChunk => ({
@@ -123,6 +124,7 @@ describe('RunArrays', () => {
     const run = started({
       batch: 2,
       steps: 3,
+      sourceSteps: 3,
       units: 4,
       inputDim: 5,
       hasCell: true,

@@ -24,7 +24,7 @@ export async function collectRun(steps: AsyncIterable<AnalysisStep>): Promise<Co
         run.arrays.set(`gate_${gate}`, Float64Array.from(values));
     }
     if (!chunk) continue;
-    const { batch, steps: T, inputDim, parts } = run.started!;
+    const { batch, sourceSteps: T, inputDim, parts } = run.started!;
     const put = (name: string, values: ArrayLike<number>, scales: ArrayLike<number> | null): void => {
       const having = parts.filter(({ hasCell }) => hasCell || name.startsWith('dh'));
       const index = having.findIndex(({ direction }) => direction === chunk.direction);

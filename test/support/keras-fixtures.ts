@@ -27,6 +27,8 @@ export interface FixtureDescription {
   readonly input: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly hasCell: boolean;
+  /** A file beside the model: the architecture of a weights-only one. */
+  readonly companion?: string;
 }
 
 /** A fixture with its files. */
@@ -63,6 +65,7 @@ export function readFixtureModel(fixture: KerasFixture): Promise<RecurrentModel>
     activation: (options['activation'] as string | undefined) ?? null,
     recurrentActivation: (options['recurrent-activation'] as string | undefined) ?? null,
     resetAfter: (options['reset-after'] as boolean | undefined) ?? null,
+    architecture: fixture.companion ? readFileSync(join(FOLDER, fixture.name, fixture.companion), 'utf8') : null,
   });
 }
 

@@ -1,0 +1,274 @@
+/**
+ * dx_t/du_k: how a layer's input depends on the model's input, through the layers below that are no recurrences.
+ *
+ * The Jacobian is banded: x_t depends on a window of steps of u. Tangents of steps that no window holds together share
+ * one pass, so the number of passes is window width times features, whatever T is. Everything is float64.
+ */
+import { TempogradError } from '../../core/errors';
+import { isRecurrent, type Layer, type RecurrentModel } from '../../core/model';
+import { sizeOf, type RealTensor, type Tensor } from '../../core/tensor';
+import { versionOf } from '../forward';
+import type { Flow, LayerContext } from '../layers/flow';
+import { runPlainLayer } from '../layers/run-layer';
+import type { Ops, Value } from '../ops';
+import { createFloat64Ops } from '../ops/float64-ops';
+import { Pace } from '../pace';
+import { ownSteps, reachOf, widthOf, type Reach } from './reach';
+import { tangentOf } from './tangent-layer';
+
+/** More memory than this for the band is refused. */
+const MAX_BAND_BYTES = 2 ** 30;
+/** Tangents pushed together. */
+const TANGENTS_AT_ONCE = 64;
+
+/** The sequence u that is differentiated against, and dx/du. */
+export interface LocalJacobian {
+  /** u `[B, T_u, D_u]`; the embedded sequence where the model starts with an Embedding. */
+  readonly sequence: RealTensor;
+  /** Steps of x. */
+  readonly steps: number;
+  readonly inputDim: number;
+  /** Window of u for each step of x. */
+  readonly reach: Reach;
+  /** True where x_t depends on u_t alone, so that no step reaches another. */
+  readonly isStepwise: boolean;
+  /**
+   * dx_t/du_k of one sequence, `[D, D_u]`, as a view; null when k is outside the window of t.
+   */
+  block(sequence: number, t: number, k: number): Float64Array | null;
+}
+
+/** One layer's output for one sequence, while tangents are pushed. */
+interface Point {
+  readonly flow: Flow;
+  readonly reach: Reach | null;
+  readonly context: LayerContext;
+}
+
+/**
+ * dx/du of a layer inside its model.
+ *
+ * @param model - The model.
+ * @param layer - Index of the recurrent layer.
+ * @param inputs - One tensor per `model.inputs`; u is the first.
+ * @param signal - Aborts between layers.
+ * @throws TempogradError `cell/unsupported` when a recurrent layer stands below, or x does not depend on the first
+ * input; `engine/out-of-memory` when the band would not fit.
+ */
+export async function localJacobian(
+  model: RecurrentModel,
+  layer: number,
+  inputs: readonly Tensor[],
+  signal: AbortSignal,
+): Promise<LocalJacobian> {
+  const ops = createFloat64Ops();
+  const order = layersBelow(model, layer);
+  const start = startOf(model, order);
+  const batch = inputs[0].shape[0];
+  const pace = new Pace(signal);
+  const bands: Float64Array[] = [];
+  let shared: { reach: Reach; steps: number; inputDim: number; width: number } | null = null;
+  let sequence: { data: Float64Array; shape: readonly number[] } | null = null;
+  try {
+    for (let b = 0; b < batch; b++) {
+      const points = runSequence(ops, model, order, start, inputs, b);
+      const source = points.get(start)!.flow.value;
+      const target = points.get(model.layers[layer].inputs[0].layer)!;
+      if (target.reach === null) throw independent(model.layers[layer]);
+      const [, steps, inputDim] = target.flow.value.shape;
+      const [, sourceSteps, features] = source.shape;
+      const width = widthOf(target.reach);
+      checkBand(batch * steps * inputDim * width * features * 8, model.layers[layer]);
+      shared = { reach: target.reach, steps, inputDim, width };
+      sequence ??= { data: new Float64Array(batch * sourceSteps * features), shape: [batch, sourceSteps, features] };
+      ops.readInto(source, sequence.data, b * sourceSteps * features);
+      bands.push(await pushAll({ ops, order, start, points, target, width, pace, model }));
+      ops.dispose(...[...points.values()].map(({ flow }) => flow.value));
+    }
+  } finally {
+    ops.close();
+  }
+  const { reach, steps, inputDim, width } = shared!;
+  const features = sequence!.shape[2];
+  const size = inputDim * features;
+  return {
+    sequence: sequence!,
+    steps,
+    inputDim,
+    reach,
+    isStepwise: reach.first.every((first, step) => first === step && reach.last[step] === step),
+    block(b, t, k) {
+      if (k < reach.first[t] || k > reach.last[t]) return null;
+      const place = (t * width + (k - reach.first[t])) * size;
+      return bands[b].subarray(place, place + size);
+    },
+  };
+}
+
+/** The layers between the inputs and the layer, in order. */
+function layersBelow(model: RecurrentModel, layer: number): readonly number[] {
+  const found = new Set<number>();
+  const pending = model.layers[layer].inputs.map((ref) => ref.layer);
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (found.has(next)) continue;
+    found.add(next);
+    pending.push(...model.layers[next].inputs.map((ref) => ref.layer));
+  }
+  const order = [...found].sort((a, b) => a - b);
+  const recurrent = order.map((index) => model.layers[index]).find(isRecurrent);
+  if (recurrent) {
+    throw new TempogradError(
+      'cell/unsupported',
+      `layer ${recurrent.name} below ${model.layers[layer].name} is recurrent; the derivative with respect to the model's input does not go through it`,
+      { remedy: 'Use --wrt layer-input.', details: { layer: model.layers[layer].name, recurrent: recurrent.name } },
+    );
+  }
+  return order;
+}
+
+/** Where u is: the first input, or the Embedding that reads it. */
+function startOf(model: RecurrentModel, order: readonly number[]): number {
+  const input = model.inputs[0];
+  const embedding = order.find(
+    (index) => model.layers[index].operation.kind === 'embedding' && model.layers[index].inputs[0].layer === input,
+  );
+  return embedding ?? input;
+}
+
+function independent(layer: Layer): TempogradError {
+  return new TempogradError('cell/unsupported', `layer ${layer.name} does not depend on the model's first input`, {
+    remedy: 'Use --wrt layer-input.',
+  });
+}
+
+function checkBand(bytes: number, layer: Layer): void {
+  if (bytes <= MAX_BAND_BYTES) return;
+  throw new TempogradError(
+    'engine/out-of-memory',
+    `the Jacobian of the layers below ${layer.name} would take ${bytes} bytes, the limit is ${MAX_BAND_BYTES}`,
+    { remedy: 'Use fewer steps or sequences, or --wrt layer-input.', details: { bytes, limit: MAX_BAND_BYTES } },
+  );
+}
+
+/** Values of one sequence at every layer below, kept until disposed. */
+function runSequence(
+  ops: Ops,
+  model: RecurrentModel,
+  order: readonly number[],
+  start: number,
+  inputs: readonly Tensor[],
+  b: number,
+): Map<number, Point> {
+  const points = new Map<number, Point>();
+  const keras = versionOf(model.producer);
+  let steps = 0;
+  for (const index of order) {
+    const layer = model.layers[index];
+    const { operation } = layer;
+    const context: LayerContext = { ops, layer, keras };
+    if (operation.kind === 'recurrent' || operation.kind === 'unsupported')
+      throw new Error(`layer ${layer.name} cannot run`);
+    let flow: Flow;
+    if (operation.kind === 'input')
+      flow = { value: uploadOne(ops, inputs[model.inputs.indexOf(index)], b), mask: null };
+    else
+      flow = runPlainLayer(
+        context,
+        operation,
+        layer.inputs.map((ref) => points.get(ref.layer)!.flow),
+      );
+    const { shape } = flow.value;
+    let reach: Reach | null = null;
+    if (index === start) {
+      if (shape.length !== 3)
+        throw new TempogradError('input/shape-mismatch', `the model's input has no time axis: [${shape.join(', ')}]`);
+      steps = shape[1];
+      reach = ownSteps(steps);
+    } else if (operation.kind !== 'input') {
+      const below = layer.inputs.map((ref) => points.get(ref.layer)!);
+      reach = reachOf(
+        layer,
+        operation,
+        below.map((point) => point.reach),
+        below.map((point) => point.flow.value.shape),
+        shape,
+        steps,
+      );
+    }
+    points.set(index, { flow, reach, context });
+  }
+  return points;
+}
+
+function uploadOne(ops: Ops, { shape, data }: Tensor, b: number): Value {
+  const size = sizeOf(shape) / shape[0];
+  const part = data.subarray(b * size, (b + 1) * size);
+  const single = [1, ...shape.slice(1)];
+  return part instanceof Float32Array || part instanceof Float64Array
+    ? ops.upload(part, single)
+    : ops.uploadInts(Int32Array.from(part), single);
+}
+
+/** What one sequence's tangents are pushed through. */
+interface Push {
+  readonly ops: Ops;
+  readonly model: RecurrentModel;
+  readonly order: readonly number[];
+  readonly start: number;
+  readonly points: ReadonlyMap<number, Point>;
+  readonly target: Point;
+  readonly width: number;
+  readonly pace: Pace;
+}
+
+/** The band of one sequence, `[T, width, D, D_u]`. */
+async function pushAll(push: Push): Promise<Float64Array> {
+  const { ops, points, start, target, width, pace } = push;
+  const [, sourceSteps, features] = points.get(start)!.flow.value.shape;
+  const [, steps, inputDim] = target.flow.value.shape;
+  const reach = target.reach!;
+  const band = new Float64Array(steps * width * inputDim * features);
+  const directions = width * features;
+  for (let from = 0; from < directions; from += TANGENTS_AT_ONCE) {
+    await pace.breathe();
+    const count = Math.min(TANGENTS_AT_ONCE, directions - from);
+    const seeds = new Float64Array(count * sourceSteps * features);
+    for (let n = 0; n < count; n++) {
+      const [phase, feature] = [Math.floor((from + n) / features), (from + n) % features];
+      for (let k = phase; k < sourceSteps; k += width) seeds[(n * sourceSteps + k) * features + feature] = 1;
+    }
+    const moved = ops.tidy(() => ops.read(pushOnce(push, ops.upload(seeds, [count, sourceSteps, features]))));
+    for (let n = 0; n < count; n++) {
+      const [phase, feature] = [Math.floor((from + n) / features), (from + n) % features];
+      for (let t = 0; t < steps; t++) {
+        // The one step of this phase inside the window of t.
+        const k = reach.first[t] + ((((phase - reach.first[t]) % width) + width) % width);
+        if (k > reach.last[t]) continue;
+        for (let d = 0; d < inputDim; d++) {
+          const place = ((t * width + (k - reach.first[t])) * inputDim + d) * features + feature;
+          band[place] = moved[(n * steps + t) * inputDim + d];
+        }
+      }
+    }
+  }
+  return band;
+}
+
+/** Tangents `[n, T_u, D_u]` of u to tangents `[n, T, D]` of x. */
+function pushOnce({ model, order, start, points, target }: Push, seeds: Value): Value {
+  const tangents = new Map<number, Value>([[start, seeds]]);
+  for (const index of order) {
+    if (tangents.has(index)) continue;
+    const { operation, inputs } = model.layers[index];
+    if (operation.kind === 'input' || operation.kind === 'recurrent' || operation.kind === 'unsupported') continue;
+    const below = inputs.map((ref) => ({
+      flow: points.get(ref.layer)!.flow,
+      tangent: tangents.get(ref.layer) ?? null,
+    }));
+    if (below.every(({ tangent }) => tangent === null)) continue;
+    const { context, flow } = points.get(index)!;
+    tangents.set(index, tangentOf(context, operation, below, flow.value));
+  }
+  const found = [...points].find(([, point]) => point === target)!;
+  return tangents.get(found[0])!;
+}

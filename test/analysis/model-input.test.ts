@@ -1,0 +1,138 @@
+/**
+ * `--wrt model-input` through the layers below, against central differences of the whole path in float64.
+ *
+ * Step 1e-5 and order 2: the error of a difference is about 1e-10 of the largest entry, so 1e-7 leaves room for curvature.
+ */
+import { describe, expect, it } from 'vitest';
+import { analyze } from '../../src/analysis/analyze';
+import { findLayer } from '../../src/analysis/find-layer';
+import type { RecurrentModel } from '../../src/core/model';
+import { loadEngine } from '../../src/engine/load-engine';
+import { collectRun, type CollectedRun } from '../support/collect-run';
+import { fixtureRun, kerasFixtureNames, loadKerasFixture, readFixtureModel } from '../support/keras-fixtures';
+
+const STEP = 1e-5;
+const TOLERANCE = 1e-7;
+const SIGNAL = new AbortController().signal;
+
+const NAMES = kerasFixtureNames().filter((name) => /^keras3-(below|branches|time-distributed-dense|nested)/.test(name));
+
+async function runWith(
+  name: string,
+  engine: 'reference' | 'tensorflow',
+): Promise<{ model: RecurrentModel; run: CollectedRun; data: Float64Array; shape: readonly number[]; layer: number }> {
+  const fixture = loadKerasFixture(name);
+  const model = await readFixtureModel(fixture);
+  const { request, data } = fixtureRun(fixture, engine);
+  const source = { format: '', producer: '', path: '', bytes: 0, sha256: '' };
+  const input = { shape: data.input!.shape, data: Float64Array.from(data.input!.data) };
+  const order = {
+    model,
+    source,
+    version: 'test',
+    request: { ...request, wrt: 'model-input' as const },
+    data: { ...data, input },
+  };
+  const run = await collectRun(analyze(order, SIGNAL));
+  return { model, run, data: input.data, shape: input.shape, layer: findLayer(model, fixture.layer).index };
+}
+
+/** h of the layer `[B, T, H]` for a model input. */
+async function hiddenOf(
+  model: RecurrentModel,
+  layer: number,
+  shape: readonly number[],
+  data: Float64Array,
+): Promise<Float64Array> {
+  const engine = await loadEngine('reference');
+  const input = await engine.runBelow(model, layer, [{ shape, data }], SIGNAL);
+  const run = await engine.openLayer(model.layers[layer] as Parameters<typeof engine.openLayer>[0], input, SIGNAL);
+  const h = Float64Array.from(run.states[0]!.h);
+  run.dispose();
+  return h;
+}
+
+const hasTwoDirections = (run: CollectedRun): boolean => run.started!.parts.length > 1;
+
+describe('with respect to the model input', () => {
+  it.each(NAMES)('%s equals central differences', async (name) => {
+    const { model, run, data, shape, layer } = await runWith(name, 'reference').catch((error: unknown) => {
+      // A layer that does not stand on the input alone is refused by name, which is all there is to check.
+      expect(error).toMatchObject({ code: 'cell/unsupported' });
+      return { run: null } as never;
+    });
+    if (run === null) return;
+    const { batch, steps, sourceSteps, units, inputDim } = run.started!;
+    if (hasTwoDirections(run)) return;
+    const direction = run.started!.directions[0]!;
+    const lastStep = direction === 'forward' ? steps - 1 : 0;
+    const [found, final] = [run.arrays.get('dh_dx'), run.arrays.get('dhT_dx')!];
+    expect(found !== undefined).toBe(sourceSteps === steps);
+    const size = sourceSteps * inputDim;
+    expect(data.length).toBe(batch * size);
+    let [worst, largest] = [0, 0];
+    for (let at = 0; at < size; at++) {
+      const shifted = (by: number): Float64Array =>
+        data.map((value, index) => (index % size === at ? value + by : value));
+      const plus = await hiddenOf(model, layer, shape, shifted(STEP));
+      const minus = await hiddenOf(model, layer, shape, shifted(-STEP));
+      const [k, d] = [Math.floor(at / inputDim), at % inputDim];
+      for (let b = 0; b < batch; b++) {
+        for (let u = 0; u < units; u++) {
+          const difference = (t: number): number => {
+            const place = (b * steps + t) * units + u;
+            return (plus[place]! - minus[place]!) / (2 * STEP);
+          };
+          const place = ((b * sourceSteps + k) * units + u) * inputDim + d;
+          largest = Math.max(largest, Math.abs(final[place]!), Math.abs(found?.[place] ?? 0));
+          worst = Math.max(worst, Math.abs(final[place]! - difference(lastStep)));
+          if (found) worst = Math.max(worst, Math.abs(found[place]! - difference(k)));
+        }
+      }
+    }
+    expect(largest).toBeGreaterThan(0);
+    expect(worst / largest).toBeLessThan(TOLERANCE);
+  });
+
+  it.each(['keras3-below-everything', 'keras3-below-conv-same', 'keras3-below-dense'])(
+    '%s agrees on tensorflow',
+    async (name) => {
+      const [reference, native] = [await runWith(name, 'reference'), await runWith(name, 'tensorflow')];
+      for (const array of ['dh_dx', 'dhT_dx']) {
+        const want = reference.run.arrays.get(array);
+        const got = native.run.arrays.get(array);
+        expect(got?.length).toBe(want?.length);
+        if (!want || !got) continue;
+        const scale = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const worst = want.reduce((most, value, index) => Math.max(most, Math.abs(value - got[index]!)), 0);
+        expect(worst / scale).toBeLessThan(1e-4);
+      }
+    },
+  );
+
+  it('takes the embedded sequence for a model that starts with an Embedding', async () => {
+    const fixture = loadKerasFixture('keras3-embedding-no-mask');
+    const model = await readFixtureModel(fixture);
+    const { request, data } = fixtureRun(fixture, 'reference');
+    const source = { format: '', producer: '', path: '', bytes: 0, sha256: '' };
+    const order = (wrt: 'layer-input' | 'model-input') => ({
+      model,
+      source,
+      version: 'test',
+      request: { ...request, wrt },
+      data,
+    });
+    const own = await collectRun(analyze(order('layer-input'), SIGNAL));
+    const whole = await collectRun(analyze(order('model-input'), SIGNAL));
+    expect(whole.arrays.get('x')).toEqual(own.arrays.get('x'));
+    expect(whole.arrays.get('dhT_dx')).toEqual(own.arrays.get('dhT_dx'));
+  });
+
+  it('refuses to go through a recurrent layer, and says which', async () => {
+    const name = 'keras3-stacked-second';
+    await expect(runWith(name, 'reference')).rejects.toMatchObject({
+      code: 'cell/unsupported',
+      message: expect.stringContaining('is recurrent') as string,
+    });
+  });
+});
