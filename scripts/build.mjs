@@ -4,4 +4,4 @@
 import { PROJECT_ROOT } from './setup/paths.mjs';
 import { ensureBuilt } from './run/build.mjs';
 
-process.exitCode = (await ensureBuilt(PROJECT_ROOT, (line) => console.log(line))) ? 0 : 1;
+process.exitCode = (await ensureBuilt(PROJECT_ROOT, (line) => console.error(line))) ? 0 : 1;
