@@ -16,7 +16,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, relative } from 'node:path';
+import { dirname } from 'node:path';
 
 /**
  * The SHA-256 of a file, hexadecimal.
@@ -131,10 +131,4 @@ function sameContentBySize(target, path) {
 /** The bytes of a file as a short text, for one printed line. */
 export function megabytes(bytes) {
   return `${Math.round(bytes / 1e6)} MB`;
-}
-
-/** A path as a person in the checkout would write it. */
-export function shortPath(path, root) {
-  const inside = relative(root, path);
-  return inside.startsWith('..') ? path : inside;
 }
