@@ -85,6 +85,8 @@ export interface FakeBridge extends Bridge {
   readonly calls: { readonly name: RequestName; readonly input: unknown }[];
   notify(notice: Notice): void;
   readonly credit: () => number;
+  /** Ends all streaming, as the end of a process does. */
+  stop(): void;
 }
 
 const statistics = (scale: number, isBias = false) => ({
@@ -245,6 +247,7 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
   let wake: () => void = () => undefined;
   let runId = 0;
   let cancelled = -1;
+  let isStopped = false;
   let settings: Settings = { theme: options.theme, recentFiles: options.recent, zoom: 0, window: null };
   const status = (): EngineStatus => ({
     state: options.engine,
@@ -274,6 +277,7 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
     while (credit <= 0 && cancelled !== id) await new Promise<void>((resolve) => (wake = resolve));
     credit -= 1;
     if (options.pace > 0) await new Promise((resolve) => setTimeout(resolve, options.pace));
+    if (isStopped) return new Promise(() => undefined);
     receiveRun({ runId: id, sequence, event: structuredClone(event) });
   }
 
@@ -423,6 +427,7 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
       engine: { ...estimateOf(request).engine, version: 'TensorFlow 2.18.1' },
       batch,
       steps,
+      sourceSteps: steps,
       units: layer.units ?? NO_RUN.units,
       inputDim: layer.inputDim ?? NO_RUN.inputDim,
       directions,
@@ -565,6 +570,9 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
     options,
     calls,
     credit: () => credit,
+    stop() {
+      isStopped = true;
+    },
     notify: (notice) => receiveNotice(notice),
     protocolVersion: 1,
     async request<N extends RequestName>(name: N, input: RequestInput<N>): Promise<Reply<RequestResults[N]>> {

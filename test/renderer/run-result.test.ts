@@ -12,6 +12,7 @@ function started(overrides: Partial<StartedEvent> = {}): StartedEvent {
     engine: { name: 'reference', version: 'float64', reason: 'small' },
     batch: 2,
     steps: 4,
+    sourceSteps: 4,
     units: 3,
     inputDim: 2,
     directions: ['forward'],
@@ -77,7 +78,7 @@ describe('the result of a run', () => {
     const result = makeRunResult(
       7,
       REQUEST,
-      started({ batch: 64, steps: 1000, units: 1000, inputDim: 24, parts, modes: ['final'] }),
+      started({ batch: 64, steps: 1000, sourceSteps: 1000, units: 1000, inputDim: 24, parts, modes: ['final'] }),
     );
     const set = result.final.forward!.h;
     expect(set.total.length).toBe(64_000);

@@ -1,9 +1,13 @@
 /** What the tests of the window share: a fake bridge in place, fresh stores, and waiting until something holds. */
 import { createPinia, setActivePinia } from 'pinia';
-import { grantCredit, onNotice, onRunMessage } from '../../src/renderer/api';
+import { afterEach } from 'vitest';
+import { onNotice, onRunMessage } from '../../src/renderer/api';
 import { makeBatcher } from '../../src/renderer/run-stream';
 import { useRuns } from '../../src/renderer/stores/runs';
 import { makeFakeBridge, type FakeBridge, type FakeOptions } from './fake-bridge';
+
+let current: FakeBridge | null = null;
+afterEach(() => current?.stop());
 
 /**
  * A fake bridge connected to fresh stores, as main.ts connects the real one.
@@ -12,6 +16,7 @@ import { makeFakeBridge, type FakeBridge, type FakeOptions } from './fake-bridge
  */
 export function connectFake(options: Partial<FakeOptions> = {}): FakeBridge {
   const bridge = makeFakeBridge(options);
+  current = bridge;
   Object.assign(window, { tempograd: bridge });
   setActivePinia(createPinia());
   // Bound now: a stream that outlives its test must not reach the stores of the next.
@@ -20,7 +25,7 @@ export function connectFake(options: Partial<FakeOptions> = {}): FakeBridge {
   onRunMessage(
     makeBatcher(
       (messages) => runs.receive(messages),
-      grantCredit,
+      (count) => bridge.grantCredit(count),
       (callback) => setTimeout(callback, 0),
     ),
   );

@@ -60,7 +60,7 @@ export interface RunResult {
   expectedSequence: number;
 }
 
-function makeNormSet({ batch, steps, inputDim }: StartedEvent, units: number): NormSet {
+function makeNormSet({ batch, sourceSteps: steps, inputDim }: StartedEvent, units: number): NormSet {
   const perSequence = steps * (units + inputDim);
   const detailSequences = Math.max(1, Math.min(batch, Math.floor(DETAIL_BUDGET_ENTRIES / perSequence)));
   return {

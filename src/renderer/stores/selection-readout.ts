@@ -19,7 +19,7 @@ export interface SelectedPlace {
  */
 export function selectionReadout(result: RunResult | null, place: SelectedPlace): Readout | null {
   if (!result) return null;
-  const { batch, steps } = result.started;
+  const { batch } = result.started;
   const sequence = Math.min(place.sequence, batch - 1);
   const words = [`sequence ${sequence + 1} of ${formatCount(batch)}`];
   if (place.step === null) return { place: words.join(' · '), value: '' };
@@ -33,7 +33,7 @@ export function selectionReadout(result: RunResult | null, place: SelectedPlace)
     for (const state of ['h', 'c'] as const) {
       const set = pair?.[state];
       if (!set?.computed[place.step]) continue;
-      const log = set.total[sequence * steps + place.step]!;
+      const log = set.total[sequence * set.steps + place.step]!;
       values.push(`‖∂${state}_${target}/∂x_t‖ = ${formatFromLog(log)}`);
     }
   }

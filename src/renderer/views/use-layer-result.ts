@@ -35,7 +35,11 @@ export function useLayerResult() {
   }
 
   /** `[B, T]` mask of the run, null when all steps are valid (or states were not asked for). */
-  const mask = (): Uint8Array | null => result()?.states?.mask ?? null;
+  function mask(): Uint8Array | null {
+    const found = result();
+    const isOfX = found?.started.sourceSteps === found?.started.steps;
+    return isOfX ? (found?.states?.mask ?? null) : null;
+  }
 
   /** Units or features against timesteps, of the chosen sequence. */
   function mapOverSteps(set: NormSet, side: MapSide): MapData | null {
