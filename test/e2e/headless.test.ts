@@ -4,10 +4,9 @@ import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isOnPath } from '../../scripts/setup/system-libraries.mjs';
-import { electronStart, makeFolder, ROOT } from './launch-app';
+import { APP, electronStart, makeFolder } from './launch-app';
 import { makeDropFolder, type DropFolder } from './models';
 
-const APP = process.env['TEMPOGRAD_APP'] ?? ROOT;
 const RUN_LIMIT_MS = 90_000;
 
 interface Ended {
@@ -92,30 +91,32 @@ describe('a run without a display', () => {
 // Tools of Linux; where they are missing, hardening.test.ts still holds.
 const hasTools = isOnPath('unshare') && isOnPath('strace');
 
-describe.runIf(hasTools)('offline', () => {
-  it('works inside a network namespace that has no network at all', async () => {
-    const output = join(folder, 'namespace');
-    const { code } = await runHeadless(output, [], ['unshare', '--map-root-user', '--net', '--']);
-    expect(code).toBe(0);
-    expect(existsSync(join(output, 'vanishing-lstm.report.html'))).toBe(true);
-  });
+if (hasTools) {
+  describe('offline', () => {
+    it('works inside a network namespace that has no network at all', async () => {
+      const output = join(folder, 'namespace');
+      const { code } = await runHeadless(output, [], ['unshare', '--map-root-user', '--net', '--']);
+      expect(code).toBe(0);
+      expect(existsSync(join(output, 'vanishing-lstm.report.html'))).toBe(true);
+    });
 
-  it('sends nothing and connects to nothing but this machine, as the kernel sees it', async () => {
-    const output = join(folder, 'trace');
-    const log = join(folder, 'trace.log');
-    const { code } = await runHeadless(
-      output,
-      [],
-      ['strace', '-f', '-qq', '-e', 'trace=connect,sendto,sendmsg,sendmmsg', '-o', log],
-    );
-    expect(code).toBe(0);
-    const trace = readFileSync(log, 'utf8');
-    expect(trace).toContain('sa_family=AF_UNIX');
-    const calls = trace.split('\n').filter((line) => /sa_family=AF_INET6?/.test(line));
-    // Chromium asks the kernel for a route by a UDP socket that is connected and never written to.
-    const probe =
-      /connect\(\d+, \{sa_family=AF_INET6?, sin6?_port=htons\((53|443)\).*(8\.8\.8\.8|2001:4860:4860::8888)/;
-    const local = /127\.0\.0\.1|::1/;
-    expect(calls.filter((line) => !probe.test(line) && !local.test(line))).toEqual([]);
+    it('sends nothing and connects to nothing but this machine, as the kernel sees it', async () => {
+      const output = join(folder, 'trace');
+      const log = join(folder, 'trace.log');
+      const { code } = await runHeadless(
+        output,
+        [],
+        ['strace', '-f', '-qq', '-e', 'trace=connect,sendto,sendmsg,sendmmsg', '-o', log],
+      );
+      expect(code).toBe(0);
+      const trace = readFileSync(log, 'utf8');
+      expect(trace).toContain('sa_family=AF_UNIX');
+      const calls = trace.split('\n').filter((line) => /sa_family=AF_INET6?/.test(line));
+      // Chromium asks the kernel for a route by a UDP socket that is connected and never written to.
+      const probe =
+        /connect\(\d+, \{sa_family=AF_INET6?, sin6?_port=htons\((53|443)\).*(8\.8\.8\.8|2001:4860:4860::8888)/;
+      const local = /127\.0\.0\.1|::1/;
+      expect(calls.filter((line) => !probe.test(line) && !local.test(line))).toEqual([]);
+    });
   });
-});
+}

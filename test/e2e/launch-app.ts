@@ -17,8 +17,8 @@ import { cacheDirectory, cacheLayout, projectLayout } from '../../scripts/setup/
 /** Root of the checkout. */
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The built program that is tested; another folder than the checkout can be named. */
-const APP = process.env['TEMPOGRAD_APP'] ?? ROOT;
+/** Folder of the built program that is tested; another than the checkout can be named. */
+export const APP = process.env['TEMPOGRAD_APP'] ?? ROOT;
 
 /** A folder for pictures to look at. */
 export const PICTURES = join(ROOT, 'out', 'pictures');

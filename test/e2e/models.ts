@@ -52,7 +52,7 @@ export function makeDropFolder(): DropFolder {
 }
 
 /** A table with a header; the numbers repeat from run to run. */
-function tableOf(columns: readonly string[], rows: number): string {
+export function tableOf(columns: readonly string[], rows: number): string {
   const lines = Array.from({ length: rows }, (_, row) =>
     columns.map((_name, column) => Math.sin(row * 0.7 + column).toFixed(4)).join(','),
   );

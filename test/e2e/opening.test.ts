@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { spawn } from 'node:child_process';
-import { answerDialogs, dropFiles, electronStart, launchApp, ROOT, type RunningApp } from './launch-app';
+import { answerDialogs, dropFiles, APP, electronStart, launchApp, type RunningApp } from './launch-app';
 import { GRU_MODEL, LSTM_MODEL, makeDropFolder, type DropFolder } from './models';
 
 let files: DropFolder;
@@ -69,10 +69,9 @@ describe('a file comes', () => {
 
   it('by a second instance, which hands it over and ends', async () => {
     const { executable, switches, env } = await electronStart();
-    const app = process.env['TEMPOGRAD_APP'] ?? ROOT;
     const second = spawn(
       executable,
-      [...switches, `--user-data-dir=${running.profile}`, app, basename(files.modelFolder)],
+      [...switches, `--user-data-dir=${running.profile}`, APP, basename(files.modelFolder)],
       {
         env,
         cwd: files.folder,
