@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunData } from '../../src/analysis/make-inputs';
+import type { RunData } from '../../src/analysis/size-run';
 import type { RealTensor, Tensor } from '../../src/core/tensor';
 import type { RecurrentModel } from '../../src/core/model';
 import { memorySource } from '../../src/readers/byte-source';
