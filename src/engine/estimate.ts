@@ -6,7 +6,9 @@
  */
 import type { AnalysisMode } from '../core/jacobian';
 import type { CellDescription, CellKind } from '../core/model';
+import { cellSizes } from './cells/cell-sizes';
 import type { EngineName } from './engine';
+import { planDiagonal, planFinal } from './propagate/plan';
 
 /** Cost of a run. */
 export interface RunCost {
@@ -19,14 +21,18 @@ export interface RunCost {
 }
 
 /** Sustained FLOP/s per engine on an ordinary two-core machine; orders of magnitude, for the user's patience only. */
-const RATES: Readonly<Record<EngineName, number>> = { tensorflow: 8e10, wasm: 8e9, reference: 8e8 };
+const RATES: Readonly<Record<EngineName, number>> = { tensorflow: 1e11, wasm: 8e9, reference: 8e8 };
 /** Fixed cost of a timestep (small operations), seconds. */
-const STEP_SECONDS: Readonly<Record<EngineName, number>> = { tensorflow: 2e-4, wasm: 4e-4, reference: 0 };
+const STEP_SECONDS: Readonly<Record<EngineName, number>> = { tensorflow: 1.5e-4, wasm: 4e-4, reference: 0 };
 /** Bytes per second at which results of the memory-bound diagonal appear. */
 const FILL_RATE = 1e9;
 const GATES: Readonly<Record<CellKind, number>> = { SimpleRNN: 1, LSTM: 4, GRU: 3 };
-/** Bytes of one chunk of results and of the step Jacobians formed ahead of it. */
-const WORKING_BYTES = 64 * 2 ** 20;
+/** What the caller allows a chunk of results to have. */
+const CHUNK_BYTES = 16 * 2 ** 20;
+/** Threads, small values, and host arrays that wait for the garbage collector. */
+const FIRST_USE_BYTES = 32 * 2 ** 20;
+/** States of a piece of the forward pass in engine memory. */
+const FORWARD_BYTES = 16 * 2 ** 20;
 
 /**
  * The cost of a run over the cells of one layer.
@@ -49,6 +55,8 @@ export function estimateRun(
   let flop = 0;
   let resultBytes = 0;
   let jacobianBytes = 0;
+  let heldBytes = 0;
+  let workingBytes = 0;
   const width = engine === 'reference' ? 8 : 4;
   for (const cell of cells) {
     const { units: H, inputDim: D } = cell;
@@ -63,20 +71,57 @@ export function estimateRun(
     for (const mode of ['diagonal', 'final'] as const) if (modes.includes(mode)) jacobianBytes += block * width;
     resultBytes += batch * steps * H * (states + (modes.includes('states') ? gates : 0)) * 4 + batch * steps * D * 4;
     if (modes.includes('final')) resultBytes += batch * steps * states * 12;
+    heldBytes += batch * steps * H * (states + (cell.kind === 'SimpleRNN' ? 0 : gates)) * width + weightBytes(cell, engine);
+    workingBytes = Math.max(workingBytes, propagationBytes(cell, batch, steps, modes, engine));
   }
-  const stateBytes = cells.reduce((sum, { units, kind }) => sum + batch * steps * units * (GATES[kind] * 2 + 2) * width, 0);
-  const weightBytes = cells.reduce((sum, { units, inputDim, kind }) => sum + 3 * GATES[kind] * units * (units + inputDim) * width, 0);
-  const rowBytes = cells.reduce((most, { units, kind }) => {
-    const size = kind === 'LSTM' ? 2 * units : units;
-    return Math.max(most, 6 * batch * size * size * width);
-  }, 0);
   const loops = cells.length * ((modes.includes('final') ? steps : 0) + (modes.includes('diagonal') ? steps / 16 : 0) + steps);
+  const firstUseBytes = engine === 'reference' ? 0 : FIRST_USE_BYTES;
   return {
     flop,
-    peakBytes: stateBytes + weightBytes + rowBytes + Math.min(WORKING_BYTES, 2 * jacobianBytes),
+    peakBytes: heldBytes + workingBytes + firstUseBytes,
     resultBytes: resultBytes + jacobianBytes * (4 / width),
     seconds: flop / RATES[engine] + loops * STEP_SECONDS[engine] + jacobianBytes / FILL_RATE,
   };
+}
+
+/** Weights in the forms that the passes use: as they are, stacked, in pieces for forming, and stacked in float64. */
+function weightBytes({ kind, units, inputDim }: CellDescription, engine: EngineName): number {
+  const weights = GATES[kind] * units * (units + inputDim);
+  return weights * (engine === 'reference' ? 16 : 32);
+}
+
+/** The largest of the forward pass, `diagonal` and `final`; see `propagate/plan`. */
+function propagationBytes(
+  cell: CellDescription,
+  batch: number,
+  steps: number,
+  modes: readonly AnalysisMode[],
+  engine: EngineName,
+): number {
+  const sizes = cellSizes(cell);
+  const { units, inputDim, stateBlocks, operatorColumns, vectorLength } = sizes;
+  const size = units * stateBlocks;
+  if (engine === 'reference') {
+    // One sequence at a time has its rows and step Jacobians; a chunk of results is gathered from all.
+    const chunkBytes = Math.min(CHUNK_BYTES, 8 * batch * steps * size * inputDim);
+    return 8 * (4 * size * size + 2 * size * inputDim) * (modes.includes('final') ? batch : 1) + 2 * chunkBytes;
+  }
+  const shape = { ...sizes, batch, steps, chunkBytes: CHUNK_BYTES };
+  let bytes = Math.min(FORWARD_BYTES, 8 * batch * steps * units * (GATES[cell.kind] + stateBlocks + 1));
+  if (modes.includes('diagonal')) {
+    const { chunkSteps, sequences, tilePairs } = planDiagonal(shape);
+    const chunkBytes = 4 * batch * chunkSteps * size * inputDim;
+    const formed = 3 * 4 * tilePairs * size * (sizes.isFactored ? inputDim : operatorColumns);
+    bytes = Math.max(bytes, chunkBytes + formed + 4 * sequences * chunkSteps * vectorLength);
+  }
+  if (modes.includes('final')) {
+    const { chunkSteps, sequences, groupSteps } = planFinal(shape);
+    const chunkBytes = 4 * (batch + sequences) * chunkSteps * size * inputDim;
+    const rows = 4 * size * size * (2 * batch + 2 * sequences);
+    const operators = 4 * groupSteps * sequences * operatorColumns * size * 3;
+    bytes = Math.max(bytes, chunkBytes + rows + operators + 4 * sequences * chunkSteps * vectorLength);
+  }
+  return bytes;
 }
 
 /** "form B" of one step: dh_t/dx_t, and dc_t/dx_t for an LSTM. */

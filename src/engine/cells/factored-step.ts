@@ -6,18 +6,10 @@
  * product over the units and one transposition: a third of the time that scaled rows and additions take.
  * Source: method.md 2.12.
  */
+import type { CellDescription } from '../../core/model';
+import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 import type { StepVectors } from './tensor-cell';
-
-/** The fixed kernels of a cell: `[H, P, H]` for the state and `[H, P, D]` for the input, row-major on the host. */
-export interface KernelPieces {
-  readonly units: number;
-  readonly inputDim: number;
-  /** P */
-  readonly count: number;
-  readonly state: Float64Array;
-  readonly input: Float64Array;
-}
 
 /** One fixed kernel: a block of the recurrent kernel, of the kernel, both, or the identity on the state. */
 export interface PieceSource {
@@ -27,43 +19,53 @@ export interface PieceSource {
   readonly input: number | null;
 }
 
+/** The fixed kernels of a cell; made when they are asked for, so that nothing of them stays on the host. */
+export interface KernelPieces {
+  readonly units: number;
+  readonly inputDim: number;
+  /** P */
+  readonly count: number;
+  /** `[H, P, width]`: columns of the state, of the input, or of both in this order. */
+  gather(columns: 'state' | 'input' | 'both'): RealArray;
+}
+
 /**
- * The fixed kernels in the layout that forming needs.
+ * The fixed kernels of a cell in the layout that forming needs.
  *
- * @param cell - Sizes and Keras kernels `[D, G*H]`, `[H, G*H]`.
+ * @param cell - Keras kernels `[D, G*H]`, `[H, G*H]`.
  * @param gates - G.
  * @param sources - One entry per piece.
  */
-export function gatherPieces(
-  cell: {
-    readonly units: number;
-    readonly inputDim: number;
-    readonly kernel: { readonly data: ArrayLike<number> };
-    readonly recurrentKernel: { readonly data: ArrayLike<number> };
-  },
-  gates: number,
-  sources: readonly PieceSource[],
-): KernelPieces {
-  const { units, inputDim } = cell;
+export function piecesOf(cell: CellDescription, gates: number, sources: readonly PieceSource[]): KernelPieces {
+  const { units, inputDim, kernel, recurrentKernel } = cell;
   const count = sources.length;
-  const state = new Float64Array(units * count * units);
-  const input = new Float64Array(units * count * inputDim);
-  const width = gates * units;
-  sources.forEach((source, piece) => {
-    for (let unit = 0; unit < units; unit++) {
-      const row = unit * count + piece;
-      if (source.state === 'identity') state[row * units + unit] = 1;
-      else if (source.state !== null) {
-        const column = source.state * units + unit;
-        for (let v = 0; v < units; v++) state[row * units + v] = cell.recurrentKernel.data[v * width + column]!;
-      }
-      if (source.input !== null) {
-        const column = source.input * units + unit;
-        for (let d = 0; d < inputDim; d++) input[row * inputDim + d] = cell.kernel.data[d * width + column]!;
-      }
-    }
-  });
-  return { units, inputDim, count, state, input };
+  const stride = gates * units;
+  const isDouble = kernel.data instanceof Float64Array || recurrentKernel.data instanceof Float64Array;
+  return {
+    units,
+    inputDim,
+    count,
+    gather(columns) {
+      const stateWidth = columns === 'input' ? 0 : units;
+      const width = stateWidth + (columns === 'state' ? 0 : inputDim);
+      const size = units * count * width;
+      const rows = isDouble ? new Float64Array(size) : new Float32Array(size);
+      sources.forEach((source, piece) => {
+        for (let unit = 0; unit < units; unit++) {
+          const row = (unit * count + piece) * width;
+          if (source.state === 'identity' && stateWidth > 0) rows[row + unit] = 1;
+          if (typeof source.state === 'number') {
+            const column = source.state * units + unit;
+            for (let v = 0; v < stateWidth; v++) rows[row + v] = recurrentKernel.data[v * stride + column];
+          }
+          if (source.input === null) continue;
+          const column = source.input * units + unit;
+          for (let d = stateWidth; d < width; d++) rows[row + d] = kernel.data[(d - stateWidth) * stride + column];
+        }
+      });
+      return rows;
+    },
+  };
 }
 
 /** Forms operators, input Jacobians and pushes from coefficients `[N, R, P, H]`; holds its kernels until disposed. */
@@ -74,7 +76,7 @@ export class FactoredStep {
 
   /**
    * @param ops - Operations.
-   * @param pieces - The fixed kernels; uploaded when first needed.
+   * @param pieces - Gives the fixed kernels; asked when they are needed, nothing of them stays on the host.
    */
   constructor(
     private readonly ops: Ops,
@@ -137,39 +139,28 @@ export class FactoredStep {
 
   /** `[H, P, H+D]` */
   private joinedKernels(): Value {
-    const { units, inputDim, count, state, input } = this.pieces;
-    if (!this.joined) {
-      const columns = units + inputDim;
-      const joined = new Float64Array(units * count * columns);
-      for (let row = 0; row < units * count; row++) {
-        joined.set(state.subarray(row * units, (row + 1) * units), row * columns);
-        joined.set(input.subarray(row * inputDim, (row + 1) * inputDim), row * columns + units);
-      }
-      this.joined = this.ops.keep(this.ops.upload(joined, [units, count, columns]));
-    }
+    const { units, inputDim, count } = this.pieces;
+    this.joined ??= this.ops.keep(this.ops.upload(this.pieces.gather('both'), [units, count, units + inputDim]));
     return this.joined;
   }
 
   /** `[H, P, D]` */
   private inputKernels(): Value {
-    const { units, inputDim, count, input } = this.pieces;
-    this.input ??= this.ops.keep(this.ops.upload(input, [units, count, inputDim]));
+    const { units, inputDim, count } = this.pieces;
+    this.input ??= this.ops.keep(this.ops.upload(this.pieces.gather('input'), [units, count, inputDim]));
     return this.input;
   }
 
   /** `[H, P*H]`: column (p, u) is row u of piece p. */
   private stateKernels(): Value {
-    const { units, count, state } = this.pieces;
-    if (!this.state) {
-      const columns = new Float64Array(units * count * units);
-      for (let unit = 0; unit < units; unit++) {
-        for (let piece = 0; piece < count; piece++) {
-          const row = (unit * count + piece) * units;
-          for (let v = 0; v < units; v++) columns[v * count * units + piece * units + unit] = state[row + v]!;
-        }
-      }
-      this.state = this.ops.keep(this.ops.upload(columns, [units, count * units]));
-    }
+    const { ops } = this;
+    const { units, count } = this.pieces;
+    this.state ??= ops.keep(
+      ops.tidy(() => {
+        const rows = ops.upload(this.pieces.gather('state'), [units, count, units]);
+        return ops.reshape(ops.transpose(rows, [2, 1, 0]), [units, count * units]);
+      }),
+    );
     return this.state;
   }
 }

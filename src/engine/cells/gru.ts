@@ -1,10 +1,10 @@
 /** GRU in engine memory, reset after or before, blocks z r h: h_t = z h_{t-1} + (1 - z) n. */
-import { isElementwise } from '../../core/activations';
 import type { GruCell } from '../../core/model';
 import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
+import { cellSizes } from './cell-sizes';
 import { DenseStep } from './dense-step';
-import { FactoredStep, gatherPieces, stackCoefficients, type PieceSource } from './factored-step';
+import { FactoredStep, piecesOf, stackCoefficients, type PieceSource } from './factored-step';
 import { runSteps } from './forward-steps';
 import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
 import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
@@ -39,10 +39,10 @@ interface Gates {
  * @param description - The cell.
  */
 export function openGru(ops: Ops, description: GruCell): BareCell {
-  const { activation, recurrentActivation, resetAfter, units } = description;
+  const { activation, recurrentActivation, resetAfter } = description;
   const weights = uploadWeights(ops, description, 3);
   const candidate = candidateWeights(ops, description);
-  const isFactored = resetAfter && isElementwise(activation.name) && isElementwise(recurrentActivation.name);
+  const sizes = cellSizes(description);
 
   /** The gates from what the input adds, `[N, 3H]`, and the state before. */
   const gatesOf = (fromInput: Value, h: Value): Gates => {
@@ -63,16 +63,13 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
     const aN = ops.add(xN, ops.matMul(ops.mul(r, h), candidate.recurrentKernel));
     return { aZ, aR, aN, z: gate(aZ), r, q: null };
   };
-  const form = isFactored
+  const form = sizes.isFactored
     ? factoredForm(ops, description, weights, gatesOf)
     : denseForm(ops, description, weights, gatesOf);
 
   return {
     kind: 'GRU',
-    units,
-    inputDim: description.inputDim,
-    stateBlocks: 1,
-    operatorColumns: units + description.inputDim,
+    ...sizes,
     stateRow: (_block, unit) => unit,
     carry: () => null,
     ...form,
@@ -91,10 +88,7 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
   };
 }
 
-type Form = Pick<
-  BareCell,
-  'vectorLength' | 'vectors' | 'operators' | 'inputJacobians' | 'push' | 'dispose'
->;
+type Form = Pick<BareCell, 'vectors' | 'operators' | 'inputJacobians' | 'push' | 'dispose'>;
 type GatesOf = (fromInput: Value, h: Value) => Gates;
 
 interface CandidateWeights {
@@ -133,11 +127,10 @@ function inputRows(ops: Ops, weights: CellWeights, x: Value): Value {
  * A = diag(z) + az U_z + e q r' U_r + e r U_n, B = az W_z + e q r' W_r + e W_n, az = (h_{t-1} - n) z', e = (1-z) n'.
  */
 function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: GatesOf): Form {
-  const { units, activation, recurrentActivation } = cell;
-  const factored = new FactoredStep(ops, gatherPieces(cell, 3, PIECES));
+  const { activation, recurrentActivation } = cell;
+  const factored = new FactoredStep(ops, piecesOf(cell, 3, PIECES));
   const derivative = (a: Value): Value => activationDerivative(ops, recurrentActivation, a);
   return {
-    vectorLength: 40 * units,
     vectors: ({ x, hPrevious }: StepPoints): StepVectors =>
       ops.tidy(() => {
         const { aZ, aR, aN, z, r, q } = gatesOf(inputRows(ops, weights, x), hPrevious);
@@ -188,8 +181,6 @@ function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Gates
     });
 
   return {
-    vectorLength: 20 * units + (isElementwise(activation.name) ? 0 : 4 * units * units) +
-      (isElementwise(recurrentActivation.name) ? 0 : 8 * units * units),
     vectors: ({ x, hPrevious }: StepPoints): StepVectors =>
       ops.tidy(() => {
         const { aZ, aR, aN, z, r, q } = gatesOf(inputRows(ops, weights, x), hPrevious);

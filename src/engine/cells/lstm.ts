@@ -3,12 +3,13 @@
  *
  * Plain sigmoid and tanh run forward in one fused kernel where the engine has it; everything else step by step.
  */
-import { isElementwise, type ActivationDescription } from '../../core/activations';
+import type { ActivationDescription } from '../../core/activations';
 import type { LstmCell } from '../../core/model';
 import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
+import { cellSizes, type CellSizes } from './cell-sizes';
 import { DenseStep } from './dense-step';
-import { FactoredStep, gatherPieces, stackCoefficients } from './factored-step';
+import { FactoredStep, piecesOf, stackCoefficients } from './factored-step';
 import { runSteps } from './forward-steps';
 import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
 import type { ForwardSteps, StepPoints, StepVectors, BareCell, ValueState } from './tensor-cell';
@@ -27,8 +28,8 @@ const PIECES = [0, 1, 2, 3].map((gate) => ({ state: gate, input: gate }));
 export function openLstm(ops: Ops, description: LstmCell): BareCell {
   const { activation, recurrentActivation } = description;
   const weights = uploadWeights(ops, description, 4);
-  const isFactored = isElementwise(activation.name) && isElementwise(recurrentActivation.name);
-  const form = isFactored ? factoredForm(ops, description, weights) : denseForm(ops, description, weights);
+  const sizes = cellSizes(description);
+  const form = sizes.isFactored ? factoredForm(ops, description, weights) : denseForm(ops, description, weights);
   const isPlain = activation.name === 'tanh' && recurrentActivation.name === 'sigmoid';
 
   const fused = (x: Value, state: ValueState): ForwardSteps => {
@@ -40,9 +41,7 @@ export function openLstm(ops: Ops, description: LstmCell): BareCell {
 
   return {
     kind: 'LSTM',
-    units: description.units,
-    inputDim: description.inputDim,
-    stateBlocks: 2,
+    ...sizes,
     ...form,
     forward: (x, state) =>
       isPlain && ops.native
@@ -60,7 +59,7 @@ export function openLstm(ops: Ops, description: LstmCell): BareCell {
   };
 }
 
-type Form = Omit<BareCell, 'kind' | 'units' | 'inputDim' | 'stateBlocks' | 'forward'>;
+type Form = Omit<BareCell, 'kind' | 'forward' | keyof CellSizes>;
 
 function gateValues(ops: Ops, cell: LstmCell, a: readonly Value[]): Record<'i' | 'f' | 'g' | 'o', Value> {
   const gate = (description: ActivationDescription, at: number): Value => activate(ops, description, a[at]);
@@ -79,8 +78,8 @@ function gateValues(ops: Ops, cell: LstmCell, a: readonly Value[]): Record<'i' |
  * kappa f and f. Rows of an operator alternate between h and c, so that a group of one step needs no transposition.
  */
 function factoredForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
-  const { units, inputDim, activation, recurrentActivation } = cell;
-  const factored = new FactoredStep(ops, gatherPieces(cell, 4, PIECES));
+  const { units, activation, recurrentActivation } = cell;
+  const factored = new FactoredStep(ops, piecesOf(cell, 4, PIECES));
 
   const vectors = (points: StepPoints): StepVectors =>
     ops.tidy(() => {
@@ -108,8 +107,6 @@ function factoredForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
     });
 
   return {
-    operatorColumns: units + inputDim,
-    vectorLength: 40 * units,
     stateRow: (block, unit) => 2 * unit + block,
     vectors,
     operators: ({ coefficients }) => factored.operators(coefficients),
@@ -164,10 +161,7 @@ function denseForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
       return ops.concat([hAll, withCell(cRows, forget)], 1);
     });
 
-  const matrices = (isElementwise(activation.name) ? 0 : 2) + (isElementwise(recurrentActivation.name) ? 0 : 3);
   return {
-    operatorColumns: 2 * units + inputDim,
-    vectorLength: 30 * units + 4 * matrices * units * units,
     stateRow: (block, unit) => block * units + unit,
     vectors,
     operators,

@@ -158,7 +158,8 @@ function gatherInput(
   steps: number,
 ): RealArray {
   const { inputDim, x } = run;
-  const gathered = new Float64Array(steps * count * inputDim);
+  const size = steps * count * inputDim;
+  const gathered = x instanceof Float64Array ? new Float64Array(size) : new Float32Array(size);
   for (let b = 0; b < count; b++) {
     const times = valid.of(first + b);
     const end = Math.min(steps, times.length - start);

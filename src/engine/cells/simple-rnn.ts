@@ -1,9 +1,9 @@
 /** SimpleRNN in engine memory: h_t = phi(a_t), a_t = W x_t + U h_{t-1} + b. */
-import { isElementwise } from '../../core/activations';
 import type { SimpleRnnCell } from '../../core/model';
 import { activate, activationDerivative, activationJacobian } from '../ops/activations';
 import type { Ops, Value } from '../ops';
-import { FactoredStep, gatherPieces, stackCoefficients } from './factored-step';
+import { cellSizes } from './cell-sizes';
+import { FactoredStep, piecesOf, stackCoefficients } from './factored-step';
 import { runSteps } from './forward-steps';
 import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
 import { DenseStep } from './dense-step';
@@ -21,8 +21,9 @@ import { uploadWeights } from './weights';
 export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
   const { units, inputDim, activation } = description;
   const weights = uploadWeights(ops, description, 1);
-  const isDiagonal = isElementwise(activation.name);
-  const factored = new FactoredStep(ops, gatherPieces(description, 1, [{ state: 0, input: 0 }]));
+  const sizes = cellSizes(description);
+  const isDiagonal = sizes.isFactored;
+  const factored = new FactoredStep(ops, piecesOf(description, 1, [{ state: 0, input: 0 }]));
   const dense = new DenseStep(ops, units, inputDim);
 
   /** phi'(a) [U | W], `[N, H, H+D]`. */
@@ -33,11 +34,7 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
 
   return {
     kind: 'SimpleRNN',
-    units,
-    inputDim,
-    stateBlocks: 1,
-    operatorColumns: units + inputDim,
-    vectorLength: isDiagonal ? 8 * units : 4 * units * units,
+    ...sizes,
     stateRow: (_block, unit) => unit,
     forward: (x, state) =>
       runSteps(ops, weights.inputPart(x), state, (fromInput, { h }) => ({

@@ -7,6 +7,7 @@
  */
 import type { CellKind } from '../../core/model';
 import type { DoubleOps, Ops, Value } from '../ops';
+import type { CellSizes } from './cell-sizes';
 
 /** The state of B sequences, each `[B, H]`. */
 export interface ValueState {
@@ -39,18 +40,8 @@ export interface StepPoints {
 export type StepVectors = Readonly<Record<string, Value>>;
 
 /** One cell with its weights in engine memory, in one precision. */
-export interface BareCell {
+export interface BareCell extends CellSizes {
   readonly kind: CellKind;
-  /** H */
-  readonly units: number;
-  /** D */
-  readonly inputDim: number;
-  /** 2 for an LSTM (h and c), else 1; S = H times this. */
-  readonly stateBlocks: 1 | 2;
-  /** Columns of an operator: H + D where the c columns stand apart in `carry`, else S + D. */
-  readonly operatorColumns: number;
-  /** Largest number of reals per step that `vectors` and `operators` hold besides their results, for estimates. */
-  readonly vectorLength: number;
   /** The row of an operator (and of G) that belongs to unit `unit` of h (block 0) or c (block 1). */
   stateRow(block: number, unit: number): number;
   /**

@@ -33,10 +33,9 @@ export async function* propagateDiagonal(
   options: PropagateOptions,
 ): AsyncGenerator<DiagonalChunk, void, void> {
   const { batch, steps, units, inputDim } = run;
-  const { stateBlocks, operatorColumns, vectorLength } = cell;
-  const { chunkBytes } = options;
-  const sizes = { batch, steps, units, inputDim, stateBlocks, operatorColumns, vectorLength, chunkBytes };
-  const plan = planDiagonal(sizes);
+  const { stateBlocks } = cell;
+  const shape = { ...cell, batch, steps, chunkBytes: options.chunkBytes };
+  const plan = planDiagonal(shape);
   const pace = new Pace(options.signal);
   const length = units * inputDim;
   const buffer = openChunkBuffer(ops, stateBlocks * batch * plan.chunkSteps, length);

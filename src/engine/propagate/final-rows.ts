@@ -56,7 +56,7 @@ export class FinalRows {
     this.cell = cell;
     const { units, stateBlocks } = cell;
     const size = units * stateBlocks;
-    const identity = new Float64Array(sequences * size * size);
+    const identity = new Float32Array(sequences * size * size);
     for (let i = 0; i < sequences; i++) {
       for (let target = 0; target < size; target++) {
         const row = cell.stateRow(Math.floor(target / units), target % units);

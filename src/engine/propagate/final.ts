@@ -35,11 +35,10 @@ export async function* propagateFinal(
   run: CellRun,
   options: PropagateOptions,
 ): AsyncGenerator<FinalChunk, void, void> {
-  const { batch, steps, units, inputDim } = run;
-  const { stateBlocks, operatorColumns, vectorLength } = cell;
-  const { chunkBytes } = options;
-  const sizes = { batch, steps, units, inputDim, stateBlocks, operatorColumns, vectorLength, chunkBytes };
-  const { chunkSteps, sequences, groupSteps } = planFinal(sizes);
+  const { batch, steps } = run;
+  const { stateBlocks } = cell;
+  const shape = { ...cell, batch, steps, chunkBytes: options.chunkBytes };
+  const { chunkSteps, sequences, groupSteps } = planFinal(shape);
   const pace = new Pace(options.signal);
   const arithmetic = chooseArithmetic(ops, cell);
   const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, stateBlocks, chunkSteps, sequences);

@@ -6,6 +6,8 @@
  * cache, where a transposition runs ten times faster than in memory.
  */
 
+import type { CellSizes } from '../cells/cell-sizes';
+
 /** Bytes of step operators formed at once, and of Jacobians formed at once. */
 const TILE_BYTES = 4 * 2 ** 20;
 
@@ -22,15 +24,9 @@ const CHUNK_BYTES = 16 * 2 ** 20;
 const MAX_GROUP_STEPS = 64;
 
 /** What the pieces depend on. */
-export interface PlanShape {
+export interface PlanShape extends CellSizes {
   readonly batch: number;
   readonly steps: number;
-  readonly units: number;
-  readonly inputDim: number;
-  readonly stateBlocks: 1 | 2;
-  readonly operatorColumns: number;
-  /** Reals that the vectors of one step of one sequence take while they are computed. */
-  readonly vectorLength: number;
   readonly chunkBytes: number;
 }
 
