@@ -113,7 +113,8 @@ export function pointerLine(palette: Palette): ChartOption {
 }
 
 /**
- * Zooming along x by wheel and drag, which keeps its place while data stream in.
+ * Zooming along x by pinch or Ctrl with the wheel, moving by drag; the place is kept while data stream in. The wheel alone
+ * belongs to the page.
  *
  * @param axes - Indices of the x axes.
  */
@@ -123,7 +124,7 @@ export function innerZoom(axes: readonly number[]): ChartOption {
     id: 'zoom-x',
     xAxisIndex: [...axes],
     filterMode: 'none',
-    zoomOnMouseWheel: true,
+    zoomOnMouseWheel: 'ctrl',
     moveOnMouseMove: true,
     minValueSpan: 4,
   };

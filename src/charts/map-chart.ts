@@ -4,7 +4,15 @@
  * The image holds only what is visible, at the size it has on the screen, so it is sharp at every zoom and cheap at every
  * size. Painting needs a canvas, which this module must not know: the caller gives a painter.
  */
-import { AXIS_HEIGHT, baseOption, positionAxis, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
+import {
+  AXIS_HEIGHT,
+  baseOption,
+  innerZoom,
+  positionAxis,
+  TITLE_HEIGHT,
+  type ChartOption,
+  type PictureTitle,
+} from './axis-style';
 import type { MapRange, MapScale, MapWindow } from './colour-image';
 import { formatFromLog } from './number-format';
 import type { Palette } from './palette';
@@ -96,7 +104,7 @@ export function mapChartOption(input: MapChartInput, palette: Palette, title: Pi
       },
     ],
     dataZoom: [
-      { type: 'inside', id: 'zoom-x', xAxisIndex: [0], filterMode: 'none', minValueSpan: 2 },
+      { ...innerZoom([0]), minValueSpan: 2 },
       { type: 'inside', id: 'zoom-y', yAxisIndex: [0], filterMode: 'none', minValueSpan: 1, zoomOnMouseWheel: 'shift' },
     ],
     series: [mapSeries(input, palette), scaleSeries(input, palette)],

@@ -78,10 +78,19 @@ export function useChart(
     return { x, y };
   }
 
+  /** Undoes every zoom. */
+  function showAll(instance: ECharts): void {
+    const { dataZoom } = instance.getOption() as { dataZoom?: readonly unknown[] };
+    dataZoom?.forEach((_, dataZoomIndex) =>
+      instance.dispatchAction({ type: 'dataZoom', dataZoomIndex, start: 0, end: 100 }),
+    );
+  }
+
   function listen(instance: ECharts): void {
     const surface = instance.getZr();
     surface.on('mousemove', (event) => events.onHover?.(pointerOf(event)));
     surface.on('globalout', () => events.onHover?.(null));
+    surface.on('dblclick', () => showAll(instance));
     surface.on('click', (event) => {
       const at = pointerOf(event);
       if (at) events.onPick?.(at);
