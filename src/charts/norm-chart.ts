@@ -43,7 +43,7 @@ export interface NormChartInput {
 }
 
 /** Points of a line above which it is thinned for drawing. */
-const MAX_DRAWN_POINTS = 4000;
+const MAX_DRAWN_POINTS = 2400;
 const MAX_LABELLED_DECADES = 9;
 /** Below so many decades the axis is labelled at half decades too. */
 const SHORT_DECADES = 2;

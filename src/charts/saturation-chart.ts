@@ -26,7 +26,8 @@ export function saturationChartOption(
     type: 'bar',
     id: side,
     name: side,
-    stack: 'gate',
+    // Both sides lie on one line; stacking would put a zero on the other side's end.
+    barGap: '-100%',
     barWidth: 14,
     silent: true,
     data: gates.map((gate) => ({
@@ -46,8 +47,8 @@ export function saturationChartOption(
     grid: { left: 28, right: 20, top: 26 + (title ? TITLE_HEIGHT : 0), bottom: 28 },
     xAxis: {
       type: 'value',
-      min: -1.15,
-      max: 1.15,
+      min: -1.35,
+      max: 1.35,
       interval: 0.5,
       axisLine: { show: false },
       axisTick: { show: false },

@@ -31,7 +31,7 @@ export interface TraceChartInput {
   readonly selectedStep: number | null;
 }
 
-const MAX_DRAWN_POINTS = 4000;
+const MAX_DRAWN_POINTS = 2400;
 
 /**
  * The option of a chart of traces.
