@@ -18,7 +18,7 @@ export interface Palette {
   readonly axis: string;
   readonly hidden: string;
   readonly cell: string;
-  /** Gates by name; i z | f r | g n | o. */
+  /** Gates by name; none of them is the colour of a state or of a verdict. */
   readonly gates: Readonly<Record<string, string>>;
   readonly verdicts: Readonly<Record<VerdictLabel, string>>;
   /** An exact zero in a colour image. */
@@ -38,7 +38,7 @@ const LIGHT: Palette = {
   axis: '#aab2bd',
   hidden: '#2a57cf',
   cell: '#ad5200',
-  gates: { i: '#2e7d8c', z: '#2e7d8c', f: '#8a5a9e', r: '#8a5a9e', g: '#6b7a1f', n: '#6b7a1f', o: '#a14b63' },
+  gates: { i: '#2e7d8c', z: '#2e7d8c', f: '#3c4a5e', r: '#3c4a5e', g: '#6b7a1f', n: '#6b7a1f', o: '#94603f' },
   verdicts: { vanishing: '#7a4896', carried: '#1d7a4b', exploding: '#c01f45', undetermined: '#5a6472' },
   zero: '#c3c8d0',
   missing: '#eef0f3',
@@ -54,7 +54,7 @@ const DARK: Palette = {
   axis: '#5a6472',
   hidden: '#7d9cff',
   cell: '#f29b4c',
-  gates: { i: '#6fc0cf', z: '#6fc0cf', f: '#c79adb', r: '#c79adb', g: '#b3c45a', n: '#b3c45a', o: '#e08fa5' },
+  gates: { i: '#6fc0cf', z: '#6fc0cf', f: '#c6d0de', r: '#c6d0de', g: '#b3c45a', n: '#b3c45a', o: '#d0a186' },
   verdicts: { vanishing: '#c096dc', carried: '#5fc596', exploding: '#ff7f95', undetermined: '#9da6b3' },
   zero: '#4a515d',
   missing: '#242932',

@@ -1,7 +1,7 @@
 /** Shares of saturated gates -> ECharts option: to the left the share below 0.1, to the right the share above 0.9. */
 import { baseOption, TITLE_HEIGHT, type ChartOption, type PictureTitle } from './axis-style';
 import { formatShare } from './number-format';
-import type { Palette } from './palette';
+import { withAlpha, type Palette } from './palette';
 
 /** Saturation of one gate, shares of (timestep, sequence, unit). */
 export interface GateSaturation {
@@ -32,7 +32,7 @@ export function saturationChartOption(
     silent: true,
     data: gates.map((gate) => ({
       value: side === 'left' ? -gate.left : gate.right,
-      itemStyle: { color: palette.gates[gate.gate] ?? palette.textMuted, opacity: side === 'left' ? 0.55 : 1 },
+      itemStyle: { color: withAlpha(palette.gates[gate.gate] ?? palette.textMuted, side === 'left' ? 0.55 : 1) },
       label: {
         show: true,
         position: side === 'left' ? 'left' : 'right',
