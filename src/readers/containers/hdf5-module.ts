@@ -31,7 +31,7 @@ export interface Hdf5Library {
   get_names(file: bigint, path: string, recursive: boolean): string[];
   get_symbolic_link(file: bigint, path: string): string | null;
   get_external_link(file: bigint, path: string): { readonly filename?: string; readonly obj_path?: string };
-  create_object_reference(file: bigint, path: string): Uint8Array;
+  create_object_reference(file: bigint, path: string): ArrayLike<number>;
   get_attribute_names(file: bigint, path: string): string[];
   get_attribute_metadata(file: bigint, path: string, name: string): Hdf5Metadata;
   get_attribute_data(file: bigint, path: string, name: string, pointer: bigint): number;

@@ -34,8 +34,8 @@ export interface Hdf5File {
   kindOf(path: string): Promise<Hdf5Kind>;
   /** Names of the links in a group. */
   list(path: string): Promise<readonly string[]>;
-  /** Something that is equal for two paths to the same object. */
-  identity(path: string): Promise<string>;
+  /** Where an object begins in the file: equal for two paths to the same object, rising in the order of writing. */
+  address(path: string): Promise<bigint>;
   /** An attribute, null when there is none; long ones split into `name0`, `name1` .. are put together. */
   attribute(path: string, name: string): Promise<Hdf5Attribute | null>;
   dataset(path: string): Promise<Hdf5Dataset>;
@@ -91,7 +91,11 @@ export async function openHdf5(source: ByteSource, what: string, limits: ReadLim
         checkLimit(`Number of links in ${path}`, names.length, 'maxHdf5Objects', limits);
         return names;
       }),
-    identity: (path) => call(path, ({ library, file }) => library.create_object_reference(file, path).join(',')),
+    address: (path) =>
+      call(path, ({ library, file }) => {
+        const bytes = Uint8Array.from(library.create_object_reference(file, path));
+        return new DataView(bytes.buffer).getBigUint64(0, true);
+      }),
     attribute: (path, name) => call(`${path}@${name}`, (open) => readAttribute(open, path, name, limits)),
     dataset: async (path) => {
       const metadata = await call(path, ({ library, file }) => library.get_dataset_metadata(file, path));
@@ -233,7 +237,7 @@ function readBlock(
 
 /** The library's words put behind a code. */
 function translate(error: unknown, what: string, place: string): unknown {
-  if (error instanceof TempogradError) return error;
+  if (error instanceof TempogradError || error instanceof TypeError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const short = /truncated file|addr overflow|file size|end of file/i.test(message);
   return new TempogradError(

@@ -12,7 +12,7 @@ import { flatVariables } from '../dialects/keras/flat-variables';
 import { readModelEntry } from '../dialects/keras/layer-config';
 import { treeVariables } from '../dialects/keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
-import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer';
+import { producerOf, treeWriter, writerFromConfig, writerOf } from '../dialects/keras/writer';
 import { isObject, parseJson, stringField, type JsonObject } from '../json';
 import { newContext, type FormatOptions } from './format';
 
@@ -28,7 +28,10 @@ export async function readKerasH5(source: ByteSource, name: string, options: For
   const file = await openHdf5(source, name, options.limits);
   const config = await readConfig(file, options);
   const base = (await file.kindOf('/model_weights')) === 'group' ? '/model_weights' : '/';
-  const version = (await file.attribute('/', 'keras_version')) ?? (await file.attribute(base, 'keras_version'));
+  const version =
+    (await file.attribute('/', 'keras_version')) ??
+    (await file.attribute(base, 'keras_version')) ??
+    stringField(config ?? {}, 'keras_version');
   const stated = writerOf(typeof version === 'string' ? version : null);
   if (config) {
     const context = newContext(stated ?? writerFromConfig(config), options);
@@ -47,12 +50,8 @@ export async function readKerasH5(source: ByteSource, name: string, options: For
       `${name} is an HDF5 file, but it holds neither a Keras model nor Keras weights`,
     );
   }
-  return readWeightsOnly(
-    file,
-    layout,
-    newContext(stated ?? writerOf(layout === 'tree' ? '3' : '2') ?? { generation: 3, version: null }, options),
-    'keras-h5',
-  );
+  const writer = stated ?? (layout === 'flat' ? { generation: 2, version: null } : await treeWriter(file));
+  return readWeightsOnly(file, layout, newContext(writer, options), layout === 'tree' ? 'keras-v3' : 'keras-h5');
 }
 
 /** The architecture: inside the file, else given beside it. */

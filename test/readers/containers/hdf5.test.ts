@@ -51,7 +51,7 @@ describe('openHdf5', () => {
     expect(await file.kindOf('/model_weights/memory/memory/lstm_cell/kernel:0')).toBe('dataset');
     expect(await file.kindOf('/nowhere/at/all')).toBe('missing');
     expect(await file.attribute('/', 'nothing')).toBeNull();
-    expect(await file.identity('/model_weights')).toBe(await file.identity('model_weights/'));
+    expect(await file.address('/model_weights')).toBe(await file.address('model_weights/'));
   });
 
   it('goes on after a failure', async () => {

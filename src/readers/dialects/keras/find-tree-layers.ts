@@ -24,9 +24,9 @@ export async function findTreeLayers(file: Hdf5File): Promise<readonly FoundLaye
 
 async function walk(file: Hdf5File, path: string, prefix: string, found: FoundLayer[], depth: number): Promise<void> {
   if (depth > MAX_DEPTH) return;
-  for (const group of await file.list(path === '' ? '/' : path)) {
+  for (const group of await listInOrder(file, path === '' ? '/' : path)) {
     const inner = join(path, group);
-    if (NO_LAYERS.has(group) || (await file.kindOf(inner)) !== 'group') continue;
+    if (NO_LAYERS.has(group)) continue;
     if (CONTAINERS.has(group)) {
       await walk(file, inner, prefix, found, depth + 1);
       continue;
@@ -63,10 +63,20 @@ async function findCells(file: Hdf5File, path: string): Promise<readonly FoundCe
   const stacked = join(path, 'cell/cells');
   if ((await file.kindOf(stacked)) !== 'group') return [];
   const cells: FoundCell[] = [];
-  for (const group of await file.list(stacked)) {
+  for (const group of await listInOrder(file, stacked)) {
     const cell = toFoundCell(await variables.take(`cell/cells/${group}`, wanted));
     if (!cell) return [];
     cells.push(cell);
   }
   return orderCells(cells);
+}
+
+/** Groups in the order in which they were written, which is the model's; links that lead nowhere are left out. */
+async function listInOrder(file: Hdf5File, path: string): Promise<readonly string[]> {
+  const found: { readonly name: string; readonly address: bigint }[] = [];
+  for (const name of await file.list(path)) {
+    const inner = join(path, name);
+    if ((await file.kindOf(inner)) === 'group') found.push({ name, address: await file.address(inner) });
+  }
+  return found.sort((a, b) => (a.address < b.address ? -1 : 1)).map(({ name }) => name);
 }

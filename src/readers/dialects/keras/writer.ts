@@ -1,6 +1,7 @@
 /**
  * Who wrote a Keras file: the version decides what some words mean.
  */
+import type { Hdf5File } from '../../containers/hdf5';
 import { field, isArray, isObject, stringField, type JsonObject, type JsonValue } from '../../json';
 import type { KerasWriter } from './context';
 
@@ -36,6 +37,16 @@ export function writerFromConfig(config: JsonObject): KerasWriter {
 function isNewLayer(layer: JsonValue): boolean {
   const config = field(layer, 'config');
   return isObject(field(config, 'dtype')) || field(config, 'batch_shape') !== undefined;
+}
+
+/**
+ * The writer of a `.weights.h5` file, which stores no version: Keras 3 notes the layers' names, tf-keras does not.
+ *
+ * @param file - The file.
+ */
+export async function treeWriter(file: Hdf5File): Promise<KerasWriter> {
+  const named = (await file.kindOf('/vars')) === 'group' && (await file.attribute('/vars', 'name')) !== null;
+  return { generation: named ? 3 : 2, version: null };
 }
 
 /**
