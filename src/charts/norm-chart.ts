@@ -14,8 +14,9 @@ import {
   type ChartOption,
   type PictureTitle,
 } from './axis-style';
+import { decadeAxis, decadeExtentOf, type DecadeExtent, type Rail } from './decade-axis';
 import { thinnedPositions, type FittedLine, type NormCurve, type Stretch } from './norm-curve';
-import { formatCount, formatDecade, formatFromLog, formatNumber } from './number-format';
+import { formatCount, formatFromLog } from './number-format';
 import { withAlpha, type Palette } from './palette';
 
 /** One curve with its marks. */
@@ -44,25 +45,8 @@ export interface NormChartInput {
 
 /** Points of a line above which it is thinned for drawing. */
 const MAX_DRAWN_POINTS = 2400;
-const MAX_LABELLED_DECADES = 9;
-/** Below so many decades the axis is labelled at half decades too. */
-const SHORT_DECADES = 2;
 /** Width of the label column on the left, pixels. */
 const LEFT = 48;
-
-/** A rail under the plot for values that have no place on the axis. */
-interface Rail {
-  readonly decade: number;
-  readonly label: string;
-}
-
-interface Extent {
-  readonly low: number;
-  readonly high: number;
-  readonly interval: number;
-  readonly zeroRail: Rail | null;
-  readonly nanRail: Rail | null;
-}
 
 /**
  * The option of a chart of log norms.
@@ -76,34 +60,12 @@ export function normChartOption(
   palette: Palette,
   title: PictureTitle | null = null,
 ): ChartOption {
-  const extent = extentOf(input.curves);
-  const railOf = new Map(
-    [extent.zeroRail, extent.nanRail].flatMap((rail) => (rail ? [[rail.decade, rail.label]] : [])),
-  );
+  const extent = decadeExtentOf(input.curves);
   return {
     ...baseOption(palette, title),
     grid: { left: LEFT, right: 36, top: 14 + (title ? TITLE_HEIGHT : 0), bottom: AXIS_HEIGHT },
     xAxis: positionAxis(palette, input.xName, input.length - 1),
-    yAxis: {
-      type: 'value',
-      min: extent.nanRail?.decade ?? extent.zeroRail?.decade ?? extent.low,
-      max: extent.high,
-      interval: extent.interval,
-      axisLine: { show: false },
-      axisTick: { show: false },
-      splitLine: { lineStyle: { color: palette.grid, width: 1 } },
-      axisLabel: {
-        color: palette.textMuted,
-        fontSize: 11,
-        formatter: (value: number) => {
-          const rail = railOf.get(value);
-          if (rail !== undefined) return rail;
-          if (value < extent.low) return '';
-          if (extent.interval < 1 && Math.abs(value) <= 3) return formatNumber(10 ** value, 2);
-          return Number.isInteger(value) ? formatDecade(value) : '';
-        },
-      },
-    },
+    yAxis: decadeAxis(extent, palette),
     tooltip: pointerLine(palette),
     dataZoom: [innerZoom([0])],
     series: [
@@ -113,43 +75,7 @@ export function normChartOption(
   };
 }
 
-/** Whole (for short ranges half) decades around all curves, and the rails below them. */
-function extentOf(curves: readonly NormChartCurve[]): Extent {
-  let low = Infinity;
-  let high = -Infinity;
-  for (const { curve, showBand } of curves) {
-    const lows = showBand ? curve.low : curve.middle;
-    const highs = showBand ? curve.high : curve.middle;
-    for (let position = 0; position < lows.length; position += 1) {
-      if (lows[position]! < low) low = lows[position]!;
-      if (highs[position]! > high) high = highs[position]!;
-    }
-  }
-  if (low > high) [low, high] = [-3, 1];
-  const isShort = high - low < SHORT_DECADES;
-  const interval = isShort ? 0.5 : niceStep((Math.ceil(high) - Math.floor(low)) / MAX_LABELLED_DECADES);
-  let bottom = Math.floor(low / interval) * interval;
-  let top = Math.ceil(high / interval) * interval;
-  if (top - bottom < 2 * interval) {
-    bottom -= interval;
-    top += interval;
-  }
-  const zeroRail = curves.some(({ curve }) => curve.zeros.length > 0)
-    ? { decade: bottom - interval, label: '0' }
-    : null;
-  const nanRail = curves.some(({ curve }) => curve.notFinite.length > 0)
-    ? { decade: (zeroRail?.decade ?? bottom) - interval, label: 'NaN' }
-    : null;
-  return { low: bottom, high: top, interval, zeroRail, nanRail };
-}
-
-/** 1, 2, 5, 10, 20 ... at or above a number. */
-function niceStep(step: number): number {
-  const decade = 10 ** Math.floor(Math.log10(Math.max(step, 1)));
-  return ([1, 2, 5, 10].find((factor) => factor * decade >= step) ?? 10) * decade;
-}
-
-function seriesOf(item: NormChartCurve, extent: Extent, palette: Palette, isFirst: boolean): ChartOption[] {
+function seriesOf(item: NormChartCurve, extent: DecadeExtent, palette: Palette, isFirst: boolean): ChartOption[] {
   const { curve, colour, label } = item;
   const positions = thinnedPositions(curve.middle, MAX_DRAWN_POINTS);
   const points = Array.from(positions, (position) => [position, curve.middle[position]!]);
