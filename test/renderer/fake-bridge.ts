@@ -1,7 +1,8 @@
 /**
  * A bridge without a main process: streams a synthetic but believable run, for looking at the window and for its tests.
  *
- * Curves decay at a stated slope with noise from a seeded generator; nothing here is a real Jacobian.
+ * Curves decay at a stated slope with noise from a seeded generator; nothing here is a real Jacobian. Above 300 lines because
+ * one closure holds the whole pretended machine.
  */
 import type { ErrorRecord } from '../../src/core/errors';
 import type { Direction } from '../../src/core/jacobian';

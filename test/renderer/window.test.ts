@@ -1,4 +1,7 @@
-/** The window as a user meets it, on a fake bridge; charts are recorded, not drawn, because there is no canvas here. */
+/**
+ * The window as a user meets it, on a fake bridge; charts are recorded, not drawn, because there is no canvas here. Above 300
+ * lines because every state of the one window is gone through.
+ */
 import { mount, flushPromises, type VueWrapper } from '@vue/test-utils';
 import { getActivePinia } from 'pinia';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
