@@ -19,7 +19,9 @@ export interface DropFolder {
   readonly folder: string;
   /** `[T, 3]` numbers with a header, which fit `LSTM_MODEL`. */
   readonly table: string;
-  /** `[T, 5]`, which do not. */
+  /** `[T, 8]`, which fit the samples. */
+  readonly eightColumns: string;
+  /** `[T, 5]`, which fit none. */
   readonly wideTable: string;
   /** A model cut in half. */
   readonly truncated: string;
@@ -34,6 +36,7 @@ export function makeDropFolder(): DropFolder {
   const folder = makeFolder('drop');
   const path = (name: string): string => join(folder, name);
   writeFileSync(path('sensors.csv'), tableOf(['speed', 'load', 'heat'], 40));
+  writeFileSync(path('eight.csv'), tableOf(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], 150));
   writeFileSync(path('wide.csv'), tableOf(['a', 'b', 'c', 'd', 'e'], 40));
   copyFileSync(LSTM_MODEL, path('cut.keras'));
   truncateSync(path('cut.keras'), Math.floor(readFileSync(LSTM_MODEL).length / 2));
@@ -44,6 +47,7 @@ export function makeDropFolder(): DropFolder {
   return {
     folder,
     table: path('sensors.csv'),
+    eightColumns: path('eight.csv'),
     wideTable: path('wide.csv'),
     truncated: path('cut.keras'),
     text: path('notes.keras'),
@@ -52,7 +56,7 @@ export function makeDropFolder(): DropFolder {
 }
 
 /** A table with a header; the numbers repeat from run to run. */
-export function tableOf(columns: readonly string[], rows: number): string {
+function tableOf(columns: readonly string[], rows: number): string {
   const lines = Array.from({ length: rows }, (_, row) =>
     columns.map((_name, column) => Math.sin(row * 0.7 + column).toFixed(4)).join(','),
   );

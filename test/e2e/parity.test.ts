@@ -1,12 +1,12 @@
 /** What the window gets and writes is what the command line writes, bit for bit. */
 import { execFile } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
 import { readNpz, type NpyArray } from '../support/read-npz';
 import { answerDialogs, APP, launchApp, makeFolder, ROOT, type RunningApp } from './launch-app';
-import { GRU_MODEL, tableOf } from './models';
+import { GRU_MODEL, makeDropFolder } from './models';
 
 const SAMPLE = join(ROOT, 'resources/samples/vanishing-lstm.keras');
 
@@ -34,9 +34,8 @@ let page: Page;
 
 const random = (steps: number, batch: number, seed: number): object => ({ kind: 'random', steps, batch, seed });
 
-/** A table of 8 columns that fits the sample. */
-const TABLE = join(makeFolder('table'), 'eight.csv');
-writeFileSync(TABLE, tableOf(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], 150));
+const FILES = makeDropFolder();
+const TABLE = FILES.eightColumns;
 
 const CASES: readonly Case[] = [
   {
@@ -225,7 +224,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await running?.close();
-  rmSync(dirname(TABLE), { recursive: true, force: true });
+  rmSync(FILES.folder, { recursive: true, force: true });
   rmSync(folder, { recursive: true, force: true });
 });
 

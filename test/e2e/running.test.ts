@@ -3,10 +3,10 @@ import { rmSync } from 'node:fs';
 import type { ElectronApplication, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dropFiles, launchApp, type RunningApp } from './launch-app';
-import { LSTM_MODEL, makeDropFolder, type DropFolder } from './models';
+import { CARRYING_MODEL, makeDropFolder, type DropFolder } from './models';
 
 /** Enough steps for a run of many seconds, whichever engine. */
-const LONG = '400000';
+const LONG = '60000';
 
 let files: DropFolder;
 let running: RunningApp;
@@ -20,6 +20,17 @@ async function startLongRun(): Promise<void> {
   await page.getByTestId('run-button').click();
   await page.getByTestId('cancel-button').waitFor();
   await expect.poll(() => page.getByTestId('progress').innerText(), { timeout: 30_000 }).toMatch(/[1-9]/);
+}
+
+/** Milliseconds from the press of Cancel until the window can run again. */
+function cancelTime(): Promise<number> {
+  return page.evaluate(async () => {
+    const begun = performance.now();
+    document.querySelector<HTMLButtonElement>('[data-testid="cancel-button"]')!.click();
+    while (document.querySelector('[data-testid="run-button"]') === null)
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    return performance.now() - begun;
+  });
 }
 
 async function runToTheEnd(count: string): Promise<void> {
@@ -44,9 +55,9 @@ async function enginePid(app: ElectronApplication): Promise<number> {
 
 beforeAll(async () => {
   files = makeDropFolder();
-  running = await launchApp({ args: [LSTM_MODEL] });
+  running = await launchApp({ args: [CARRYING_MODEL] });
   page = running.page;
-  await page.getByTestId('layer-memory').waitFor();
+  await page.getByTestId('layer-service_memory').waitFor();
   await page
     .getByTestId('engine-chip')
     .getByText(/TensorFlow|wasm|reference/i)
@@ -70,26 +81,23 @@ describe('a run', () => {
   });
 
   it('runs on dropped data', async () => {
-    await dropFiles(page, [files.table]);
-    await page.getByText('sensors.csv · 40 × 3').waitFor();
+    await dropFiles(page, [files.eightColumns]);
+    await page.getByText('eight.csv · 150 × 8').waitFor();
     await page.getByTestId('run-button').click();
     await expect.poll(status, { timeout: 20_000 }).toMatch(/Done/);
     await page.getByLabel('Input').selectOption({ label: 'Random numbers' });
   });
 
   it('is cancelled within 200 ms, keeps what was drawn, and is never an error', async () => {
-    await startLongRun();
-    const elapsed = await page.evaluate(async () => {
-      const button = document.querySelector<HTMLButtonElement>('[data-testid="cancel-button"]')!;
-      const begun = performance.now();
-      button.click();
-      while (document.querySelector('[data-testid="run-button"]') === null)
-        await new Promise((resolve) => setTimeout(resolve, 2));
-      return performance.now() - begun;
-    });
-    expect(elapsed).toBeLessThanOrEqual(200);
-    expect(await page.getByTestId('error-panel').isVisible()).toBe(false);
-    expect(await status()).toMatch(/cancelled/i);
+    const times: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      await startLongRun();
+      times.push(await cancelTime());
+      expect(await page.getByTestId('error-panel').isVisible()).toBe(false);
+      expect(await status()).toMatch(/cancelled/i);
+    }
+    // The median: another program may take the processor for one of them.
+    expect(times.sort((a, b) => a - b)[1]).toBeLessThanOrEqual(200);
   });
 
   it('is cancelled by Escape', async () => {
@@ -138,7 +146,7 @@ describe('a window that stands still', () => {
       let received = 0;
       tempograd.onRunMessage(() => received++);
       const request = {
-        layer: 'memory',
+        layer: 'service_memory',
         wrt: 'layer-input',
         atLayer: false,
         input: { kind: 'random', steps: count, batch: 1, seed: 0 },
