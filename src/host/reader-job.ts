@@ -8,6 +8,7 @@ import { describeModel } from '../readers/describe-model';
 import { readModel } from '../readers/read-model';
 import { modelOfFolder } from './file-role';
 import { kindOfPath, openFileSource } from './file-source';
+import { neighboursOf } from './open-beside';
 import { readDataFiles } from './read-data-files';
 import type { ReaderJob, ReaderResult, ReadModelResult } from './reader-messages';
 
@@ -32,8 +33,9 @@ async function readModelFile(
   onParsed: () => void,
 ): Promise<ReadModelResult> {
   const source = openFileSource(kindOfPath(path) === 'folder' ? modelOfFolder(path) : path);
+  const neighbours = neighboursOf(source.path);
   try {
-    const model = await readModel(source, source.name, options);
+    const model = await readModel(source, source.name, { ...options, openBeside: neighbours.open });
     onParsed();
     return {
       kind: 'model',
@@ -44,6 +46,7 @@ async function readModelFile(
       sha256: hashOf(source),
     };
   } finally {
+    neighbours.close();
     source.close();
   }
 }

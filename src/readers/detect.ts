@@ -4,7 +4,7 @@
 import type { ByteSource } from './byte-source';
 
 /** The containers that are told apart. */
-export type ContainerKind = 'empty' | 'hdf5' | 'zip' | 'npy' | 'other';
+export type ContainerKind = 'empty' | 'hdf5' | 'zip' | 'npy' | 'json' | 'other';
 
 /** A container and what it is called to a user. */
 export interface Detection {
@@ -51,7 +51,7 @@ export function detectContainer(source: ByteSource): Detection {
   for (const [signature, description] of OTHER_SIGNATURES) {
     if (startsWith(head, signature)) return { kind: 'other', description };
   }
-  return { kind: 'other', description: describeText(head) };
+  return describeText(head);
 }
 
 /** Offset of an HDF5 superblock behind a user block, or null. */
@@ -67,12 +67,12 @@ function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
 }
 
 /** A text is named for what it looks like, all else is "a file of unknown kind". */
-function describeText(head: Uint8Array): string {
+function describeText(head: Uint8Array): Detection {
   const printable = head.every((byte) => byte >= 0x20 || byte === 9 || byte === 10 || byte === 13);
-  if (!printable) return 'a file of unknown kind';
+  if (!printable) return { kind: 'other', description: 'a file of unknown kind' };
   const text = new TextDecoder('utf-8').decode(head).trimStart();
-  if (text.startsWith('{') || text.startsWith('[')) return 'a JSON text';
-  if (text.startsWith('<')) return 'an HTML or XML text';
-  if (/^(#!|import |from |def |class |"""|# )/m.test(text)) return 'a script or plain text';
-  return 'a plain text';
+  if (text.startsWith('{')) return { kind: 'json', description: 'a JSON text' };
+  if (text.startsWith('<')) return { kind: 'other', description: 'an HTML or XML text' };
+  const isScript = /^(#!|import |from |def |class |"""|# )/m.test(text);
+  return { kind: 'other', description: isScript ? 'a script or plain text' : 'a plain text' };
 }

@@ -9,6 +9,7 @@ import type { RecurrentModel } from '../core/model';
 import type { ByteSource } from './byte-source';
 import { detectContainer } from './detect';
 import { readKerasH5 } from './formats/keras-h5';
+import { readKerasSharded } from './formats/keras-sharded';
 import { readKerasV3 } from './formats/keras-v3';
 import { DEFAULT_LIMITS, type ReadLimits } from './limits';
 
@@ -21,6 +22,11 @@ export interface ReadOptions {
   readonly resetAfter?: boolean | null;
   /** The architecture (`to_json()`) of a weights-only file, from a file beside it. */
   readonly architecture?: string | null;
+  /**
+   * Another file of the same folder by its plain name, null when there is none: shards, and architectures beside
+   * weights. Never called with a path. Left out, nothing but the file itself is read.
+   */
+  readonly openBeside?: (name: string) => ByteSource | null;
   readonly limits?: Partial<ReadLimits>;
 }
 
@@ -40,11 +46,13 @@ export async function readModel(source: ByteSource, name: string, options: ReadO
     recurrentActivation: options.recurrentActivation ?? null,
     resetAfter: options.resetAfter ?? null,
     architecture: options.architecture ?? null,
+    openBeside: options.openBeside ?? (() => null),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   };
   const { kind, description } = detectContainer(source);
   if (kind === 'zip') return readKerasV3(source, name, settings);
   if (kind === 'hdf5') return readKerasH5(source, name, settings);
+  if (kind === 'json') return readKerasSharded(source, name, settings);
   throw new TempogradError('reader/unknown-format', `${name} is ${description}, not a Keras model`, {
     details: { kind },
   });

@@ -14,7 +14,7 @@ const FOLDER = join(import.meta.dirname, '../fixtures/keras');
 export interface KerasFixture {
   readonly name: string;
   readonly file: string;
-  /** Another file of the same model: the architecture beside its weights. */
+  /** Another file of the same model: the architecture beside its weights, or a shard. */
   readonly companion?: string;
   readonly layer: string;
   readonly units: number;
@@ -48,7 +48,7 @@ export async function openFixture({
   const folder = join(FOLDER, name);
   const text = (key: string): string | null => (typeof options[key] === 'string' ? options[key] : null);
   const model = await readModel(memorySource(readFileSync(join(folder, file))), file, {
-    architecture: companion ? readFileSync(join(folder, companion), 'utf8') : null,
+    openBeside: (name) => (name === companion ? memorySource(readFileSync(join(folder, name))) : null),
     activation: text('activation'),
     recurrentActivation: text('recurrent-activation'),
     resetAfter: typeof options['reset-after'] === 'boolean' ? options['reset-after'] : null,

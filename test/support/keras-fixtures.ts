@@ -27,7 +27,7 @@ export interface FixtureDescription {
   readonly input: string;
   readonly options: Readonly<Record<string, unknown>>;
   readonly hasCell: boolean;
-  /** A file beside the model: the architecture of a weights-only one. */
+  /** A file beside the model: the architecture of a weights-only one, or a shard. */
   readonly companion?: string;
 }
 
@@ -65,7 +65,8 @@ export function readFixtureModel(fixture: KerasFixture): Promise<RecurrentModel>
     activation: (options['activation'] as string | undefined) ?? null,
     recurrentActivation: (options['recurrent-activation'] as string | undefined) ?? null,
     resetAfter: (options['reset-after'] as boolean | undefined) ?? null,
-    architecture: fixture.companion ? readFileSync(join(FOLDER, fixture.name, fixture.companion), 'utf8') : null,
+    openBeside: (name) =>
+      name === fixture.companion ? memorySource(readFileSync(join(FOLDER, fixture.name, name))) : null,
   });
 }
 

@@ -1,6 +1,7 @@
 /**
  * What every format shares: the options of a reading, and what a file that has been recognised is given to.
  */
+import type { ByteSource } from '../byte-source';
 import type { KerasContext, KerasOptions, KerasWriter } from '../dialects/keras/context';
 import type { ReadLimits } from '../limits';
 
@@ -9,6 +10,8 @@ export interface FormatOptions extends KerasOptions {
   readonly limits: ReadLimits;
   /** A model's architecture (`to_json()`) from a file beside the weights. */
   readonly architecture: string | null;
+  /** Another file of the same folder by its plain name, null when there is none. */
+  readonly openBeside: (name: string) => ByteSource | null;
 }
 
 /**

@@ -1,0 +1,81 @@
+/**
+ * Keras 3 weights in shards: an index `model.weights.json` that names the `.h5` files beside it.
+ *
+ * Source: keras/src/saving/saving_lib.py, ShardedH5IOStore.
+ */
+import { TempogradError } from '../../core/errors';
+import type { RecurrentModel } from '../../core/model';
+import type { ByteSource } from '../byte-source';
+import { openHdf5, type Hdf5File } from '../containers/hdf5';
+import { mergeHdf5 } from '../containers/merged-hdf5';
+import { field, isObject, parseJson, stringField, type JsonObject, type JsonValue } from '../json';
+import { checkLimit } from '../limits';
+import type { FormatOptions } from './format';
+import { readKerasHdf5 } from './keras-h5';
+
+/** Each shard is a file that stays open. */
+const MAX_SHARDS = 1000;
+
+/**
+ * The model of an index and its shards.
+ *
+ * @param source - The index.
+ * @param name - Its name, for messages.
+ * @param options - Options.
+ * @throws TempogradError `reader/unknown-format` when the JSON is no index, `reader/unsafe` when it names a path,
+ * `reader/external-data-missing` when a shard is not there, and what reading throws.
+ */
+export async function readKerasSharded(
+  source: ByteSource,
+  name: string,
+  options: FormatOptions,
+): Promise<RecurrentModel> {
+  checkLimit(`Size of ${name} in bytes`, source.size, 'maxJsonBytes', options.limits);
+  const index = parseJson(new TextDecoder('utf-8').decode(source.read(0, source.size)), name, options.limits);
+  const map = field(index, 'weight_map');
+  if (!isObject(map)) throw notAnIndex(index, name);
+  const files: Hdf5File[] = [];
+  for (const shard of shardNames(map, name)) {
+    const bytes = options.openBeside(shard);
+    if (!bytes) {
+      throw new TempogradError('reader/external-data-missing', `${name} names ${shard}, which is not beside it`, {
+        details: { file: shard },
+      });
+    }
+    files.push(await openHdf5(bytes, shard, options.limits));
+  }
+  return readKerasHdf5(mergeHdf5(files), name, options);
+}
+
+function notAnIndex(index: JsonValue, name: string): TempogradError {
+  const isArchitecture = stringField(index, 'class_name') !== null && field(index, 'config') !== undefined;
+  return isArchitecture
+    ? new TempogradError('reader/external-data-missing', `${name} describes a Keras model, but holds no weights`, {
+        remedy: 'Give the file of its weights; a description of the same name beside it is found by itself.',
+      })
+    : new TempogradError('reader/unknown-format', `${name} is a JSON text, not a Keras model`);
+}
+
+/** The shards that an index names, each a plain file name. */
+function shardNames(map: JsonObject, name: string): readonly string[] {
+  const found = new Set<string>();
+  for (const key of Object.keys(map)) {
+    const listed = field(map, key);
+    for (const shard of Array.isArray(listed) ? (listed as readonly JsonValue[]) : [listed]) {
+      if (typeof shard !== 'string' || !/^[^/\\\0:]+$/.test(shard) || shard === '..' || shard === '.') {
+        throw new TempogradError(
+          'reader/unsafe',
+          `${name} names a shard that is no plain file name: ${JSON.stringify(shard)}`,
+          {
+            details: { name: shard },
+          },
+        );
+      }
+      found.add(shard);
+    }
+  }
+  if (found.size === 0 || found.size > MAX_SHARDS) {
+    throw new TempogradError('reader/corrupt', `${name} names ${String(found.size)} shards`);
+  }
+  return [...found].sort();
+}
