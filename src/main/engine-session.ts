@@ -27,7 +27,7 @@ export interface RunMaterial extends HeldModel {
 export interface EngineWork {
   /** The best engine present, and why. */
   best(): Promise<EngineInfo>;
-  estimate(material: RunMaterial): Promise<RunEstimate>;
+  estimate(material: RunMaterial): RunEstimate;
   analyze(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void>;
   weightMatrix(held: HeldModel, input: EngineCalls['weightMatrix'][0]): EngineCalls['weightMatrix'][1];
   jacobianSlice(input: EngineCalls['jacobianSlice'][0]): Promise<EngineCalls['jacobianSlice'][1]>;

@@ -53,7 +53,7 @@ export function makeEngineWork(version: string): EngineWork {
 
   return {
     best: findBestEngine,
-    estimate: async (material) => (await planRun(orderOf(material, version))).estimate,
+    estimate: (material) => planRun(orderOf(material, version)).estimate,
     analyze: run,
     weightMatrix: ({ model }, input) => weightMatrix(model, input),
     async jacobianSlice(input) {

@@ -44,7 +44,7 @@ beforeEach(async () => {
       best: () => Promise.resolve({ name: 'reference', version: 'x', reason: 'fake' }),
       estimate: (material) => {
         materials.push(material);
-        return Promise.resolve({ flop: 1 } as never);
+        return { flop: 1 } as never;
       },
       analyze: (material, runId, signal) => analyze(material, runId, signal),
       weightMatrix: () => ({ rows: 0, columns: 0, data: new Float32Array() }),
