@@ -1,24 +1,11 @@
 /**
- * Keras models in HDF5: whole models (`model_config` and `model_weights`) and weights-only files of both generations.
- *
- * Source: keras/src/legacy/saving/legacy_h5_format.py and keras/src/saving/saving_lib.py.
+ * Keras models and weights in one HDF5 file: `.h5`, `.hdf5`, `.weights.h5`.
  */
-import { TempogradError } from '../../core/errors';
-import { isRecurrent, type RecurrentModel } from '../../core/model';
+import type { RecurrentModel } from '../../core/model';
 import type { ByteSource } from '../byte-source';
-import { openHdf5, type Hdf5File } from '../containers/hdf5';
-import { readKerasModel } from '../dialects/keras';
-import { assume, type KerasContext, type KerasWriter } from '../dialects/keras/context';
-import { flatVariables } from '../dialects/keras/flat-variables';
-import { readModelEntry } from '../dialects/keras/layer-config';
-import { treeVariables } from '../dialects/keras/tree-variables';
-import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
-import { producerOf, treeWriter, writerFromConfig, writerOf } from '../dialects/keras/writer';
-import { isObject, parseJson, stringField, type JsonObject } from '../json';
-import { newContext, type FormatOptions } from './format';
-
-/** Names of files that may describe weights without an architecture, besides the weights' own name. */
-const ARCHITECTURE_NAMES = ['architecture.json', 'model.json', 'config.json', 'model_architecture.json'];
+import { openHdf5 } from '../containers/hdf5';
+import { readKerasHdf5 } from '../dialects/keras-hdf5';
+import type { FormatOptions } from '../dialects/keras/format-options';
 
 /**
  * The model that an HDF5 file holds.
@@ -30,112 +17,4 @@ const ARCHITECTURE_NAMES = ['architecture.json', 'model.json', 'config.json', 'm
  */
 export async function readKerasH5(source: ByteSource, name: string, options: FormatOptions): Promise<RecurrentModel> {
   return readKerasHdf5(await openHdf5(source, name, options.limits), name, options);
-}
-
-/**
- * The model that an open HDF5 file, or several read as one, holds.
- *
- * @param file - The file.
- * @param name - Its name, for messages.
- * @param options - Options.
- * @throws TempogradError as `readKerasH5`.
- */
-export async function readKerasHdf5(file: Hdf5File, name: string, options: FormatOptions): Promise<RecurrentModel> {
-  const inside = await file.attribute('/', 'model_config');
-  const version = await storedVersion(file);
-  if (inside !== null) {
-    const config = parseArchitecture(Array.isArray(inside) ? inside.join('') : inside, 'model_config', options);
-    const context = newContext(writerOf(version) ?? writerFromConfig(config), options);
-    return readDescribed(file, config, context);
-  }
-  const layout = await weightsLayout(file);
-  if (layout === null) {
-    throw new TempogradError(
-      'reader/unknown-format',
-      `${name} is an HDF5 file, but it holds neither a Keras model nor Keras weights`,
-    );
-  }
-  if (options.architecture !== null) {
-    const config = parseArchitecture(options.architecture, 'the architecture file', options);
-    return readDescribed(file, config, newContext(writerOf(version) ?? writerBeside(config), options));
-  }
-  const described = await readWithNeighbour(file, name, version, options);
-  if (described) return described;
-  const writer = writerOf(version) ?? (layout === 'flat' ? { generation: 2, version: null } : await treeWriter(file));
-  return readWeightsOnly(file, layout, newContext(writer, options), layout === 'tree' ? 'keras-v3' : 'keras-h5');
-}
-
-/** A model whose architecture is known. */
-async function readDescribed(file: Hdf5File, config: JsonObject, context: KerasContext): Promise<RecurrentModel> {
-  const base = (await file.kindOf('/model_weights')) === 'group' ? '/model_weights' : '/';
-  const isFlat = base !== '/' || (await file.attribute(base, 'layer_names')) !== null;
-  const format = isFlat ? 'keras-h5' : 'keras-v3';
-  if (readModelEntry(config) === null) {
-    sayNoArchitecture(stringField(config, 'class_name') ?? 'unknown', context);
-    return readWeightsOnly(file, isFlat ? 'flat' : 'tree', context, format);
-  }
-  const variables = isFlat ? await flatVariables(file, base) : treeVariables(file, '');
-  return readKerasModel(format, producerOf(context.writer), config, variables, context);
-}
-
-/** The weights read with a description that lies beside them and fits them in every layer; null without one. */
-async function readWithNeighbour(
-  file: Hdf5File,
-  name: string,
-  version: string | null,
-  options: FormatOptions,
-): Promise<RecurrentModel | null> {
-  const own = `${name.replace(/(\.weights)?\.(h5|hdf5|json)$/i, '')}.json`;
-  for (const neighbour of [own, ...ARCHITECTURE_NAMES]) {
-    const source = neighbour === name ? null : options.openBeside(neighbour);
-    if (!source || source.size > options.limits.maxJsonBytes) continue;
-    try {
-      const text = new TextDecoder('utf-8').decode(source.read(0, source.size));
-      const config = parseArchitecture(text, neighbour, options);
-      if (readModelEntry(config) === null) continue;
-      const context = newContext(writerOf(version) ?? writerBeside(config), options);
-      const model = await readDescribed(file, config, context);
-      if (context.failures.length > 0 || !model.layers.some(isRecurrent)) continue;
-      assume(context, {
-        what: 'architecture',
-        assumed: neighbour,
-        why: `${name} holds weights only, and ${neighbour} beside it describes a model that they fit`,
-        change: '',
-      });
-      return model;
-    } catch (error) {
-      // Another model's description is no fault of this file: it is read as weights only.
-      if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-    }
-  }
-  return null;
-}
-
-async function storedVersion(file: Hdf5File): Promise<string | null> {
-  for (const path of ['/', '/model_weights']) {
-    const version = (await file.kindOf(path)) === 'group' ? await file.attribute(path, 'keras_version') : null;
-    if (typeof version === 'string') return version;
-  }
-  return null;
-}
-
-/** `to_json()` stores the version beside the configuration. */
-function writerBeside(config: JsonObject): KerasWriter {
-  return writerOf(stringField(config, 'keras_version')) ?? writerFromConfig(config);
-}
-
-function parseArchitecture(text: unknown, what: string, options: FormatOptions): JsonObject {
-  const config = typeof text === 'string' ? parseJson(text, what, options.limits) : null;
-  if (isObject(config)) return config;
-  throw new TempogradError('reader/corrupt', `${what} is not the description of a model`);
-}
-
-/** `flat` for Keras 2's weights, `tree` for Keras 3's, null for neither. */
-async function weightsLayout(file: Hdf5File): Promise<'flat' | 'tree' | null> {
-  if ((await file.attribute('/', 'layer_names')) !== null) return 'flat';
-  if ((await file.kindOf('/model_weights')) === 'group') return 'flat';
-  for (const folder of ['/layers', '/_layer_checkpoint_dependencies', '/vars']) {
-    if ((await file.kindOf(folder)) === 'group') return 'tree';
-  }
-  return null;
 }

@@ -8,10 +8,10 @@ import type { RecurrentModel } from '../../core/model';
 import type { ByteSource } from '../byte-source';
 import { openHdf5, type Hdf5File } from '../containers/hdf5';
 import { mergeHdf5 } from '../containers/merged-hdf5';
+import { readKerasHdf5 } from '../dialects/keras-hdf5';
+import type { FormatOptions } from '../dialects/keras/format-options';
 import { field, isObject, parseJson, stringField, type JsonObject, type JsonValue } from '../json';
 import { checkLimit } from '../limits';
-import type { FormatOptions } from './format';
-import { readKerasHdf5 } from './keras-h5';
 
 /** Each shard is a file that stays open. */
 const MAX_SHARDS = 1000;

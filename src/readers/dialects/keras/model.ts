@@ -5,7 +5,7 @@
  * a shared layer stands in the graph once per call, on the same tensors.
  */
 import type { ValueRef } from '../../../core/model';
-import { field, isArray, isObject, stringField, type JsonObject, type JsonValue } from '../../json';
+import { field, isArray, type JsonObject, type JsonValue } from '../../json';
 import { checkLimit } from '../../limits';
 import type { KerasContext } from './context';
 import { GraphBuilder } from './graph-builder';
@@ -251,14 +251,4 @@ function addressLayers(entries: readonly LayerEntry[]): readonly LayerAddress[] 
     counts.set(group, ordinal + 1);
     return { name, className, ordinal };
   });
-}
-
-/**
- * The name of a model, null when its configuration has none.
- *
- * @param model - `{ class_name, config }`
- */
-export function modelName(model: JsonObject): string | null {
-  const config = field(model, 'config');
-  return isObject(config) ? stringField(config, 'name') : null;
 }

@@ -1,9 +1,9 @@
 /**
- * What every format shares: the options of a reading, and what a file that has been recognised is given to.
+ * What every format of Keras's files is given: the options of a reading, all caps filled in.
  */
-import type { ByteSource } from '../byte-source';
-import type { KerasContext, KerasOptions, KerasWriter } from '../dialects/keras/context';
-import type { ReadLimits } from '../limits';
+import type { ByteSource } from '../../byte-source';
+import type { KerasContext, KerasOptions, KerasWriter } from './context';
+import type { ReadLimits } from '../../limits';
 
 /** Options of a reading, all caps filled in. */
 export interface FormatOptions extends KerasOptions {
