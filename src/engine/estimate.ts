@@ -106,7 +106,7 @@ function propagationBytes(
     const chunkBytes = Math.min(CHUNK_BYTES, 8 * batch * steps * size * inputDim);
     return 8 * (4 * size * size + 2 * size * inputDim) * (modes.includes('final') ? batch : 1) + 2 * chunkBytes;
   }
-  const shape = { ...sizes, batch, steps, chunkBytes: CHUNK_BYTES };
+  const shape = { ...sizes, batch, steps, chunkBytes: CHUNK_BYTES, hasBatchedProducts: engine !== 'wasm' };
   let bytes = Math.min(FORWARD_BYTES, 8 * batch * steps * units * (GATES[cell.kind] + stateBlocks + 1));
   if (modes.includes('diagonal')) {
     const { chunkSteps, sequences, tilePairs } = planDiagonal(shape);

@@ -49,6 +49,13 @@ export interface ReadBuffer {
   dispose(): void;
 }
 
+/** Operations in float64 beside an engine's own, for short computations that float32 is too coarse for. */
+export interface DoubleOps {
+  readonly ops: Ops;
+  /** A value of `ops` as a value of the engine itself, rounded to its precision. */
+  narrow(value: Value): Value;
+}
+
 /** What only the native engine offers; `null` elsewhere, where the caller takes the general way. */
 export interface NativeOps {
   /**
@@ -59,6 +66,8 @@ export interface NativeOps {
    * @returns `[M, q]`
    */
   sumRowPairs(factors: Value, rows: Value): Value;
+  /** Float64 operations on the same library; what they hold is freed by `close`. Their values cannot be read back. */
+  doubles(): DoubleOps;
   /**
    * A read buffer over shared memory, or null where the array cannot be shared (its address is not aligned).
    *

@@ -13,6 +13,9 @@ import type { Ops, Value, ValueType } from '../ops';
 import { Scopes, TrackedValue } from './scopes';
 import { broadcastShape, frontAxis, sameShape, splitSizes } from './shapes';
 
+/** Products of fewer multiplications are done before the fast way is set up. */
+const MIN_FAST_WORK = 20_000;
+
 /** What is used of the wasm backend of tfjs. */
 export interface WasmBackend {
   readonly dataIdMap: { get(dataId: object): { readonly memoryOffset: number } };
@@ -122,8 +125,34 @@ class WasmOps implements Ops {
     this.reals.clear();
   }
 
+  /** The library's fast product takes one pair of matrices as they lie; its general one is fourteen times slower. */
   matMul(a: Value, b: Value, transposeA = false, transposeB = false): Value {
-    return this.run('BatchMatMul', { a: this.infoOf(a), b: this.infoOf(b) }, { transposeA, transposeB });
+    const work = sizeOf(a.shape.slice(-2)) * b.shape[b.shape.length - (transposeB ? 2 : 1)];
+    const leading = a.shape.slice(0, -2);
+    const isPlain = !transposeA && !transposeB && sizeOf(leading) === 1 && sizeOf(b.shape.slice(0, -2)) === 1;
+    if (isPlain || work < MIN_FAST_WORK || !sameShape(leading, b.shape.slice(0, -2))) {
+      return this.run('BatchMatMul', { a: this.infoOf(a), b: this.infoOf(b) }, { transposeA, transposeB });
+    }
+    return this.tidy(() => {
+      const left = transposeA ? this.turned(a) : a;
+      const right = transposeB ? this.turned(b) : b;
+      const count = sizeOf(leading);
+      if (count === 1) return this.matMul(left, right);
+      const parts = [left, right].map((value) => {
+        const matrix = value.shape.slice(-2);
+        return this.split(this.reshape(value, [count, ...matrix]), count, 0);
+      });
+      const products = parts[0].map((part, i) => this.matMul(part, parts[1][i]));
+      const joined = this.concat(products, 0);
+      return this.reshape(joined, [...leading, ...joined.shape.slice(-2)]);
+    });
+  }
+
+  /** The last two axes swapped. */
+  private turned(value: Value): Value {
+    const axes = value.shape.map((_, axis) => axis);
+    const last = axes.length - 1;
+    return this.transpose(value, [...axes.slice(0, -2), last, last - 1]);
   }
 
   add = (a: Value, b: Value): Value => this.run2('Add', a, b);

@@ -34,7 +34,8 @@ export async function* propagateDiagonal(
 ): AsyncGenerator<DiagonalChunk, void, void> {
   const { batch, steps, units, inputDim } = run;
   const { stateBlocks } = cell;
-  const shape = { ...cell, batch, steps, chunkBytes: options.chunkBytes };
+  const { chunkBytes } = options;
+  const shape = { ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' };
   const plan = planDiagonal(shape);
   const pace = new Pace(options.signal);
   const length = units * inputDim;

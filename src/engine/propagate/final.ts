@@ -37,7 +37,8 @@ export async function* propagateFinal(
 ): AsyncGenerator<FinalChunk, void, void> {
   const { batch, steps } = run;
   const { stateBlocks } = cell;
-  const shape = { ...cell, batch, steps, chunkBytes: options.chunkBytes };
+  const { chunkBytes } = options;
+  const shape = { ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' };
   const { chunkSteps, sequences, groupSteps } = planFinal(shape);
   const pace = new Pace(options.signal);
   const arithmetic = chooseArithmetic(ops, cell);

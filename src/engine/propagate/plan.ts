@@ -28,6 +28,8 @@ export interface PlanShape extends CellSizes {
   readonly batch: number;
   readonly steps: number;
   readonly chunkBytes: number;
+  /** Whether products of several sequences are done together as fast as one by one. */
+  readonly hasBatchedProducts: boolean;
 }
 
 /** Pieces of `final`. */
@@ -60,7 +62,8 @@ export function planFinal(shape: PlanShape): FinalPlan {
   const stateSize = units * stateBlocks;
   const operatorBytes = 4 * stateSize * operatorColumns;
   const rowsBytes = 4 * stateSize * stateSize;
-  const sequences = between(1, Math.min(TILE_BYTES / operatorBytes, ROWS_BYTES / rowsBytes), batch);
+  const most = shape.hasBatchedProducts ? Math.min(TILE_BYTES / operatorBytes, ROWS_BYTES / rowsBytes) : 1;
+  const sequences = between(1, most, batch);
   const groupSteps = between(1, TILE_BYTES / (operatorBytes * sequences), Math.min(steps, MAX_GROUP_STEPS));
   const resultBytes = 4 * batch * stateSize * inputDim;
   const vectorBytes = 4 * sequences * shape.vectorLength;
