@@ -7,7 +7,7 @@
 import '../host/block-network';
 import type { MessagePortMain } from 'electron';
 import { programVersion } from '../host/paths';
-import type { RunMessage } from '../shared/run';
+import type { RunItem } from '../shared/run-pieces';
 import type { ToEngine } from './engine-messages';
 import { EngineSession, type ValuePort } from './engine-session';
 import { makeEngineWork } from './engine-work';
@@ -50,7 +50,7 @@ void session.announce();
 function connect(port: MessagePortMain): void {
   port.on('message', ({ data }) => stream.grant((data as { credit?: unknown }).credit));
   port.start();
-  stream.connect({ post: (message: RunMessage) => port.postMessage(message) });
+  stream.connect({ post: (item: RunItem) => port.postMessage(item) });
 }
 
 function valuePort(port: MessagePortMain): ValuePort {

@@ -5,14 +5,15 @@
  * stands still must not make the engine's memory grow. The three endings need no credit, so that an end always arrives.
  */
 import { INITIAL_CREDIT } from '../shared/channels';
-import type { RunEvent, RunMessage } from '../shared/run';
+import type { RunEvent } from '../shared/run';
+import { PIECE_BYTES, arrayBytesOf, splitMessage, type RunItem } from '../shared/run-pieces';
 
 /** More credit than this is never kept: a window that grants without measure gets no unbounded queue. */
 export const MAX_CREDIT = 256;
 
 /** Where messages go; a port to the window. */
 export interface RunPort {
-  post(message: RunMessage): void;
+  post(item: RunItem): void;
 }
 
 /** The sending side of the run port. */
@@ -37,6 +38,7 @@ const ENDINGS: ReadonlySet<RunEvent['kind']> = new Set(['done', 'cancelled', 'fa
 /** An event that waits for credit. */
 interface Waiting {
   readonly event: RunEvent;
+  readonly signal: AbortSignal;
   readonly finish: () => void;
 }
 
@@ -48,14 +50,35 @@ export function makeRunStream(): RunStream {
   let sequence = 0;
   let queue: Waiting[] = [];
 
+  /** Resolves when no message is under way in pieces. */
+  let splitting: Promise<void> | null = null;
+
   const post = (event: RunEvent): void => port?.post({ runId, sequence: sequence++, event });
+  const postInPieces = async ({ event, signal }: Waiting): Promise<void> => {
+    const to = port;
+    for (const item of splitMessage({ runId, sequence, event })) {
+      // A message that is not sent to its end does not count, and the next one takes its number.
+      if (signal.aborted || to !== port) return;
+      to?.post(item);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    sequence += 1;
+  };
   const drain = (): void => {
-    while (port !== null && credit > 0) {
+    while (port !== null && credit > 0 && splitting === null) {
       const next = queue.shift();
       if (!next) return;
       credit--;
-      post(next.event);
-      next.finish();
+      if (arrayBytesOf(next.event) <= PIECE_BYTES) {
+        post(next.event);
+        next.finish();
+        continue;
+      }
+      splitting = postInPieces(next).then(() => {
+        splitting = null;
+        next.finish();
+        drain();
+      });
     }
   };
 
@@ -74,10 +97,13 @@ export function makeRunStream(): RunStream {
       runId = id;
       sequence = 0;
     },
-    send(event, signal) {
-      if (ENDINGS.has(event.kind)) return Promise.resolve(post(event));
-      if (signal.aborted) return Promise.resolve();
-      return new Promise((resolve) => {
+    async send(event, signal) {
+      if (ENDINGS.has(event.kind)) {
+        if (splitting) await splitting;
+        return post(event);
+      }
+      if (signal.aborted) return;
+      await new Promise<void>((resolve) => {
         const giveUp = (): void => {
           queue = queue.filter((other) => other !== waiting);
           resolve();
@@ -86,7 +112,7 @@ export function makeRunStream(): RunStream {
           signal.removeEventListener('abort', giveUp);
           resolve();
         };
-        const waiting = { event, finish };
+        const waiting = { event, signal, finish };
         signal.addEventListener('abort', giveUp, { once: true });
         queue.push(waiting);
         drain();

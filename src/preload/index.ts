@@ -13,16 +13,16 @@ import {
   RUN_PORT_CHANNEL,
 } from '../shared/channels';
 import type { Bridge, Notice } from '../shared/contract';
-import type { RunMessage } from '../shared/run';
+import type { RunItem } from '../shared/run-pieces';
 
 /** The part of a message port that is used here; a page's types are not known to this file. */
 interface RunPort {
-  onmessage: ((message: { readonly data: RunMessage }) => void) | null;
+  onmessage: ((message: { readonly data: RunItem }) => void) | null;
   postMessage(message: unknown): void;
   close(): void;
 }
 
-const receivers: { notice: (notice: Notice) => void; run: (message: RunMessage) => void } = {
+const receivers: { notice: (notice: Notice) => void; run: (item: RunItem) => void } = {
   notice: () => undefined,
   run: () => undefined,
 };
@@ -35,7 +35,7 @@ ipcRenderer.on(NOTICE_CHANNEL, (_event, notice: Notice) => {
   else waitingNotices.push(notice);
 });
 
-ipcRenderer.on(RUN_MESSAGE_CHANNEL, (_event, message: RunMessage) => receivers.run(message));
+ipcRenderer.on(RUN_MESSAGE_CHANNEL, (_event, item: RunItem) => receivers.run(item));
 
 ipcRenderer.on(RUN_PORT_CHANNEL, (event) => {
   runPort?.close();

@@ -6,6 +6,7 @@
 import { toErrorRecord } from '../core/errors';
 import type { Bridge, Notice, Reply, RequestInput, RequestName, RequestResults } from '../shared/contract';
 import type { RunMessage } from '../shared/run';
+import { makeJoiner } from '../shared/run-pieces';
 
 declare global {
   interface Window {
@@ -45,7 +46,7 @@ export function onNotice(receive: (notice: Notice) => void): void {
  * @param receive - Called for each message.
  */
 export function onRunMessage(receive: (message: RunMessage) => void): void {
-  window.tempograd.onRunMessage(receive);
+  window.tempograd.onRunMessage(makeJoiner(receive));
 }
 
 /**

@@ -9,6 +9,7 @@ import type { ErrorRecord } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import type { ModelDescription } from '../core/summary';
 import { runRequestSchema, type RunEstimate } from './run';
+import type { RunItem } from './run-pieces';
 
 export { PROTOCOL_VERSION } from './channels';
 
@@ -168,8 +169,8 @@ export interface Bridge {
   request<N extends RequestName>(name: N, input: RequestInput<N>): Promise<Reply<RequestResults[N]>>;
   /** Registers the one receiver of notices. */
   onNotice(receive: (notice: Notice) => void): void;
-  /** Registers the one receiver of run messages; the sender waits for `grantCredit`. */
-  onRunMessage(receive: (message: import('./run').RunMessage) => void): void;
+  /** Registers the one receiver of run messages, large ones in pieces; the sender waits for `grantCredit`. */
+  onRunMessage(receive: (item: RunItem) => void): void;
   /** Allows the engine to send `count` more run messages. */
   grantCredit(count: number): void;
   /** The real path of a dropped file. */

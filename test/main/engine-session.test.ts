@@ -32,8 +32,8 @@ beforeEach(async () => {
   materials = [];
   const stream = makeRunStream();
   stream.connect({
-    post(message) {
-      sent.push(message);
+    post(item) {
+      sent.push(item as RunMessage);
       stream.grant(1);
     },
   });
@@ -121,7 +121,7 @@ describe('engine session', () => {
       } as unknown as EngineWork,
     });
     await stuck.answer(1, 'loadModel', FILE, portOf(MODEL));
-    stalled.connect({ post: (message) => sent.push(message) });
+    stalled.connect({ post: (item) => sent.push(item as RunMessage) });
     const run = stuck.run(7, REQUEST);
     await new Promise((resolve) => setTimeout(resolve, 20));
     const before = sent.length;

@@ -2,7 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { MAX_CREDIT, makeRunStream, type RunStream } from '../../src/main/stream';
 import { INITIAL_CREDIT } from '../../src/shared/channels';
-import type { RunEvent, RunMessage } from '../../src/shared/run';
+import type { RunEvent, RunMessage, StatesEvent } from '../../src/shared/run';
+import { makeJoiner, type RunItem } from '../../src/shared/run-pieces';
 
 const PROGRESS: RunEvent = { kind: 'progress', fraction: 0.5, stage: 'final', secondsElapsed: 1 };
 const CANCELLED: RunEvent = { kind: 'cancelled', fraction: 0.5 };
@@ -11,8 +12,17 @@ setMaxListeners(0, NEVER);
 
 let stream: RunStream;
 let sent: RunMessage[];
+let items: RunItem[];
 
-const connect = (): void => stream.connect({ post: (message) => sent.push(message) });
+const connect = (): void => {
+  const take = makeJoiner((message) => sent.push(message));
+  stream.connect({
+    post(item) {
+      items.push(item);
+      take(item);
+    },
+  });
+};
 const tick = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 
 /** Sends until one has to wait; gives how many went out. */
@@ -24,6 +34,7 @@ async function flood(count: number, signal = NEVER): Promise<Promise<void>[]> {
 
 beforeEach(() => {
   sent = [];
+  items = [];
   stream = makeRunStream();
   stream.begin(1);
 });
@@ -111,5 +122,57 @@ describe('run stream', () => {
     stream.grant(1e9);
     await flood(MAX_CREDIT + 50);
     expect(sent).toHaveLength(MAX_CREDIT);
+  });
+
+  describe('with a large message', () => {
+    const LARGE: StatesEvent = {
+      kind: 'states',
+      x: new Float32Array(3_000_000).fill(1),
+      mask: null,
+      h: new Float32Array(2_000_000).fill(2),
+      c: null,
+      gates: {},
+    };
+
+    it('sends it in pieces, in its place among the others, for one credit', async () => {
+      connect();
+      await Promise.all([stream.send(PROGRESS, NEVER), stream.send(LARGE, NEVER), stream.send(CANCELLED, NEVER)]);
+      expect(sent.map(({ sequence, event }) => [sequence, event.kind])).toEqual([
+        [0, 'progress'],
+        [1, 'states'],
+        [2, 'cancelled'],
+      ]);
+      const event = sent[1]!.event as typeof LARGE;
+      expect([event.x.length, event.h.length]).toEqual([3_000_000, 2_000_000]);
+      expect(event.x.every((value) => value === 1) && event.h.every((value) => value === 2)).toBe(true);
+      expect(items.length).toBeGreaterThan(10);
+      await flood(INITIAL_CREDIT);
+      expect(sent).toHaveLength(3 + INITIAL_CREDIT - 2);
+    });
+
+    it('lets the event loop turn between the pieces', async () => {
+      connect();
+      let turns = 0;
+      const count = (): void => {
+        turns++;
+        if (turns < 1000) setImmediate(count);
+      };
+      setImmediate(count);
+      await stream.send(LARGE, NEVER);
+      expect(turns).toBeGreaterThan(5);
+      turns = 1000;
+    });
+
+    it('stops in the middle when its run is aborted, and leaves no gap in the numbers', async () => {
+      connect();
+      const abort = new AbortController();
+      const large = stream.send(LARGE, abort.signal);
+      await new Promise((resolve) => setImmediate(resolve));
+      abort.abort();
+      await large;
+      await stream.send(CANCELLED, abort.signal);
+      expect(sent.map(({ sequence, event }) => [sequence, event.kind])).toEqual([[0, 'cancelled']]);
+      expect(items.length).toBeLessThan(8);
+    });
   });
 });
