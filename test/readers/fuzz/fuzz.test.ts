@@ -15,8 +15,23 @@ const LIMIT_MILLISECONDS = 5000;
 const BUNDLE_FOLDER = 'node_modules/.cache/tempograd-fuzz';
 
 const SEEDS: Readonly<Record<string, readonly string[]>> = {
-  keras: ['keras3-lstm', 'tfkeras-gru-reset-after', 'keras3-bidirectional-concat', 'keras3-encoder-decoder'],
-  h5: ['keras3-lstm-h5', 'tfkeras-lstm-h5', 'keras3-mask-embedding-gru-last', 'tfkeras-encoder-decoder'],
+  keras: [
+    'keras3-lstm/model.keras',
+    'tfkeras-gru-reset-after/model.keras',
+    'keras3-bidirectional-concat/model.keras',
+    'keras3-encoder-decoder/model.keras',
+    'keras3-nested-functional/model.keras',
+    'keras3-mask-merge-add/model.keras',
+  ],
+  h5: [
+    'keras3-lstm-h5/model.h5',
+    'tfkeras-lstm-h5/model.h5',
+    'keras3-mask-embedding-gru-last/model.h5',
+    'tfkeras-encoder-decoder/model.h5',
+    'tfkeras-nested-functional/model.h5',
+    'tfkeras-weights-v3-nested/model.weights.h5',
+    'tfkeras-weights-h5-bidirectional/model-weights.h5',
+  ],
 };
 
 let child: ChildProcess | null = null;
@@ -66,7 +81,7 @@ async function read(bytes: Uint8Array): Promise<ChildAnswer | 'killed' | 'crashe
 }
 
 describe.each(['keras', 'h5'] as const)('%s mutants', (format) => {
-  const files = SEEDS[format]!.map((name) => readFileSync(`test/fixtures/keras/${name}/model.${format}`));
+  const files = SEEDS[format]!.map((path) => readFileSync(`test/fixtures/keras/${path}`));
 
   it(
     'end in a model or in a code of the closed list',
