@@ -29,8 +29,12 @@ const FILL_RATE = 1e9;
 const GATES: Readonly<Record<CellKind, number>> = { SimpleRNN: 1, LSTM: 4, GRU: 3 };
 /** What the caller allows a chunk of results to have. */
 const CHUNK_BYTES = 16 * 2 ** 20;
-/** Threads, small values, and host arrays that wait for the garbage collector. */
-const FIRST_USE_BYTES = 32 * 2 ** 20;
+/** Threads, small values, and host arrays that wait for the garbage collector; the memory of wasm never shrinks. */
+const FIRST_USE_BYTES: Readonly<Record<EngineName, number>> = {
+  tensorflow: 32 * 2 ** 20,
+  wasm: 80 * 2 ** 20,
+  reference: 16 * 2 ** 20,
+};
 /** States of a piece of the forward pass in engine memory. */
 const FORWARD_BYTES = 16 * 2 ** 20;
 
@@ -71,14 +75,15 @@ export function estimateRun(
     for (const mode of ['diagonal', 'final'] as const) if (modes.includes(mode)) jacobianBytes += block * width;
     resultBytes += batch * steps * H * (states + (modes.includes('states') ? gates : 0)) * 4 + batch * steps * D * 4;
     if (modes.includes('final')) resultBytes += batch * steps * states * 12;
-    heldBytes += batch * steps * H * (states + (cell.kind === 'SimpleRNN' ? 0 : gates)) * width + weightBytes(cell, engine);
+    heldBytes +=
+      batch * steps * H * (states + (cell.kind === 'SimpleRNN' ? 0 : gates)) * width + weightBytes(cell, engine);
     workingBytes = Math.max(workingBytes, propagationBytes(cell, batch, steps, modes, engine));
   }
-  const loops = cells.length * ((modes.includes('final') ? steps : 0) + (modes.includes('diagonal') ? steps / 16 : 0) + steps);
-  const firstUseBytes = engine === 'reference' ? 0 : FIRST_USE_BYTES;
+  const loops =
+    cells.length * ((modes.includes('final') ? steps : 0) + (modes.includes('diagonal') ? steps / 16 : 0) + steps);
   return {
     flop,
-    peakBytes: heldBytes + workingBytes + firstUseBytes,
+    peakBytes: heldBytes + workingBytes + FIRST_USE_BYTES[engine],
     resultBytes: resultBytes + jacobianBytes * (4 / width),
     seconds: flop / RATES[engine] + loops * STEP_SECONDS[engine] + jacobianBytes / FILL_RATE,
   };

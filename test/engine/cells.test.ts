@@ -32,7 +32,12 @@ const ACTIVATIONS: readonly Case[] = [
   { kind: 'SimpleRNN', ...small, activation: { name: 'sparsemax' } },
   { kind: 'LSTM', ...small, activation: softmax },
   { kind: 'LSTM', ...small, recurrentActivation: softmax, masked: 0.3 },
-  { kind: 'LSTM', ...small, recurrentActivation: { name: 'hard_sigmoid', slope: 0.2 }, activation: { name: 'softsign' } },
+  {
+    kind: 'LSTM',
+    ...small,
+    recurrentActivation: { name: 'hard_sigmoid', slope: 0.2 },
+    activation: { name: 'softsign' },
+  },
   { kind: 'LSTM', ...small, recurrentActivation: { name: 'hard_sigmoid', slope: 1 / 6 }, activation: { name: 'elu' } },
   { kind: 'LSTM', ...small, activation: { name: 'linear' }, gain: 0.3 },
   { kind: 'GRU', ...small, activation: softmax },

@@ -46,11 +46,20 @@ export function makeCell(wanted: Case): CellDescription {
   const width = gates * units;
   const scaled = (size: number, seed: number, scale: number): Float32Array => noise(size, seed).map((v) => v * scale);
   const gain = (wanted.gain ?? 1) * Math.sqrt(3 / units);
-  const kernel = makeTensor([inputDim, width], scaled(inputDim * width, 2, (wanted.inputGain ?? 1) * Math.sqrt(3 / inputDim)));
+  const kernel = makeTensor(
+    [inputDim, width],
+    scaled(inputDim * width, 2, (wanted.inputGain ?? 1) * Math.sqrt(3 / inputDim)),
+  );
   const recurrentKernel = makeTensor([units, width], scaled(units * width, 3, gain));
   const biasRow = (seed: number): Float32Array => scaled(width, seed, 0.5).map((v) => v + (wanted.biasShift ?? 0));
   const bias = wanted.bias === false ? null : makeTensor([width], biasRow(4));
-  const common = { units, inputDim, kernel, recurrentKernel, activation: wanted.activation ?? { name: 'tanh' } } as const;
+  const common = {
+    units,
+    inputDim,
+    kernel,
+    recurrentKernel,
+    activation: wanted.activation ?? { name: 'tanh' },
+  } as const;
   const recurrentActivation = wanted.recurrentActivation ?? { name: 'sigmoid' };
   if (kind === 'SimpleRNN') return { kind, ...common, bias };
   if (kind === 'LSTM') return { kind, ...common, bias, recurrentActivation };
@@ -69,7 +78,10 @@ export function makeInput(wanted: Case): {
   initial: { h0: RealTensor; c0: RealTensor | null } | null;
 } {
   const { batch, steps, units, inputDim } = wanted;
-  const x = makeTensor([batch, steps, inputDim], noise(batch * steps * inputDim, 7).map((v) => v * 1.7));
+  const x = makeTensor(
+    [batch, steps, inputDim],
+    noise(batch * steps * inputDim, 7).map((v) => v * 1.7),
+  );
   const share = wanted.masked ?? 0;
   const mask = share > 0 ? Uint8Array.from(noise(batch * steps, 8), (v) => Number((v + 1) / 2 >= share)) : null;
   const state = (seed: number): RealTensor => makeTensor([batch, units], noise(batch * units, seed));
@@ -161,7 +173,12 @@ export interface Tolerances {
 }
 
 /** Expects states, diagonal and final Jacobians as the float64 reference has them, which linearises the same states. */
-export function expectAsReference(outcome: Outcome, description: CellDescription, tolerance: Tolerances, compareStates = true): void {
+export function expectAsReference(
+  outcome: Outcome,
+  description: CellDescription,
+  tolerance: Tolerances,
+  compareStates = true,
+): void {
   const { run, dhdx, dcdx, chunks } = outcome;
   const cell = makeReferenceCell(description);
   const { batch, steps, units, inputDim } = run;
@@ -172,16 +189,24 @@ export function expectAsReference(outcome: Outcome, description: CellDescription
       const { direction, mask, initial } = own;
       const reference = runReference(cell, own.x, { direction, mask, initial });
       expect(relativeError(own.h, reference.h), `h of sequence ${b}`).toBeLessThan(tolerance.states);
-      if (own.c && reference.c) expect(relativeError(own.c, reference.c), `c of sequence ${b}`).toBeLessThan(tolerance.states);
+      if (own.c && reference.c)
+        expect(relativeError(own.c, reference.c), `c of sequence ${b}`).toBeLessThan(tolerance.states);
       for (const [name, gate] of Object.entries(run.gates)) {
         const part = gate.subarray(b * steps * units, (b + 1) * steps * units);
-        expect(relativeError(part, reference.gates[name]), `gate ${name} of sequence ${b}`).toBeLessThan(tolerance.states);
+        expect(relativeError(part, reference.gates[name]), `gate ${name} of sequence ${b}`).toBeLessThan(
+          tolerance.states,
+        );
       }
     }
     for (const { step, dhdx: h, dcdx: c } of referenceDiagonal(cell, own)) {
       const at = (b * steps + step) * block;
-      expect(relativeError(dhdx.subarray(at, at + block), h), `dh/dx of step ${step}`).toBeLessThan(tolerance.jacobians);
-      if (c && dcdx) expect(relativeError(dcdx.subarray(at, at + block), c), `dc/dx of step ${step}`).toBeLessThan(tolerance.jacobians);
+      expect(relativeError(dhdx.subarray(at, at + block), h), `dh/dx of step ${step}`).toBeLessThan(
+        tolerance.jacobians,
+      );
+      if (c && dcdx)
+        expect(relativeError(dcdx.subarray(at, at + block), c), `dc/dx of step ${step}`).toBeLessThan(
+          tolerance.jacobians,
+        );
     }
     let seen = 0;
     for (const { step, h, c } of referenceFinal(cell, own)) {
@@ -200,13 +225,16 @@ export function expectAsReference(outcome: Outcome, description: CellDescription
           expect(lognorm[row], `${what} at step ${step}`).toBe(-Infinity);
           return;
         }
-        expect(Math.abs(lognorm[row] - expected.logNorm), `log norm of ${what} at step ${step}`).toBeLessThan(tolerance.lognorm);
+        expect(Math.abs(lognorm[row] - expected.logNorm), `log norm of ${what} at step ${step}`).toBeLessThan(
+          tolerance.lognorm,
+        );
         const stored = jacobian.subarray(row * block, (row + 1) * block);
         const rescaled = expected.jacobian.map((value) => value * 2 ** (expected.scale - scale[row]));
         expect(relativeError(stored, rescaled), `${what} at step ${step}`).toBeLessThan(tolerance.jacobians);
       };
       compare('dhT/dx', chunk.dhTdx, chunk.scaleH, chunk.lognormH, h);
-      if (c && chunk.dcTdx && chunk.scaleC && chunk.lognormC) compare('dcT/dx', chunk.dcTdx, chunk.scaleC, chunk.lognormC, c);
+      if (c && chunk.dcTdx && chunk.scaleC && chunk.lognormC)
+        compare('dcT/dx', chunk.dcTdx, chunk.scaleC, chunk.lognormC, c);
     }
     expect(seen).toBe(steps);
   }

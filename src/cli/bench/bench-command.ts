@@ -31,7 +31,11 @@ export async function benchCommand(
   const cases = chooseCases(ids);
   const results: BenchResult[] = [];
   const skipped: SkippedCase[] = [];
-  const missing = new Map(availableEngines().filter(({ isPresent }) => !isPresent).map(({ name, why }) => [name, why]));
+  const missing = new Map(
+    availableEngines()
+      .filter(({ isPresent }) => !isPresent)
+      .map(({ name, why }) => [name, why]),
+  );
   for (const benchCase of cases) {
     const why = missing.get(benchCase.engine);
     if (why !== undefined) {
@@ -42,7 +46,11 @@ export async function benchCommand(
     results.push(result);
     if (!isJson) output.out(`${textOf(result, benchCase)}\n`);
   }
-  const machine = { cores: availableParallelism(), platform: `${process.platform}-${process.arch}`, node: process.version };
+  const machine = {
+    cores: availableParallelism(),
+    platform: `${process.platform}-${process.arch}`,
+    node: process.version,
+  };
   if (isJson) output.out(`${JSON.stringify({ schema: 1, machine, cases: results, skipped }, null, 2)}\n`);
   else for (const { id, why } of skipped) output.out(`${id}: not run, ${why}\n`);
   return EXIT.done;
@@ -65,7 +73,10 @@ function textOf(result: BenchResult, { steps, units, inputDim, batch, target }: 
   const lines = [`${result.id}  ${result.what}  (T=${steps} H=${units} D=${inputDim} B=${batch}, ${result.version})`];
   const add = (name: string, value: string): void => void lines.push(`  ${name.padEnd(16)}${value}`);
   const note = result.isVoid ? ' (void: sgemm drifted by more than 10 %; the machine is busy)' : '';
-  add('time', `${inMilliseconds(result.seconds)}, first result after ${inMilliseconds(result.firstChunkSeconds)}${note}`);
+  add(
+    'time',
+    `${inMilliseconds(result.seconds)}, first result after ${inMilliseconds(result.firstChunkSeconds)}${note}`,
+  );
   const rates = result.runs.map(({ sgemm }) => sgemm).filter((rate) => rate !== null);
   if (rates.length > 0) add('sgemm', `${rates.map((rate) => (rate / 1e9).toFixed(0)).join(', ')} GFLOP/s`);
   if (result.ratio) {
@@ -73,7 +84,8 @@ function textOf(result: BenchResult, { steps, units, inputDim, batch, target }: 
     const spread = result.runs.length > 1 ? ` (${inPercent(min)} to ${inPercent(max)})` : '';
     add('of sgemm', `${inPercent(median)}${spread}${aim(target.ratio, inPercent)}`);
   }
-  if (result.fillRatio !== null) add('of memory fill', `${result.fillRatio.toFixed(2)}${aim(target.fillRatio, String)}`);
+  if (result.fillRatio !== null)
+    add('of memory fill', `${result.fillRatio.toFixed(2)}${aim(target.fillRatio, String)}`);
   add('peak memory', `${inMegabytes(result.peakBytes)} above the loaded engine${aim(target.peakBytes, inMegabytes)}`);
   for (const [mode, { samples, median, max }] of Object.entries(result.error)) {
     const sizes = `median ${median.toExponential(1)}, largest ${max.toExponential(1)}`;

@@ -79,7 +79,7 @@ export async function runCase(benchCase: BenchCase, signal: AbortSignal): Promis
   try {
     if (!benchCase.isCold) await warmUp(engine, layer, benchCase, input, signal);
     const runs: BenchRun[] = [];
-    for (let voids = 0; runs.filter(({ isVoid }) => !isVoid).length < benchCase.repeats && voids < MAX_VOID_RUNS; ) {
+    for (let voids = 0; runs.filter(({ isVoid }) => !isVoid).length < benchCase.repeats && voids < MAX_VOID_RUNS;) {
       const run = await measureRun(engine, ops, layer, benchCase, input, signal);
       runs.push(run);
       if (run.isVoid) voids++;

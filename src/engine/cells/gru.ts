@@ -161,7 +161,15 @@ function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Gates
   /** [diag(value) | 0] */
   const diagonal = (value: Value, identity: Value): Value => {
     const square = ops.mul(asColumn(ops, value), identity);
-    return ops.pad(square, [[0, 0], [0, 0], [0, inputDim]], 0);
+    return ops.pad(
+      square,
+      [
+        [0, 0],
+        [0, 0],
+        [0, inputDim],
+      ],
+      0,
+    );
   };
 
   const operators = ({ update, forget, z, r, throughReset, dZ, dR, dN }: StepVectors): Value =>
@@ -170,10 +178,30 @@ function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Gates
       const rows = ops.reshape(weights.joinedRows(), [3, units, columns]);
       const [kernelZ, kernelR, kernelN] = ops.split(rows, 3, 0).map((kernel) => ops.reshape(kernel, [units, columns]));
       const [stateN, inputN] = ops.split(kernelN, [units, inputDim], 1);
-      const onlyInputN = ops.pad(inputN, [[0, 0], [units, 0]], 0);
+      const onlyInputN = ops.pad(
+        inputN,
+        [
+          [0, 0],
+          [units, 0],
+        ],
+        0,
+      );
       const reset = scaledProduct(ops, throughReset, dR, kernelR);
       const inner = cell.resetAfter
-        ? ops.add(reset, ops.mul(asColumn(ops, r), ops.pad(stateN, [[0, 0], [0, inputDim]], 0)))
+        ? ops.add(
+            reset,
+            ops.mul(
+              asColumn(ops, r),
+              ops.pad(
+                stateN,
+                [
+                  [0, 0],
+                  [0, inputDim],
+                ],
+                0,
+              ),
+            ),
+          )
         : ops.matMul(stateN, ops.add(reset, diagonal(r, identity)));
       const fromUpdate = scaledProduct(ops, update, dZ, kernelZ);
       const fromCandidate = scaledProduct(ops, forget, dN, ops.add(inner, onlyInputN));

@@ -65,12 +65,7 @@ export function newReals(ops: Ops, length: number): RealArray {
  * @param options - Direction, mask, initial state, signal.
  * @throws TempogradError `input/shape-mismatch` when x, the mask or the initial state does not fit.
  */
-export async function runCell(
-  ops: Ops,
-  cell: TensorCell,
-  x: RealTensor,
-  options: RunCellOptions,
-): Promise<CellRun> {
+export async function runCell(ops: Ops, cell: TensorCell, x: RealTensor, options: RunCellOptions): Promise<CellRun> {
   const { direction, mask, signal } = options;
   checkFits(cell, x, options);
   const [batch, steps] = x.shape;
@@ -172,14 +167,7 @@ function gatherInput(
 }
 
 /** Lays `[n, count, H]` values back to their time indices. */
-function store(
-  ops: Ops,
-  run: CellRun,
-  valid: ValidSteps,
-  first: number,
-  start: number,
-  forward: ForwardSteps,
-): void {
+function store(ops: Ops, run: CellRun, valid: ValidSteps, first: number, start: number, forward: ForwardSteps): void {
   const { units } = run;
   const [steps, count] = forward.h.shape;
   const lay = (value: Value, target: RealArray): void => {
@@ -243,7 +231,10 @@ function checkFits(cell: TensorCell, x: RealTensor, { mask, initial }: RunCellOp
     mismatch('the input of the layer', x.shape, ['B', 'T', cell.inputDim]);
   }
   if (mask !== null && mask.length !== batch * steps) mismatch('the mask', [mask.length], [batch, steps]);
-  for (const [name, state] of [['h0', initial?.h0], ['c0', initial?.c0]] as const) {
+  for (const [name, state] of [
+    ['h0', initial?.h0],
+    ['c0', initial?.c0],
+  ] as const) {
     if (!state || (name === 'c0' && cell.stateBlocks === 1)) continue;
     if (state.shape.length !== 2 || state.shape[0] !== batch || state.shape[1] !== cell.units) {
       mismatch(`the initial state ${name}`, state.shape, [batch, cell.units]);

@@ -50,9 +50,7 @@ export function uploadWeights(ops: Ops, cell: CellDescription, gates: number): C
     bias,
     joined: stack,
     joinedRows() {
-      joinedRows ??= ops.keep(
-        ops.tidy(() => ops.transpose(ops.concat([recurrentKernel, kernel], 0), [1, 0])),
-      );
+      joinedRows ??= ops.keep(ops.tidy(() => ops.transpose(ops.concat([recurrentKernel, kernel], 0), [1, 0])));
       return joinedRows;
     },
     inputPart(x) {
@@ -62,8 +60,7 @@ export function uploadWeights(ops: Ops, cell: CellDescription, gates: number): C
         return ops.reshape(ops.add(rows, bias), [steps, batch, width]);
       });
     },
-    preActivations: (x, hPrevious) =>
-      ops.tidy(() => ops.add(ops.matMul(ops.concat([x, hPrevious], 1), stack()), bias)),
+    preActivations: (x, hPrevious) => ops.tidy(() => ops.add(ops.matMul(ops.concat([x, hPrevious], 1), stack()), bias)),
     dispose() {
       ops.dispose(kernel, recurrentKernel, bias);
       if (joined) ops.dispose(joined);

@@ -5,7 +5,13 @@
  * bound by the number of operations, not by their size, so they run in float64 at hardly any cost; large ones run in
  * the engine's own precision, with coefficients that were computed in float64.
  */
-import { preciseVectors, type BareCell, type StepPoints, type StepVectors, type TensorCell } from '../cells/tensor-cell';
+import {
+  preciseVectors,
+  type BareCell,
+  type StepPoints,
+  type StepVectors,
+  type TensorCell,
+} from '../cells/tensor-cell';
 import type { Ops, Value } from '../ops';
 
 /** A pulled step of at most so many FLOP runs in float64. */

@@ -98,7 +98,7 @@ async function pushSequences(
     const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
     const vectors = arithmetic.vectors((ops) => uploadPoints(ops, run, selection));
     try {
-      for (let done = 0; done < length; ) {
+      for (let done = 0; done < length;) {
         const group = groupLength(run, first, tangents, start + done, Math.min(GROUP_STEPS, length - done), warmUp);
         const parts = Array.from({ length: group }, (_, i) => done + i);
         pushGroup(arithmetic, run, first, vectors, parts, start, tangents);
