@@ -21,7 +21,7 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const APP = process.env['TEMPOGRAD_APP'] ?? ROOT;
 
 /** A folder for pictures to look at. */
-export const PICTURES = join(ROOT, 'out', 'pictures');
+export const PICTURES = join(ROOT, 'out', 'e2e-pictures');
 
 const LAUNCH_LIMIT_MS = 30_000;
 
