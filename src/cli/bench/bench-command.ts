@@ -25,7 +25,7 @@ interface SkippedCase {
 export async function benchCommand(
   ids: readonly string[],
   isJson: boolean,
-  output: Output,
+  output: Pick<Output, 'out'>,
   signal: AbortSignal,
 ): Promise<number> {
   const cases = chooseCases(ids);

@@ -3,11 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 /** Measures from its making on. */
 export class PeakMemory {
-  private readonly start = process.memoryUsage.rss();
   private readonly hasKernelMark: boolean;
-  private highest = this.start;
+  private highest = process.memoryUsage.rss();
 
-  constructor() {
+  /**
+   * @param start - Resident bytes that do not count; what is resident now when left out.
+   */
+  constructor(private readonly start = process.memoryUsage.rss()) {
     this.hasKernelMark = resetKernelMark();
   }
 

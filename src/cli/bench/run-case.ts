@@ -6,7 +6,7 @@ import type { DiagonalChunk, FinalChunk } from '../../core/jacobian';
 import type { CellDescription, RecurrentLayer } from '../../core/model';
 import type { RealTensor } from '../../core/tensor';
 import { loadNative } from '../../engine/backend';
-import type { Engine, LayerInput, LayerRun } from '../../engine/engine';
+import type { Engine, EngineName, LayerInput, LayerRun } from '../../engine/engine';
 import { loadEngine } from '../../engine/load-engine';
 import type { Ops } from '../../engine/ops';
 import { createTensorflowOps } from '../../engine/ops/tensorflow-ops';
@@ -26,6 +26,9 @@ const CANCEL_AFTER_MS = 150;
 
 /** Large enough never to bind; the engine has limits of its own. */
 const CHUNK_BYTES = 2 ** 25;
+
+/** Resident bytes when an engine was loaded and warm; what earlier cases left behind counts against later ones. */
+const loadedBytes = new Map<EngineName, number>();
 
 /** One measured run. */
 export interface BenchRun {
@@ -78,9 +81,11 @@ export async function runCase(benchCase: BenchCase, signal: AbortSignal): Promis
   const ops = benchCase.engine === 'tensorflow' ? createTensorflowOps(loadNative()) : null;
   try {
     if (!benchCase.isCold) await warmUp(engine, layer, benchCase, input, signal);
+    const loaded = loadedBytes.get(benchCase.engine) ?? process.memoryUsage.rss();
+    loadedBytes.set(benchCase.engine, loaded);
     const runs: BenchRun[] = [];
     for (let voids = 0; runs.filter(({ isVoid }) => !isVoid).length < benchCase.repeats && voids < MAX_VOID_RUNS;) {
-      const run = await measureRun(engine, ops, layer, benchCase, input, signal);
+      const run = await measureRun(engine, ops, layer, benchCase, input, loaded, signal);
       runs.push(run);
       if (run.isVoid) voids++;
     }
@@ -156,12 +161,13 @@ async function measureRun(
   layer: RecurrentLayer,
   benchCase: BenchCase,
   input: LayerInput,
+  loaded: number,
   signal: AbortSignal,
 ): Promise<BenchRun> {
   const size = 2 * benchCase.units;
   const shape = [benchCase.units + benchCase.inputDim, size, size] as const;
   const before = ops ? measureSgemm(ops, [shape]) : null;
-  const memory = new PeakMemory();
+  const memory = new PeakMemory(loaded);
   const start = performance.now();
   let firstChunk = NaN;
   const run = await engine.openLayer(layer, input, signal);
