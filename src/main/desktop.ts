@@ -23,6 +23,7 @@ import type { IncomingFiles } from './incoming-files';
 import { openGate } from './ipc';
 import { openLog, type Log } from './log';
 import { installMenu } from './menu';
+import { MemoryWatch, residentBytesOf } from './memory-watch';
 import { ModelSession } from './model-session';
 import { serveBundle } from './protocol';
 import { makeRequestHandlers } from './request-handlers';
@@ -30,6 +31,9 @@ import { RunControl } from './run-control';
 import { hardenSession } from './security';
 import { openSettings, type SettingsStore } from './settings-store';
 import { createWindow, loadPage, placeOf, whenPainted } from './window';
+
+/** Name of the engine process in process lists. */
+const ENGINE_SERVICE = 'tempograd-engine';
 
 /** A page that crashes more often than this within one session is not loaded again. */
 const MAX_PAGE_RELOADS = 3;
@@ -65,6 +69,7 @@ class Desktop {
   readonly #supervisor: EngineSupervisor;
   readonly #model: ModelSession;
   readonly #runs: RunControl;
+  readonly #memory: MemoryWatch;
   #reloads = 0;
   #tellEnded: (run: EndedRun) => void = () => undefined;
 
@@ -78,11 +83,15 @@ class Desktop {
     this.#supervisor = this.#makeSupervisor();
     this.#model = new ModelSession({
       supervisor: this.#supervisor,
-      startReader: () => this.#startChild('reader', paths.readerProcess, {}),
+      startReader: () => this.#startChild('tempograd-reader', paths.readerProcess, {}),
       makeChannel: () => {
         const { port1, port2 } = new MessageChannelMain();
         return [port1, port2];
       },
+    });
+    this.#memory = new MemoryWatch({
+      residentBytes: () => residentBytesOf(ENGINE_SERVICE),
+      onExceeded: (bytes, limit) => this.#supervisor.killForMemory(bytes, limit),
     });
     this.#runs = new RunControl({
       supervisor: this.#supervisor,
@@ -144,6 +153,9 @@ class Desktop {
       connectRunPort(webContents, this.#supervisor);
       const { problem } = this.#settings;
       if (problem !== null) this.#notify({ kind: 'message', message: problem });
+      // A page that is loaded again after a crash shows what is open.
+      const model = this.#model.current;
+      if (model !== null) this.#notify({ kind: 'opened', reply: { ok: true, value: { model, data: null } } });
     });
     webContents.on('render-process-gone', (_event, { reason }) => {
       this.#log(`page gone: ${reason}`);
@@ -195,10 +207,13 @@ class Desktop {
 
   #makeSupervisor(): EngineSupervisor {
     return new EngineSupervisor({
-      startChild: () => this.#startChild('engine', this.#paths.engineProcess, engineEnvironment()),
+      startChild: () => this.#startChild(ENGINE_SERVICE, this.#paths.engineProcess, engineEnvironment()),
       cores: availableParallelism(),
       log: this.#log,
-      onStatus: (status) => this.#notify({ kind: 'engine-status', status }),
+      onStatus: (status) => {
+        this.#memory.setActive(status.state === 'busy' || status.state === 'not-responding');
+        this.#notify({ kind: 'engine-status', status });
+      },
       onReady: async () => {
         connectRunPort(this.#window.webContents, this.#supervisor);
         await this.#model.reload();
@@ -209,11 +224,11 @@ class Desktop {
   }
 
   #startChild(
-    name: string,
+    serviceName: string,
     entry: string,
     env: Readonly<Record<string, string>>,
   ): ReturnType<typeof startUtilityChild> {
-    return startUtilityChild({ entry, serviceName: `tempograd-${name}`, env, onOutput: this.#log });
+    return startUtilityChild({ entry, serviceName, env, onOutput: this.#log });
   }
 
   async #open(paths: readonly string[]): Promise<OpenOutcome> {

@@ -67,7 +67,7 @@ export class EngineSupervisor {
   #nextCall = 1;
   #restartTimes: number[] = [];
   #isBusy = false;
-  #killReason: string | null = null;
+  #killError: TempogradError | null = null;
 
   /** @param options - Process factory, limits and receivers. */
   constructor(options: SupervisorOptions) {
@@ -104,7 +104,22 @@ export class EngineSupervisor {
    * @param reason - Why, as the message will say: "it did not answer a cancel".
    */
   kill(reason: string): void {
-    this.#killReason = reason;
+    this.#killError = stoppedError(reason);
+    this.#child?.kill();
+  }
+
+  /**
+   * Kills a process that has taken too much memory, before the system does; the next one starts as usual.
+   *
+   * @param bytes - What it held.
+   * @param limit - What it may hold.
+   */
+  killForMemory(bytes: number, limit: number): void {
+    this.#killError = new TempogradError(
+      'engine/out-of-memory',
+      `The engine process was ended: it held ${gibibytes(bytes)}, the limit on this machine is ${gibibytes(limit)}`,
+      { details: { bytes, limit } },
+    );
     this.#child?.kill();
   }
 
@@ -170,7 +185,7 @@ export class EngineSupervisor {
   #spawn(state: 'starting' | 'restarting'): void {
     const child = this.#options.startChild();
     this.#child = child;
-    this.#killReason = null;
+    this.#killError = null;
     this.#beat = 0;
     this.#answeredBeat = 0;
     this.#setState(state);
@@ -231,11 +246,10 @@ export class EngineSupervisor {
   }
 
   #handleExit(code: number | null): void {
-    const reason = this.#killReason ?? `it ended by itself (code ${code ?? 'none'})`;
-    this.#options.log(`engine process gone: ${reason}`);
+    const error = this.#killError ?? stoppedError(`it ended by itself (code ${code ?? 'none'})`);
+    this.#options.log(error.message);
     this.#child = null;
     this.#isBusy = false;
-    const error = stoppedError(reason);
     this.#failPending(error);
     const now = Date.now();
     this.#restartTimes = this.#restartTimes.filter((time) => now - time < this.#limits.restartWindowMs);
@@ -268,4 +282,8 @@ export class EngineSupervisor {
 
 function stoppedError(reason: string): TempogradError {
   return new TempogradError('engine/stopped', `The engine process stopped: ${reason}`, { details: { reason } });
+}
+
+function gibibytes(bytes: number): string {
+  return `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }

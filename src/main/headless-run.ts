@@ -8,7 +8,7 @@ import type { BrowserWindow, NativeImage } from 'electron';
 import { TempogradError, fromErrorRecord, toErrorRecord, type ErrorCode, type ErrorRecord } from '../core/errors';
 import type { StateVerdict, Summary } from '../core/summary';
 import { openFileSink } from '../host/file-sink';
-import type { OpenOutcome, Reply } from '../shared/contract';
+import type { OpenOutcome, OpenedModel, Reply } from '../shared/contract';
 import type { RunRequest } from '../shared/run';
 import { safeStem } from './dialogs';
 import type { RunEnding } from './engine-messages';
@@ -69,6 +69,7 @@ async function perform(options: HeadlessOptions): Promise<readonly string[]> {
   const opened = await options.open();
   if (!opened.ok) throw fromErrorRecord(opened.error);
   if (opened.value.model === null) throw new Error('a headless run was given no model');
+  checkLayers(opened.value.model);
   await supervisor.ready();
   await pageShows(window, '[data-testid="run-button"]:not(:disabled)', START_LIMIT_MS);
   options.command('run');
@@ -104,6 +105,14 @@ export function verdictLines(summary: Summary): readonly string[] {
     `${layer.name}: ${layer.kind}, ${layer.units} units, T ${run.steps}, B ${run.batch}, engine ${engine.name} (${engine.reason})`,
     ...states.flatMap(([name, verdict]) => (verdict ? [`${name}: ${verdict.verdict}. ${verdict.why}`] : [])),
   ];
+}
+
+/** The page offers no run where there is nothing to analyse. */
+function checkLayers({ fileName, description }: OpenedModel): void {
+  if (description.layers.some(({ kind, supported }) => kind !== null && supported)) return;
+  const refused = description.layers.find(({ reason }) => reason !== null);
+  const why = refused ? `; ${refused.name}: ${refused.reason}` : '';
+  throw new TempogradError('cell/none-found', `${fileName} has no recurrent layer that can be analysed${why}`);
 }
 
 /** The picture once two in a row are the same: charts fade in, fonts come late. */

@@ -19,7 +19,13 @@ if (app.requestSingleInstanceLock({ files: given.files })) {
   const incoming = collectIncomingFiles(given.files);
   registerAppScheme();
   hardenProcess();
-  void app.whenReady().then(() => startDesktop(given, incoming));
+  app
+    .whenReady()
+    .then(() => startDesktop(given, incoming))
+    .catch((error: unknown) => {
+      process.stderr.write(`internal fault: ${error instanceof Error ? error.stack : String(error)}\n`);
+      app.exit(1);
+    });
 } else {
   app.quit();
 }

@@ -49,8 +49,5 @@ export const COMMANDS = [
   { id: 'about', label: 'About Tempograd', menu: 'Help', target: 'window' },
 ] as const satisfies readonly Command[];
 
-/** Id of a command. */
-export type CommandId = (typeof COMMANDS)[number]['id'];
-
 /** Ids of the commands that main carries out. */
 export type MainCommandId = Extract<(typeof COMMANDS)[number], { readonly target: 'main' }>['id'];

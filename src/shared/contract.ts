@@ -11,8 +11,6 @@ import type { ModelDescription } from '../core/summary';
 import { runRequestSchema, type RunEstimate } from './run';
 import type { RunItem } from './run-pieces';
 
-export { PROTOCOL_VERSION } from './channels';
-
 const path = z.string().min(1).max(32_768);
 
 /** Settings that survive a restart. */
