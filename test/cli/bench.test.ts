@@ -15,9 +15,6 @@ const small: BenchCase = {
 };
 
 function collect(): { readonly lines: string[]; readonly output: { out(text: string): void } } {
-  readonly lines: string[];
-  readonly output: { out(text: string): void; err(text: string): void };
-} {
   const lines: string[] = [];
   return { lines, output: { out: (text) => void lines.push(text) } };
 }
