@@ -7,6 +7,7 @@ import type { AnalysisMode } from '../core/jacobian';
 import type { VerdictLabel } from '../core/summary';
 import type { ReaderOptions } from '../host/reader-messages';
 import { MAX_STEPS_OR_BATCH, type RunRequest } from '../shared/run';
+import { ANALYZE_DEFAULTS, defaultMaxMemoryBytes } from './defaults';
 
 /** Options as the parser gives them. */
 interface RawOptions {
@@ -21,7 +22,7 @@ interface RawOptions {
   readonly steps?: number;
   readonly batch?: number;
   readonly seed?: number;
-  readonly mode: readonly RunRequest['modes'][number][];
+  readonly mode?: readonly RunRequest['modes'][number][];
   readonly out?: string;
   readonly csv?: string;
   /** Empty for a bare `--json`. */
@@ -29,7 +30,7 @@ interface RawOptions {
   readonly report?: string;
   readonly engine?: 'tensorflow' | 'wasm' | 'reference';
   readonly progress?: ProgressStyle;
-  readonly failOn: readonly VerdictLabel[];
+  readonly failOn?: readonly VerdictLabel[];
   readonly activation?: string;
   readonly recurrentActivation?: string;
   readonly resetAfter?: 'true' | 'false';
@@ -64,9 +65,6 @@ const MODES = ['diagonal', 'final', 'states'] as const;
 /** Modes that docs/cli.md names and this version does not compute. */
 const LATER_MODES: readonly AnalysisMode[] = ['pairs', 'spectrum'];
 
-/** Default T, B and seed of a random input. */
-const RANDOM_DEFAULTS = { steps: 200, batch: 1, seed: 0 } as const;
-
 /**
  * Adds the options of `analyze` to a command.
  *
@@ -82,10 +80,10 @@ export function addAnalyzeOptions(command: Command): Command {
     .option('--at-layer', 'the input is the layer’s own input; nothing below it is run')
     .option('--mask <file>', 'with --at-layer: [B,T], 0 = masked')
     .option('--initial-state <file>', '.npz with h0 and c0, each [B,H] (two directions: [B,2H])')
-    .option('--steps <T>', `timesteps of a random input (default: ${RANDOM_DEFAULTS.steps})`, boundedCount('--steps'))
-    .option('--batch <B>', `sequences of a random input (default: ${RANDOM_DEFAULTS.batch})`, boundedCount('--batch'))
-    .option('--seed <N>', `seed of a random input (default: ${RANDOM_DEFAULTS.seed})`, whole('--seed', 0))
-    .option('--mode <list>', 'comma list of diagonal, final, states', modeList, MODES)
+    .option('--steps <T>', `timesteps of a random input (default: ${ANALYZE_DEFAULTS.steps})`, boundedCount('--steps'))
+    .option('--batch <B>', `sequences of a random input (default: ${ANALYZE_DEFAULTS.batch})`, boundedCount('--batch'))
+    .option('--seed <N>', `seed of a random input (default: ${ANALYZE_DEFAULTS.seed})`, whole('--seed', 0))
+    .option('--mode <list>', 'comma list of diagonal, final, states (default: all of them)', modeList)
     .option('--out <file>', 'write the arrays to an .npz (with --layer all: a folder)')
     .option('--csv <folder>', 'write the arrays as tidy CSV')
     .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
@@ -94,7 +92,7 @@ export function addAnalyzeOptions(command: Command): Command {
       new Option('--engine <name>', 'engine (default: by the work)').choices(['tensorflow', 'wasm', 'reference']),
     )
     .addOption(new Option('--progress <style>', 'default: bar on a terminal').choices(['none', 'bar', 'json']))
-    .option('--fail-on <list>', 'exit 10 on these verdicts: vanishing, exploding', failList, [])
+    .option('--fail-on <list>', 'exit 10 on these verdicts: vanishing, exploding', failList)
     .option('--activation <name>', 'where the file does not store it: the cell’s activation')
     .option('--recurrent-activation <name>', 'where the file does not store it: the gates’ activation')
     .addOption(
@@ -102,8 +100,16 @@ export function addAnalyzeOptions(command: Command): Command {
     )
     .option('--warm-up <N>', 'leave out the first N steps of exponents and lags of the fit', whole('--warm-up', 0))
     .option('--span <N>', 'the memory asked for, in steps (default: max(T, 100))', whole('--span', 1))
-    .option('--max-seconds <S>', 'stop with engine/time-limit after S seconds', positive('--max-seconds'))
-    .option('--max-memory <bytes>', 'refuse a run that needs more', positive('--max-memory'))
+    .option(
+      '--max-seconds <S>',
+      'stop with engine/time-limit after S seconds (default: none)',
+      positive('--max-seconds'),
+    )
+    .option(
+      '--max-memory <bytes>',
+      'stop with engine/out-of-memory where more is needed (default: see doctor)',
+      positive('--max-memory'),
+    )
     .option('--exact', 'every row propagated, no adaptive rank')
     .option('--trace <file>', 'one line of JSON per stage with its time and bytes');
 }
@@ -133,20 +139,20 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       input: isRandom
         ? {
             kind: 'random',
-            steps: raw.steps ?? RANDOM_DEFAULTS.steps,
-            batch: raw.batch ?? RANDOM_DEFAULTS.batch,
-            seed: raw.seed ?? RANDOM_DEFAULTS.seed,
+            steps: raw.steps ?? ANALYZE_DEFAULTS.steps,
+            batch: raw.batch ?? ANALYZE_DEFAULTS.batch,
+            seed: raw.seed ?? ANALYZE_DEFAULTS.seed,
           }
         : { kind: 'file', path: raw.input!, key: raw.key ?? null, header: raw.header ? null : false },
       maskFile: raw.mask ?? null,
       initialStateFile: raw.initialState ?? null,
-      modes: [...raw.mode],
+      modes: [...(raw.mode ?? MODES)],
       engine: raw.engine ?? null,
       warmUp: raw.warmUp ?? null,
       span: raw.span ?? null,
       exact: raw.exact ?? false,
       maxSeconds: raw.maxSeconds ?? null,
-      maxMemoryBytes: raw.maxMemory ?? null,
+      maxMemoryBytes: raw.maxMemory ?? defaultMaxMemoryBytes(),
     },
     readerOptions: {
       activation: raw.activation ?? null,
@@ -158,7 +164,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
     json: raw.json === undefined ? false : raw.json === '' || raw.json,
     report: raw.report ?? null,
     progress: raw.progress ?? null,
-    failOn: raw.failOn,
+    failOn: raw.failOn ?? [],
     trace: raw.trace ?? null,
   };
 }

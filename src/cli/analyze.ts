@@ -1,40 +1,46 @@
 /**
  * `tempograd analyze MODEL`: one run per layer asked for, its files, its summary, its exit code.
  */
-import { appendFileSync, mkdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { statfsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { analyze, planRun, type AnalysisOrder } from '../analysis/analyze';
 import { recurrentLayers } from '../analysis/find-layer';
-import { analyze } from '../analysis/analyze';
 import { TempogradError } from '../core/errors';
 import type { Summary } from '../core/summary';
-import { renderReport } from '../export/report';
-import { writeRun, type WriteHost } from '../export/write-run';
-import { openFileSink } from '../host/file-sink';
-import type { RunEvent, RunRequest } from '../shared/run';
+import { writeRun, type ArrayTargets, type WriteHost } from '../export/write-run';
+import type { RunRequest } from '../shared/run';
 import type { RunRecord } from '../shared/run-record';
 import type { AnalyzeOrder } from './analyze-options';
 import { EXIT, type Output } from './exit-codes';
+import { fileNames } from './layer-files';
+import { OutputBatch } from './output-batch';
 import { makeProgress } from './progress';
 import { openModelFile, readRunFiles } from './read-files';
-import { verdictText } from './verdict-text';
+import { jsonText, oneLine } from './terminal-text';
+import { makeTrace } from './trace';
+import { skippedText, verdictText, writtenText, type SkippedLayer } from './verdict-text';
 
 /** What the run needs from its surroundings. */
 export interface AnalyzeContext {
   readonly version: string;
   readonly output: Output;
   readonly signal: AbortSignal;
-  readonly isTerminal: boolean;
 }
 
-const WRITE_HOST: WriteHost = {
-  openSink: openFileSink,
-  makeFolder: makeOutputFolder,
-  join,
-  freeBytes: (path) => {
-    const { bavail, bsize } = statfsSync(dirname(resolve(path)));
-    return bavail * bsize;
-  },
-};
+/** What is to be run. */
+interface LayerPlan {
+  readonly isAll: boolean;
+  readonly layers: readonly string[];
+  readonly skipped: readonly SkippedLayer[];
+}
+
+/** What became of the layers. */
+interface LayerResults {
+  readonly records: readonly RunRecord[];
+  /** Files of arrays, in order. */
+  readonly files: readonly string[];
+  readonly isCancelled: boolean;
+}
 
 /**
  * Runs the command in this process.
@@ -45,138 +51,152 @@ const WRITE_HOST: WriteHost = {
  * @throws TempogradError of every family; nothing is written then.
  */
 export async function analyzeCommand(order: AnalyzeOrder, context: AnalyzeContext): Promise<number> {
-  const { output } = context;
-  checkTargets(order);
+  const batch = new OutputBatch(inputsOf(order));
+  try {
+    const { exitCode, print } = await analyzeInto(batch, order, context);
+    await batch.commit();
+    print();
+    return exitCode;
+  } catch (error) {
+    await batch.abort();
+    throw error;
+  }
+}
+
+/** The end of a command: what it prints, once its files are there. */
+interface Outcome {
+  readonly exitCode: number;
+  print(): void;
+}
+
+async function analyzeInto(
+  batch: OutputBatch,
+  order: AnalyzeOrder,
+  { version, output, signal }: AnalyzeContext,
+): Promise<Outcome> {
+  const deadline = order.request.maxSeconds === null ? null : performance.now() / 1000 + order.request.maxSeconds;
+  const trace = makeTrace(order.trace !== null);
+  await checkTargets(batch, order);
   const file = await openModelFile(order.model, order.readerOptions, false);
   const data = await readRunFiles(order.request);
-  const isAll = order.request.layer === 'all' && !file.model.layers.some(({ name }) => name === 'all');
-  const layers = isAll ? recurrentLayers(file.model).map(({ layer }) => layer.name) : [order.request.layer];
-  const names = fileNames(layers);
-  const source = {
-    format: file.model.format,
-    producer: file.model.producer,
-    path: order.model,
-    bytes: file.bytes,
-    sha256: file.sha256,
+  const { format, producer } = file.model;
+  const source = { format, producer, path: order.model, bytes: file.bytes, sha256: file.sha256 };
+  const orderOf = (layer: string): AnalysisOrder => {
+    const maxSeconds = deadline === null ? null : Math.max(1e-3, deadline - performance.now() / 1000);
+    return { model: file.model, source, version, request: { ...order.request, layer, maxSeconds }, data };
   };
-  const progress = makeProgress(order.progress, context.isTerminal, output);
-  const trace = makeTrace(order.trace);
-  if (isAll && order.out !== null) makeOutputFolder(order.out);
-
-  const records: RunRecord[] = [];
-  for (const [index, layer] of layers.entries()) {
-    const request: RunRequest = { ...order.request, layer };
-    const steps = analyze({ model: file.model, source, version: context.version, request, data }, context.signal);
-    const targets = {
-      npz: order.out === null ? null : isAll ? join(order.out, `${names[index]!}.npz`) : order.out,
-      csvFolder: order.csv === null ? null : isAll ? join(order.csv, names[index]!) : order.csv,
-    };
-    const { record, files } = await writeRun(steps, targets, WRITE_HOST, (event) => {
-      progress.show(event);
-      trace(event, layer);
-    });
-    progress.end();
-    if (record.isCancelled) {
-      output.err(
-        `tempograd: cancelled; ${files.length > 0 ? `what was computed is in ${files.join(', ')}` : 'nothing was written'}\n`,
-      );
-      return EXIT.cancelled;
+  const plan = planLayers(order.request, orderOf);
+  const { records, files, isCancelled } = await runLayers(plan, order, batch, async (layer, targets) => {
+    const progress = makeProgress(order.progress, output);
+    try {
+      return await writeRun(analyze(orderOf(layer), signal), targets, writeHost(batch), (event) => {
+        progress.show(event);
+        trace.add(event, layer);
+      });
+    } finally {
+      progress.end();
     }
-    records.push(record);
+  });
+  if (order.trace !== null) await batch.addText(order.trace, trace.text());
+  if (isCancelled) {
+    const kept = files.length > 0 ? `what was computed is in ${files.join(', ')}` : 'nothing was written';
+    return { exitCode: EXIT.cancelled, print: () => output.err(`tempograd: cancelled; ${oneLine(kept)}\n`) };
   }
   const summaries = records.map(({ summary }) => summary!);
-  await writeTexts(order, records, isAll ? { schema: 1, layers: summaries } : summaries[0]!);
-  if (order.json !== true) output.out(summaries.map(verdictText).join('\n'));
-  else output.out(`${JSON.stringify(isAll ? { schema: 1, layers: summaries } : summaries[0], null, 2)}\n`);
-  return summaries.some((summary) => matches(summary, order)) ? EXIT.failOnMatched : EXIT.done;
+  const { isAll, skipped } = plan;
+  const result = isAll ? { schema: 1, layers: summaries, skipped } : summaries[0]!;
+  if (typeof order.json === 'string') await batch.addText(order.json, `${jsonText(result)}\n`);
+  if (order.report !== null) {
+    // The charts take longer to load than a small run takes.
+    const { renderReport } = await import('../export/report');
+    await batch.addText(order.report, renderReport(records, basename(order.model)));
+  }
+  const named = typeof order.json === 'string' ? order.json : null;
+  const written = [...files, named, order.report, order.trace].filter((path) => path !== null);
+  const text = `${[...records.map(textOf), ...skipped.map(skippedText)].join('\n')}${writtenText(written)}`;
+  const exitCode = summaries.some((summary) => matches(summary, order)) ? EXIT.failOnMatched : EXIT.done;
+  return { exitCode, print: () => output.out(order.json === true ? `${jsonText(result)}\n` : text) };
+}
+
+/** Every layer of a plan in turn; a cancelled one is the last. */
+async function runLayers(
+  { isAll, layers }: LayerPlan,
+  { out, csv }: AnalyzeOrder,
+  batch: OutputBatch,
+  run: (layer: string, targets: ArrayTargets) => ReturnType<typeof writeRun>,
+): Promise<LayerResults> {
+  if (isAll && out !== null) batch.makeFolder(out);
+  const names = fileNames(layers);
+  const records: RunRecord[] = [];
+  const files: string[] = [];
+  for (const [index, layer] of layers.entries()) {
+    const written = await run(layer, {
+      npz: out === null ? null : isAll ? join(out, `${names[index]!}.npz`) : out,
+      csvFolder: csv === null ? null : isAll ? join(csv, names[index]!) : csv,
+    });
+    files.push(...written.files);
+    if (written.record.isCancelled) return { records, files, isCancelled: true };
+    records.push(written.record);
+  }
+  return { records, files, isCancelled: false };
+}
+
+/**
+ * The layers that a request names. Of all layers, one that stands on what cannot be run is left out and told; where
+ * nothing is left, its error is the command's.
+ */
+function planLayers(request: RunRequest, orderOf: (layer: string) => AnalysisOrder): LayerPlan {
+  const { model } = orderOf('');
+  const isAll = request.layer === 'all' && !model.layers.some(({ name }) => name === 'all');
+  if (!isAll) return { isAll, layers: [request.layer], skipped: [] };
+  const layers: string[] = [];
+  const skipped: SkippedLayer[] = [];
+  let first: TempogradError | null = null;
+  for (const { layer } of recurrentLayers(model)) {
+    try {
+      planRun(orderOf(layer.name));
+      layers.push(layer.name);
+    } catch (error) {
+      if (!(error instanceof TempogradError) || error.code !== 'cell/unsupported') throw error;
+      first ??= error;
+      skipped.push({ layer: layer.name, code: error.code, message: error.message, remedy: error.remedy });
+    }
+  }
+  if (layers.length === 0 && first) throw first;
+  return { isAll, layers, skipped };
+}
+
+function textOf({ summary, started }: RunRecord): string {
+  return verdictText(summary!, started!.sourceSteps);
 }
 
 function matches(summary: Summary, order: AnalyzeOrder): boolean {
   return [summary.hidden, summary.cell].some((verdict) => verdict !== null && order.failOn.includes(verdict.verdict));
 }
 
-async function writeTexts(order: AnalyzeOrder, records: readonly RunRecord[], summary: object): Promise<void> {
-  if (typeof order.json === 'string') await writeText(order.json, `${JSON.stringify(summary, null, 2)}\n`);
-  if (order.report !== null) await writeText(order.report, renderReport(records, basename(order.model)));
-}
-
-async function writeText(path: string, text: string): Promise<void> {
-  const sink = openFileSink(path);
-  try {
-    sink.write(0, new TextEncoder().encode(text));
-  } catch (error) {
-    await sink.abort();
-    throw error;
-  }
-  await sink.commit();
-}
-
-/** Refuses targets that would write over the model or over one another before anything is computed. */
-function checkTargets(order: AnalyzeOrder): void {
-  const targets = [order.out, order.report, order.trace, typeof order.json === 'string' ? order.json : null].filter(
-    (path) => path !== null,
-  );
-  const taken = new Set([
-    resolve(order.model),
-    ...(order.request.input.kind === 'file' ? [resolve(order.request.input.path)] : []),
-  ]);
-  for (const path of targets) {
-    if (taken.has(resolve(path))) {
-      throw new TempogradError(
-        'usage/bad-option',
-        `${path} is named twice: an output would take the place of an input or of another output`,
-      );
-    }
-    taken.add(resolve(path));
-    openFileSinkFolder(path);
-  }
-}
-
-/** A folder that is not there is told before the run, not after it. */
-function openFileSinkFolder(path: string): void {
-  void openFileSink(path).abort();
-}
-
-function makeOutputFolder(path: string): void {
-  try {
-    mkdirSync(path, { recursive: true });
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new TempogradError('output/not-writable', `${path} cannot be made: ${reason}`, {
-      details: { path, reason },
-      cause,
-    });
-  }
-}
-
-/**
- * File names for layers: everything outside `[A-Za-z0-9._-]` becomes `_`, repeats get `-2`.
- *
- * @param layers - Layer names.
- */
-export function fileNames(layers: readonly string[]): readonly string[] {
-  const used = new Map<string, number>();
-  return layers.map((layer) => {
-    const base = layer.replace(/[^A-Za-z0-9._-]/g, '_');
-    const count = (used.get(base) ?? 0) + 1;
-    used.set(base, count);
-    return count === 1 ? base : `${base}-${count}`;
-  });
-}
-
-/** One line of JSON per stage: name, seconds, resident bytes. */
-function makeTrace(path: string | null): (event: RunEvent, layer: string) => void {
-  if (path === null) return () => undefined;
-  writeFileSync(path, '');
-  let stage = 'start';
-  let since = performance.now();
-  return (event, layer) => {
-    const next = event.kind === 'progress' ? event.stage : event.kind === 'done' ? 'done' : stage;
-    if (next === stage) return;
-    const now = performance.now();
-    const line = { layer, stage, seconds: (now - since) / 1000, residentBytes: process.memoryUsage.rss() };
-    if (stage !== 'start') appendFileSync(path, `${JSON.stringify(line)}\n`);
-    stage = next;
-    since = now;
+function writeHost(batch: OutputBatch): WriteHost {
+  return {
+    openSink: (path) => batch.openSink(path),
+    makeFolder: (path) => batch.makeFolder(path),
+    join,
+    freeBytes: (path) => {
+      const { bavail, bsize } = statfsSync(dirname(resolve(path)));
+      return bavail * bsize;
+    },
   };
+}
+
+/** What an output must not take the place of. */
+function inputsOf({ model, request }: AnalyzeOrder): string[] {
+  const { input, maskFile, initialStateFile } = request;
+  const files = [model, input.kind === 'file' ? input.path : null, maskFile, initialStateFile];
+  return files.filter((path) => path !== null);
+}
+
+/** A place that cannot be written is told before the run, not after it. */
+async function checkTargets(batch: OutputBatch, order: AnalyzeOrder): Promise<void> {
+  const { out, report, json, trace, csv, request } = order;
+  const files = [request.layer === 'all' ? null : out, report, trace, typeof json === 'string' ? json : null];
+  await batch.check(files.filter((path) => path !== null));
+  if (csv !== null) batch.makeFolder(csv);
 }

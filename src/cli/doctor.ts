@@ -10,8 +10,9 @@ import { loadNative, probeNative, probeWasm } from '../engine/backend';
 import { loadEngine, openEngine } from '../engine/load-engine';
 import type { EngineName } from '../engine/engine';
 import { programPaths } from '../host/paths';
+import { ANALYZE_DEFAULTS, defaultMaxMemoryBytes } from './defaults';
 import type { Output } from './exit-codes';
-import { columns } from './inspect';
+import { columns, jsonText, oneLine } from './terminal-text';
 
 /** Work far above the rule's border, so that the best engine present is named. */
 const LARGE_FLOP = 1e12;
@@ -43,6 +44,14 @@ interface Findings {
   readonly memory: { readonly totalBytes: number; readonly freeBytes: number };
   readonly engine: { readonly name: EngineName; readonly reason: string };
   readonly engines: readonly EngineFinding[];
+  /** What `analyze` takes where nothing is said; null = no limit. */
+  readonly defaults: {
+    readonly steps: number;
+    readonly batch: number;
+    readonly seed: number;
+    readonly maxSeconds: null;
+    readonly maxMemoryBytes: number;
+  };
   readonly paths: Readonly<Record<string, string>>;
   readonly missing: readonly MissingStep[];
 }
@@ -56,7 +65,7 @@ interface Findings {
  */
 export async function doctorCommand(version: string, isJson: boolean, output: Output): Promise<void> {
   const findings = await examine(version);
-  output.out(isJson ? `${JSON.stringify(findings, null, 2)}\n` : asText(findings));
+  output.out(isJson ? `${jsonText(findings)}\n` : asText(findings));
 }
 
 async function examine(version: string): Promise<Findings> {
@@ -72,6 +81,7 @@ async function examine(version: string): Promise<Findings> {
     memory: { totalBytes: totalmem(), freeBytes: freemem() },
     engine: { name: chosen.name, reason: chosen.reason },
     engines: [await findEngine('tensorflow'), await findEngine('wasm'), await findEngine('reference')],
+    defaults: { ...ANALYZE_DEFAULTS, maxSeconds: null, maxMemoryBytes: defaultMaxMemoryBytes() },
     paths: { program: root, samples, cache },
     missing: missingSteps(cache),
   };
@@ -115,7 +125,7 @@ function missingSteps(cache: string): readonly MissingStep[] {
 }
 
 function asText(findings: Findings): string {
-  const { engine, engines, memory, missing } = findings;
+  const { engine, engines, memory, missing, defaults } = findings;
   const versions = Object.entries(findings.versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
     `Tempograd ${findings.tempograd} on ${findings.platform}, ${findings.cores} cores, ${formatBytes(memory.totalBytes)} memory (${formatBytes(memory.freeBytes)} free)`,
@@ -130,9 +140,11 @@ function asText(findings: Findings): string {
       ]),
     ),
     '',
+    `Defaults of analyze: --steps ${defaults.steps} --batch ${defaults.batch} --seed ${defaults.seed}, no --max-seconds, --max-memory ${defaults.maxMemoryBytes} (${formatBytes(defaults.maxMemoryBytes)})`,
+    '',
     ...columns(Object.entries(findings.paths).map(([name, path]) => [`  ${name}`, path])),
   ];
   for (const { step, tried, follows, remedy } of missing)
-    lines.push('', `Missing: ${step}: ${tried}`, `  ${follows}`, `  To mend it: ${remedy}`);
+    lines.push('', oneLine(`Missing: ${step}: ${tried}`), `  ${oneLine(follows)}`, oneLine(`  To mend it: ${remedy}`));
   return `${lines.join('\n')}\n`;
 }

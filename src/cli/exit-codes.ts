@@ -2,6 +2,7 @@
  * Exit codes and the two lines that a failed command prints; docs/cli.md, "Ends and errors".
  */
 import { TempogradError, toErrorRecord, type ErrorCode } from '../core/errors';
+import { jsonText, oneLine } from './terminal-text';
 
 /** Exit codes of every command. */
 export const EXIT = {
@@ -27,12 +28,16 @@ export function exitCodeOf(error: unknown): number {
   return ENGINE_FAILURES.includes(error.code) ? EXIT.engineFailed : EXIT.expected;
 }
 
-/** Where a command prints. */
+/** Where a command prints; text that a terminal would obey is made harmless on the way. */
 export interface Output {
   /** Standard output. */
   out(text: string): void;
   /** Standard error. */
   err(text: string): void;
+  /** Standard error as it is: for the program's own drawing. */
+  draw(text: string): void;
+  /** Whether standard error is a terminal. */
+  readonly isTerminal: boolean;
 }
 
 /**
@@ -46,15 +51,6 @@ export function reportError(error: unknown, isJson: boolean, output: Output): nu
   const record = toErrorRecord(error);
   output.err(`tempograd: ${record.code}: ${oneLine(record.message)}\n  ${oneLine(record.remedy)}\n`);
   if (record.code === 'bug') output.err(`${String(record.details['stack'] ?? '')}\n`);
-  if (isJson) output.out(`${JSON.stringify({ schema: 1, error: record }, null, 2)}\n`);
+  if (isJson) output.out(`${jsonText({ schema: 1, error: record })}\n`);
   return exitCodeOf(error);
-}
-
-/** Text of a file may hold control characters; a terminal must not obey them. */
-function oneLine(text: string): string {
-  return [...text].map((character) => (isControl(character.codePointAt(0)!) ? ' ' : character)).join('');
-}
-
-function isControl(code: number): boolean {
-  return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }

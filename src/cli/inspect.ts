@@ -1,11 +1,12 @@
 /**
  * `tempograd inspect MODEL`: what the file holds, as a table or as JSON.
  */
-import { formatBytes } from '../charts/number-format';
-import type { LayerDescription, ModelDescription } from '../core/summary';
+import { formatBytes, formatNumber } from '../charts/number-format';
+import type { GateStatistics, LayerDescription, ModelDescription } from '../core/summary';
 import { NO_READER_OPTIONS } from '../host/reader-messages';
 import type { Output } from './exit-codes';
 import { openModelFile } from './read-files';
+import { columns, jsonText, oneLine } from './terminal-text';
 
 /**
  * Prints the layers of a model.
@@ -18,12 +19,13 @@ import { openModelFile } from './read-files';
 export async function inspectCommand(path: string, isJson: boolean, output: Output): Promise<void> {
   const { description, bytes } = await openModelFile(path, NO_READER_OPTIONS, true);
   if (!description) throw new Error('the reader process gave no description');
-  if (isJson) output.out(`${JSON.stringify(description, null, 2)}\n`);
+  if (isJson) output.out(`${jsonText(description)}\n`);
   else output.out(describeAsText(description, path, bytes));
 }
 
 function describeAsText(description: ModelDescription, path: string, bytes: number): string {
-  const rows = description.layers.map((layer, index) => [
+  const { layers } = description;
+  const rows = layers.map((layer, index) => [
     String(index),
     layer.name,
     layer.class,
@@ -31,20 +33,49 @@ function describeAsText(description: ModelDescription, path: string, bytes: numb
     layer.direction ?? '',
     remark(layer),
   ]);
-  const head = ['#', 'layer', 'class', 'cell', 'direction', ''];
+  const size = bytes > 0 ? `, ${formatBytes(bytes)}` : '';
   const lines = [
-    `${path}  ${description.format}, ${description.producer}, ${formatBytes(bytes)}`,
+    oneLine(`${path}  ${description.format}, ${description.producer}${size}`),
     '',
-    ...columns([head, ...rows]),
+    ...columns([['#', 'layer', 'class', 'cell', 'direction', ''], ...rows]),
   ];
-  if (!description.layers.some((layer) => layer.kind !== null && layer.supported))
-    lines.push('', 'No recurrent layer that can be analysed.');
+  const recurrent = layers.filter((layer) => layer.kind !== null && layer.supported);
+  if (recurrent.length === 0) lines.push('', 'No recurrent layer that can be analysed.');
+  else lines.push('', ...weightTable(recurrent));
   for (const { what, assumed, why, change } of description.assumptions) {
-    lines.push('', `assumed: ${what}: ${assumed} (${why}${change ? `; ${change} changes it` : ''})`);
+    lines.push('', oneLine(`assumed: ${what}: ${assumed} (${why}${change ? `; ${change} changes it` : ''})`));
   }
   for (const { code, message, remedy } of description.warnings)
-    lines.push('', `warning: ${code}: ${message}`, `  ${remedy}`);
+    lines.push('', oneLine(`warning: ${code}: ${message}`), `  ${oneLine(remedy)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** One row per tensor of the recurrent layers: its place, its range, and the gain of each gate. */
+function weightTable(layers: readonly LayerDescription[]): string[] {
+  const rows = layers.flatMap(({ name, weights }) =>
+    weights.map(({ name: tensor, role, shape, dtype, gates }) => {
+      const all = Object.entries(gates ?? {});
+      const norms = all.filter(([, { spectralNorm }]) => spectralNorm !== null);
+      return [
+        name,
+        tensor,
+        role,
+        `[${shape.join(', ')}]`,
+        dtype,
+        formatNumber(extreme(all, 'min')),
+        formatNumber(extreme(all, 'max')),
+        norms.map(([gate, { spectralNorm }]) => `${gate} ${formatNumber(spectralNorm)}`).join('  '),
+      ];
+    }),
+  );
+  return columns([['layer', 'tensor', 'role', 'shape', 'type', 'min', 'max', 'spectral norm'], ...rows]);
+}
+
+/** The least minimum or the largest maximum of a tensor's gates; null where one of them has none. */
+function extreme(gates: readonly [string, GateStatistics][], which: 'min' | 'max'): number | null {
+  const values = gates.map(([, statistics]) => statistics[which]);
+  if (values.length === 0 || values.includes(null)) return null;
+  return which === 'min' ? Math.min(...(values as number[])) : Math.max(...(values as number[]));
 }
 
 function remark(layer: LayerDescription): string {
@@ -52,15 +83,4 @@ function remark(layer: LayerDescription): string {
   if (layer.kind !== null && layer.blockedBy !== null)
     return `own input only (--at-layer): ${layer.blockedBy} cannot be run`;
   return '';
-}
-
-/** Rows as aligned columns. */
-export function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
 }

@@ -4,6 +4,7 @@
 import type { RunEvent } from '../shared/run';
 import type { ProgressStyle } from './analyze-options';
 import type { Output } from './exit-codes';
+import { jsonText } from './terminal-text';
 
 /** Shows events. */
 export interface ProgressReporter {
@@ -19,13 +20,11 @@ const MIN_MS_BETWEEN_DRAWS = 80;
  * A reporter of the style asked for; without one, a bar where standard error is a terminal.
  *
  * @param style - The style, or null.
- * @param isTerminal - Whether standard error is a terminal.
  * @param output - Where to print.
  */
-export function makeProgress(style: ProgressStyle | null, isTerminal: boolean, output: Output): ProgressReporter {
-  const chosen = style ?? (isTerminal ? 'bar' : 'none');
-  if (chosen === 'json')
-    return { show: (event) => output.err(`${JSON.stringify(lean(event))}\n`), end: () => undefined };
+export function makeProgress(style: ProgressStyle | null, output: Output): ProgressReporter {
+  const chosen = style ?? (output.isTerminal ? 'bar' : 'none');
+  if (chosen === 'json') return { show: (event) => output.err(`${jsonText(lean(event), 0)}\n`), end: () => undefined };
   return chosen === 'bar' ? makeBar(output) : { show: () => undefined, end: () => undefined };
 }
 
@@ -50,10 +49,10 @@ function makeBar(output: Output): ProgressReporter {
       const filled = Math.round(event.fraction * BAR_WIDTH);
       const left = event.fraction > 0.05 ? (event.secondsElapsed * (1 - event.fraction)) / event.fraction : null;
       const rest = left === null ? '' : `  about ${left < 10 ? left.toFixed(1) : Math.round(left)} s left`;
-      output.err(
+      output.draw(
         `\r\x1b[K${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${Math.round(event.fraction * 100)} %  ${event.stage}${rest}`,
       );
     },
-    end: () => output.err('\r\x1b[K'),
+    end: () => output.draw('\r\x1b[K'),
   };
 }

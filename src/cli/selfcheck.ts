@@ -10,7 +10,7 @@ import type { RecurrentLayer } from '../core/model';
 import type { Engine } from '../engine/engine';
 import { availableEngines, loadEngine } from '../engine/load-engine';
 import { EXIT, type Output } from './exit-codes';
-import { columns } from './inspect';
+import { columns, jsonText } from './terminal-text';
 
 const CHUNK_BYTES = 2 ** 20;
 
@@ -31,10 +31,12 @@ interface CheckedRow {
  *
  * @param isJson - JSON instead of a table.
  * @param output - Where to print.
+ * @param signal - Ends the check.
  * @returns Exit code 4 when a row failed.
  */
-export async function selfcheckCommand(isJson: boolean, output: Output): Promise<number> {
+export async function selfcheckCommand(isJson: boolean, output: Output, signal: AbortSignal): Promise<number> {
   const rows: CheckedRow[] = KNOWN_VALUES.map((row) => {
+    signal.throwIfAborted();
     const got = row.compute();
     const { id, what, source, expected, tolerance } = row;
     return { id, engine: 'core', what, expected, got, tolerance, passed: isAsExpected(row, got), source };
@@ -43,18 +45,17 @@ export async function selfcheckCommand(isJson: boolean, output: Output): Promise
   for (const { name, isPresent } of engines) {
     if (!isPresent) continue;
     const engine = await loadEngine(name);
-    for (const run of KNOWN_RUNS) rows.push(await checkRun(engine, run));
+    for (const run of KNOWN_RUNS) rows.push(await checkRun(engine, run, signal));
   }
   const failed = rows.filter(({ passed }) => !passed).length;
   const missing = engines.filter(({ isPresent }) => !isPresent).map(({ name, why }) => ({ engine: name, why }));
-  if (isJson)
-    output.out(`${JSON.stringify({ schema: 1, passed: rows.length - failed, failed, missing, rows }, null, 2)}\n`);
+  if (isJson) output.out(`${jsonText({ schema: 1, passed: rows.length - failed, failed, missing, rows })}\n`);
   else output.out(asText(rows, failed, missing));
   return failed > 0 ? EXIT.engineFailed : EXIT.done;
 }
 
 /** ln of the norm of one block of `final`, as the engine gives it. */
-async function checkRun(engine: Engine, run: KnownRun): Promise<CheckedRow> {
+async function checkRun(engine: Engine, run: KnownRun, signal: AbortSignal): Promise<CheckedRow> {
   const { cell, steps } = run;
   const layer: RecurrentLayer = {
     name: run.id,
@@ -80,7 +81,6 @@ async function checkRun(engine: Engine, run: KnownRun): Promise<CheckedRow> {
   const x = makeTensor([1, steps, cell.inputDim], new Float64Array(steps * cell.inputDim));
   const h0 = makeTensor([1, cell.units], run.initialHidden ?? new Float64Array(cell.units));
   const c0 = cell.kind === 'LSTM' ? makeTensor([1, cell.units], new Float64Array(cell.units)) : null;
-  const { signal } = new AbortController();
   const input = { x, backwardX: null, mask: null, initialState: { forward: { h0, c0 } } };
   const layerRun = await engine.openLayer(layer, input, signal);
   let got = NaN;

@@ -6,67 +6,99 @@
  */
 import { spawn } from 'node:child_process';
 import { TempogradError } from '../core/errors';
+import { EXIT, type Output } from './exit-codes';
 
 /** Set in the child. */
 const CHILD_MARK = 'TEMPOGRAD_SUPERVISED';
+
+/** So much of what a crashed child's libraries said is shown. */
+const MAX_NOISE_CHARACTERS = 4000;
 
 /** True in the process that does the work. */
 export function isSupervised(): boolean {
   return process.env[CHILD_MARK] === '1';
 }
 
+/** The command to run in a child. */
+export interface SupervisedCommand {
+  /** Its entry and arguments. */
+  readonly script: string;
+  readonly args: readonly string[];
+  /** Settings that must be in place before native libraries load. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly output: Output;
+  /** Called with the id of a child that did not end by itself, to clean up after it. */
+  onKilled(pid: number): void;
+}
+
 /**
- * Runs this command again in a child and gives its exit code.
+ * Runs a command in a child and gives its exit code.
  *
- * @param script - The entry to run.
- * @param args - Its arguments.
- * @param environment - Settings that must be in place before native libraries load.
- * @param onKilled - Told of a child that did not end by itself, to clean up after it.
+ * The first Ctrl-C lets it keep what it has, the second ends it at once.
+ *
+ * @param command - What to run.
  * @throws TempogradError `engine/stopped` when the child was killed or crashed.
  */
-export function superviseCommand(
-  script: string,
-  args: readonly string[],
-  environment: Readonly<Record<string, string>>,
-  onKilled: (pid: number) => void,
-): Promise<number> {
+export function superviseCommand(command: SupervisedCommand): Promise<number> {
+  const { script, args, environment, output, onKilled } = command;
   return new Promise((resolve, reject) => {
     // Its own process group: the terminal's Ctrl-C must reach the child once, through here.
     const child = spawn(process.execPath, [script, ...args], {
-      stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+      stdio: ['inherit', 'inherit', 'pipe', 'ipc', process.stderr],
       env: { ...process.env, ...environment, [CHILD_MARK]: '1' },
       detached: process.platform !== 'win32',
     });
-    const passOn = (signal: NodeJS.Signals): void => void child.kill(signal);
+    let noise = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      noise = (noise + chunk.toString()).slice(-MAX_NOISE_CHARACTERS);
+    });
+    let interrupts = 0;
+    const passOn = (signal: NodeJS.Signals): void => {
+      interrupts += 1;
+      child.kill(interrupts > 1 ? 'SIGKILL' : signal);
+    };
     process.on('SIGINT', passOn);
     process.on('SIGTERM', passOn);
+    process.on('SIGHUP', passOn);
     const finish = (): void => {
-      process.off('SIGINT', passOn);
-      process.off('SIGTERM', passOn);
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, passOn);
     };
     child.once('error', (cause) => {
       finish();
       reject(new TempogradError('engine/stopped', `The engine process did not start: ${cause.message}`, { cause }));
     });
-    child.once('exit', (code, signal) => {
+    // Not 'exit': its last words may still be on the way.
+    child.once('close', (code, signal) => {
       finish();
-      if (code !== null) return resolve(code);
+      if (code !== null && code < FIRST_ABNORMAL_CODE) return resolve(code);
+      if (code === EXIT.cancelled) return resolve(code);
       onKilled(child.pid ?? 0);
-      const said = `The engine process was ended by ${signal ?? 'a signal'}`;
-      return reject(new TempogradError('engine/stopped', said, { details: { signal } }));
+      if (interrupts > 0) {
+        output.err('tempograd: cancelled; nothing was written\n');
+        return resolve(EXIT.cancelled);
+      }
+      const how = signal === null ? `with code ${code}` : `by ${signal}`;
+      const said = noise.trim();
+      const details = { signal, exitCode: code, ...(said !== '' && { said }) };
+      return reject(new TempogradError('engine/stopped', `The engine process was ended ${how}`, { details }));
     });
   });
 }
+
+/** From here on an exit code is none of this program's own but that of a cancelled run: a crash that a shell or Node turned into one. */
+const FIRST_ABNORMAL_CODE = 100;
 
 /**
  * Ties this child to its parent and to Ctrl-C.
  *
  * @param cancel - Called at the first Ctrl-C (or request to end); the work then stops at its next chunk.
+ * @param onOrphaned - Called when the parent is gone, before this process ends: nobody waits for the result any more.
  */
-export function followParent(cancel: () => void): void {
-  process.on('SIGINT', cancel);
-  process.on('SIGTERM', cancel);
-  // The parent is gone: nobody waits for the result any more.
-  process.once('disconnect', () => process.exit(1));
+export function followParent(cancel: () => void, onOrphaned: () => void): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, cancel);
+  process.once('disconnect', () => {
+    onOrphaned();
+    process.exit(EXIT.bug);
+  });
   process.channel?.unref();
 }

@@ -1,43 +1,80 @@
 /**
  * A summary as the few lines that a person reads in a terminal.
  */
-import { formatHorizon, formatSeconds, formatShare, formatSlopeInterval, formatSteps } from '../charts/number-format';
+import {
+  formatConfidence,
+  formatHorizon,
+  formatSeconds,
+  formatSlopeInterval,
+  formatSteps,
+} from '../charts/number-format';
+import type { ErrorRecord } from '../core/errors';
 import type { LayerVerdict, StateVerdict, Summary } from '../core/summary';
+import { columns, oneLine } from './terminal-text';
+
+/** A layer that `--layer all` leaves out, and why. */
+export interface SkippedLayer extends Pick<ErrorRecord, 'code' | 'message' | 'remedy'> {
+  readonly layer: string;
+}
 
 /**
  * The lines of one layer's verdict.
  *
  * @param summary - The summary.
+ * @param lags - How many lags there are: T of x.
  */
-export function verdictText(summary: Summary): string {
+export function verdictText(summary: Summary, lags: number): string {
   const { layer, run, engine } = summary;
-  const size = `${layer.kind} ${layer.units} <- ${layer.inputDim}`;
+  const size = `${layer.kind} ${layer.units} <- ${layer.inputDim}, ${layer.direction}`;
+  const rows = [...figureRows('h', summary.hidden, lags), ...(summary.cell ? figureRows('c', summary.cell, lags) : [])];
   const lines = [
-    `${layer.name}  ${size}, ${layer.direction}; ${run.batch} × ${run.steps} steps; ${engine.version} in ${formatSeconds(run.seconds)}`,
-    ...stateLines('h', summary.hidden, run.steps),
-    ...(summary.cell ? stateLines('c', summary.cell, run.steps) : []),
+    `${layer.name}  ${size}; ${run.batch} × ${run.steps} steps; ${engine.name === 'reference' ? 'reference engine' : engine.version} in ${formatSeconds(run.seconds)}`,
+    ...columns(rows).map((row) => `  ${row}`),
+    `  h: ${summary.hidden.why}`,
+    ...(summary.cell ? [`  c: ${summary.cell.why}`] : []),
   ];
-  for (const { what, assumed } of summary.assumptions) lines.push(`  assumed: ${what}: ${assumed}`);
+  for (const { what, assumed, change } of summary.assumptions)
+    lines.push(`  assumed: ${what}: ${assumed}${change ? ` (${change} changes it)` : ''}`);
   // Diagnostics that were left out are of interest only where diagnostics are shown: in the JSON and the report.
   const shown = summary.warnings.filter(({ code }) => code !== 'diagnostics/left-out');
   for (const { code, message } of shown) lines.push(`  warning: ${code}: ${message}`);
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(oneLine).join('\n')}\n`;
 }
 
-function stateLines(name: string, verdict: LayerVerdict, steps: number): string[] {
-  const lines = [figures(name, verdict, steps), `     ${verdict.why}`];
-  if (verdict.forward) lines.push(figures(`  ${name} forward`, verdict.forward, steps));
-  if (verdict.backward) lines.push(figures(`  ${name} backward`, verdict.backward, steps));
-  return lines;
+/** One row per state, then one per direction where there are two. */
+function figureRows(name: string, verdict: LayerVerdict, lags: number): string[][] {
+  const rows = [figures(name, verdict, lags)];
+  if (verdict.forward) rows.push(figures(`${name} forward`, verdict.forward, lags));
+  if (verdict.backward) rows.push(figures(`${name} backward`, verdict.backward, lags));
+  return rows;
 }
 
-function figures(name: string, verdict: StateVerdict, steps: number): string {
-  const parts = [
-    `  ${name}  ${verdict.verdict}`,
-    `slope ${formatSlopeInterval(verdict.slope, verdict.slopeInterval)} nats/step`,
-    `half-life ${formatSteps(verdict.halfLife)}`,
-    `horizon ${formatHorizon(verdict.horizon, steps)}`,
-    `confidence ${formatShare(verdict.confidence)}`,
+function figures(name: string, verdict: StateVerdict, lags: number): string[] {
+  const slope = formatSlopeInterval(verdict.slope, verdict.slopeInterval);
+  return [
+    name,
+    verdict.verdict,
+    `slope ${slope}${verdict.slope === null ? '' : ' nats/step'}`,
+    `${(verdict.slope ?? 0) > 0 ? 'doubling' : 'half-life'} ${formatSteps(verdict.halfLife)}`,
+    `horizon ${verdict.verdict === 'undetermined' && verdict.horizon === null ? '—' : formatHorizon(verdict.horizon, lags)}`,
+    `confidence ${formatConfidence(verdict.confidence)}`,
   ];
-  return parts.join('   ');
+}
+
+/**
+ * The lines of a layer that was left out.
+ *
+ * @param skipped - The layer.
+ */
+export function skippedText({ layer, code, message, remedy }: SkippedLayer): string {
+  return `${oneLine(layer)}  left out: ${code}: ${oneLine(message)}\n  ${oneLine(remedy)}\n`;
+}
+
+/**
+ * The line that names the files written; nothing without any.
+ *
+ * @param files - Their paths.
+ */
+export function writtenText(files: readonly string[]): string {
+  return files.length === 0 ? '' : `\nwritten: ${oneLine(files.join(', '))}\n`;
 }

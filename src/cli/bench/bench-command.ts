@@ -4,7 +4,8 @@ import { TempogradError } from '../../core/errors';
 import { availableEngines } from '../../engine/load-engine';
 import { EXIT, type Output } from '../exit-codes';
 import { BENCH_CASES, type BenchCase } from './cases';
-import { runCase, type BenchResult } from './run-case';
+import type { BenchResult } from './bench-result';
+import { runCase } from './run-case';
 
 /** A case that could not run here. */
 interface SkippedCase {

@@ -11,6 +11,7 @@ import { loadEngine } from '../../engine/load-engine';
 import type { Ops } from '../../engine/ops';
 import { createTensorflowOps } from '../../engine/ops/tensorflow-ops';
 import { measureError, sampledSteps, type BenchError, type SampledBlock } from './accuracy';
+import { summarise, usefulFlop, type BenchResult, type BenchRun } from './bench-result';
 import { benchCell, benchInput, type BenchCase } from './cases';
 import { measureFill, measureSgemm } from './machine-rates';
 import { PeakMemory } from './peak-memory';
@@ -29,43 +30,6 @@ const CHUNK_BYTES = 2 ** 25;
 
 /** Resident bytes when an engine was loaded and warm; what earlier cases left behind counts against later ones. */
 const loadedBytes = new Map<EngineName, number>();
-
-/** One measured run. */
-export interface BenchRun {
-  readonly seconds: number;
-  readonly firstChunkSeconds: number;
-  /** FLOP/s, the better of before and after; null without a native engine in the case. */
-  readonly sgemm: number | null;
-  /** (after - before) / before. */
-  readonly drift: number | null;
-  /** Useful FLOP/s over sgemm. */
-  readonly ratio: number | null;
-  readonly peakBytes: number;
-  /** True when sgemm drifted too far. */
-  readonly isVoid: boolean;
-}
-
-/** What came out of a case. */
-export interface BenchResult {
-  readonly id: string;
-  readonly what: string;
-  readonly engine: string;
-  readonly version: string;
-  readonly usefulFlop: number;
-  readonly resultBytes: number;
-  readonly runs: readonly BenchRun[];
-  readonly ratio: { readonly median: number; readonly min: number; readonly max: number } | null;
-  /** Bytes/s of results over the rate at which fresh memory fills. */
-  readonly fillRatio: number | null;
-  readonly seconds: number;
-  readonly peakBytes: number;
-  readonly firstChunkSeconds: number;
-  /** From the cancel to the end of the run; null when the run ended first. */
-  readonly cancelSeconds: number | null;
-  readonly error: Readonly<Record<string, BenchError>>;
-  readonly isVoid: boolean;
-  readonly isMet: boolean;
-}
 
 /**
  * Measures a case.
@@ -199,14 +163,6 @@ async function measureRun(
   };
 }
 
-/** Formation and pulls of an LSTM; the forward pass is in the time and not in the work. Source: method.md 2.5. */
-function usefulFlop({ modes, units, inputDim, steps, batch }: BenchCase): number {
-  const rows = 2 * units;
-  const pull = 4 * rows * units * (units + inputDim) + 8 * units * units;
-  const perStep = (modes.includes('final') ? pull : 0) + 8 * units * inputDim;
-  return perStep * steps * batch;
-}
-
 async function measureErrors(
   engine: Engine,
   layer: RecurrentLayer,
@@ -273,52 +229,4 @@ async function measureCancel(
     clearTimeout(timer);
     run?.dispose();
   }
-}
-
-function summarise(
-  benchCase: BenchCase,
-  engine: Engine,
-  runs: readonly BenchRun[],
-  fill: number | null,
-  error: Record<string, BenchError>,
-  cancelSeconds: number | null,
-): BenchResult {
-  const { id, what, modes, units, inputDim, steps, batch, target } = benchCase;
-  const valid = runs.filter(({ isVoid }) => !isVoid);
-  const counted = valid.length > 0 ? valid : runs;
-  const ratios = counted.map(({ ratio }) => ratio).filter((ratio) => ratio !== null);
-  const seconds = median(counted.map((run) => run.seconds));
-  const resultBytes = modes.length * 2 * 4 * batch * steps * units * inputDim;
-  const peakBytes = Math.max(...counted.map((run) => run.peakBytes));
-  const ratio =
-    ratios.length > 0 ? { median: median(ratios), min: Math.min(...ratios), max: Math.max(...ratios) } : null;
-  const fillRatio = fill === null ? null : resultBytes / seconds / fill;
-  const isMet =
-    (target.ratio === null || (ratio?.median ?? 0) >= target.ratio) &&
-    (target.fillRatio === null || (fillRatio ?? 0) >= target.fillRatio) &&
-    (target.peakBytes === null || peakBytes <= target.peakBytes) &&
-    (target.seconds === null || seconds <= target.seconds);
-  return {
-    id,
-    what,
-    engine: engine.name,
-    version: engine.version,
-    usefulFlop: usefulFlop(benchCase),
-    resultBytes,
-    runs,
-    ratio,
-    fillRatio,
-    seconds,
-    peakBytes,
-    firstChunkSeconds: median(counted.map((run) => run.firstChunkSeconds)),
-    cancelSeconds,
-    error,
-    isVoid: valid.length < benchCase.repeats,
-    isMet,
-  };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
 }
