@@ -160,7 +160,8 @@ class Desktop {
     webContents.on('render-process-gone', (_event, { reason }) => {
       this.#log(`page gone: ${reason}`);
       this.#runs.cancelAny();
-      if (this.#reloads++ < MAX_PAGE_RELOADS) void loadPage(window);
+      // Not from inside the event: Chromium is still taking the dead page apart, and ends the program.
+      if (this.#reloads++ < MAX_PAGE_RELOADS) setTimeout(() => void loadPage(window), 0);
     });
     webContents.on('preload-error', (_event, _path, error) =>
       this.#log(`preload failed: ${error.stack ?? error.message}`),

@@ -81,8 +81,11 @@ export class ModelSession {
       inputIsIds: result.inputIsIds,
     };
     this.#replaceDelivery(delivery);
-    const { state } = this.#options.supervisor.status;
-    if (state === 'ready' || state === 'busy') this.#loading = this.#deliver();
+    if (this.#hasEngine()) {
+      this.#loading = this.#deliver();
+      // Told by the next `prepare`; an engine process that died meanwhile is given the model by `reload`.
+      this.#loading.catch(() => undefined);
+    }
     return this.#current;
   }
 
@@ -91,8 +94,7 @@ export class ModelSession {
     this.#current = null;
     this.#loadedData = '';
     this.#replaceDelivery(null);
-    const { state } = this.#options.supervisor.status;
-    if (state === 'ready' || state === 'busy') await this.#options.supervisor.callNow('unload', {});
+    if (this.#hasEngine()) await this.#options.supervisor.callNow('unload', {});
   }
 
   /**
@@ -157,6 +159,11 @@ export class ModelSession {
     parsed.release();
     const { inputShape, columns } = parsed.result;
     return { path, fileName: basename(path), shape: inputShape ?? [], columns };
+  }
+
+  /** Whether there is a process to give something to; one that is starting asks for it by `reload`. */
+  #hasEngine(): boolean {
+    return ['ready', 'busy', 'not-responding'].includes(this.#options.supervisor.status.state);
   }
 
   async #read(path: string, describe: boolean): Promise<Delivery> {
