@@ -42,7 +42,7 @@ async function runEverything() {
       ...addCounts(noCounts(), {
         ...noCounts(),
         failed: 1,
-        failures: [{ name: '(setup and build)', file: root, message }],
+        failures: [{ name: '(setup and build)', file: resolve(root, 'scripts/test.mjs'), message }],
       }),
       complete: false,
     };
