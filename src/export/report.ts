@@ -20,6 +20,7 @@ import { curveOverLags, curveOverSteps, fittedLine } from '../charts/norm-curve'
 import { normChartOption, type NormChartCurve, type NormChartInput } from '../charts/norm-chart';
 import {
   formatBytes,
+  formatConfidence,
   formatCount,
   formatHorizon,
   formatSeconds,
@@ -127,7 +128,7 @@ function verdictCard(title: string, verdict: StateVerdict, steps: number): strin
     [formatSlopeInterval(verdict.slope, verdict.slopeInterval), 'nats per step'],
     [formatSteps(verdict.halfLife), 'half-life, steps'],
     [formatHorizon(verdict.horizon, steps), 'horizon, steps'],
-    [formatShare(verdict.confidence), 'confidence'],
+    [formatConfidence(verdict.confidence), 'confidence'],
   ];
   const cells = figures.map(([value, name]) => `<div><b>${escapeHtml(value)}</b><span>${name}</span></div>`).join('');
   return `<article class="card"><div class="answer"><div><span>${title}</span><strong class="${verdict.verdict}">${verdict.verdict}</strong></div>${cells}</div><p>${escapeHtml(verdict.why)}</p></article>`;
@@ -237,7 +238,7 @@ function verdictTable(summary: Summary, started: StartedEvent): string {
     formatSteps(v.halfLife),
     formatHorizon(v.horizon, started.steps),
     formatSteps(v.meanLag),
-    formatShare(v.confidence),
+    formatConfidence(v.confidence),
   ]);
   return htmlTable('Verdict in numbers', head, body);
 }
