@@ -40,6 +40,13 @@ export interface ValuePort {
   receive(): Promise<unknown>;
 }
 
+/** A run from when it was asked for until its end. */
+interface ActiveRun {
+  readonly id: number;
+  readonly abort: AbortController;
+  stage: 'waiting' | 'running' | 'ended';
+}
+
 /** What a session is given. */
 export interface SessionOptions {
   readonly work: EngineWork;
@@ -54,7 +61,8 @@ export class EngineSession {
   readonly #post: (message: FromEngine) => void;
   #held: HeldModel | null = null;
   #data: { readonly key: string; readonly arrays: DataArrays } | null = null;
-  #run: { readonly id: number; readonly abort: AbortController } | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+  #run: ActiveRun | null = null;
 
   /** @param options - The work, the stream to the window, the way to main. */
   constructor(options: SessionOptions) {
@@ -92,11 +100,35 @@ export class EngineSession {
    * @param request - What to run.
    */
   async run(runId: number, request: RunRequest): Promise<void> {
-    this.#run?.abort.abort();
-    const run = { id: runId, abort: new AbortController() };
+    if (this.#run) await this.#stop(this.#run);
+    const run: ActiveRun = { id: runId, abort: new AbortController(), stage: 'waiting' };
     this.#run = run;
-    this.#stream.begin(runId);
-    const { signal } = run.abort;
+    await this.#alone(async () => {
+      if (run.stage === 'ended') return;
+      run.stage = 'running';
+      this.#stream.begin(runId);
+      const ending = await this.#streamRun(runId, request, run.abort.signal);
+      this.#end(run, ending);
+    });
+  }
+
+  #end(run: ActiveRun, ending: RunEnding): void {
+    run.stage = 'ended';
+    this.#post({ kind: 'ended', runId: run.id, ending });
+    if (this.#run === run) this.#run = null;
+  }
+
+  /** Stops a run at its next chunk, or at once when it still waits for its turn. */
+  async #stop(run: ActiveRun): Promise<void> {
+    run.abort.abort();
+    if (run.stage !== 'waiting') return;
+    run.stage = 'ended';
+    this.#stream.begin(run.id);
+    await this.#stream.send({ kind: 'cancelled', fraction: 0 }, run.abort.signal);
+    this.#end(run, { kind: 'cancelled' });
+  }
+
+  async #streamRun(runId: number, request: RunRequest, signal: AbortSignal): Promise<RunEnding> {
     let fraction = 0;
     let ending: RunEnding = { kind: 'cancelled' };
     try {
@@ -111,8 +143,14 @@ export class EngineSession {
       ending = signal.aborted ? { kind: 'cancelled' } : { kind: 'failed', error: toErrorRecord(error) };
     }
     await this.#stream.send(ending.kind === 'cancelled' ? { kind: 'cancelled', fraction } : ending, signal);
-    this.#post({ kind: 'ended', runId, ending });
-    if (this.#run === run) this.#run = null;
+    return ending;
+  }
+
+  /** One analysis at a time: two that take turns would free each other's tensors. */
+  #alone<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(task);
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
   /**
@@ -121,7 +159,7 @@ export class EngineSession {
    * @param runId - Which run.
    */
   cancel(runId: number): void {
-    if (this.#run?.id === runId) this.#run.abort.abort();
+    if (this.#run?.id === runId) void this.#stop(this.#run);
   }
 
   async #perform(name: EngineCallName, input: unknown, port: ValuePort | null): Promise<unknown> {
@@ -134,7 +172,7 @@ export class EngineSession {
         this.#data = { key: (input as { key: string }).key, arrays: (await received(port)) as DataArrays };
         return null;
       case 'unload':
-        this.#run?.abort.abort();
+        if (this.#run) await this.#stop(this.#run);
         this.#held = null;
         this.#data = null;
         return null;
@@ -143,10 +181,11 @@ export class EngineSession {
       case 'weightMatrix':
         return this.#work.weightMatrix(this.#heldModel(), input as EngineCalls['weightMatrix'][0]);
       case 'jacobianSlice':
-        return this.#work.jacobianSlice(input as EngineCalls['jacobianSlice'][0]);
+        return this.#alone(() => this.#work.jacobianSlice(input as EngineCalls['jacobianSlice'][0]));
       case 'exportRun': {
         const order = input as ExportOrder;
-        return this.#work.exportRun(this.#material(order.request), order, new AbortController().signal);
+        const material = this.#material(order.request);
+        return this.#alone(() => this.#work.exportRun(material, order, new AbortController().signal));
       }
     }
   }

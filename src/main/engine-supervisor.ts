@@ -174,9 +174,14 @@ export class EngineSupervisor {
     });
   }
 
-  /** Resolves when the process answers and holds what it must; starts it if need be. */
+  /**
+   * Resolves when the process answers and holds what it must; starts one that was never started.
+   *
+   * @throws TempogradError `engine/stopped` when it was given up: only a user's own act starts it again.
+   */
   async ready(): Promise<void> {
     const { state } = this.#status;
+    if (state === 'stopped') throw stoppedError('it ended too often and was not started again');
     if (state === 'ready' || state === 'busy' || state === 'not-responding') return;
     this.start();
     await new Promise<unknown>((resolve, reject) => this.#whenReady.push({ resolve, reject }));

@@ -60,6 +60,8 @@ export class RunControl {
     }
     const run: ActiveRun = { id: this.#nextId++, request, isSent: false, isCancelled: false, cancelTimer: null };
     this.#active = run;
+    // A run is asked for by hand, which is reason enough to try an engine again that was given up.
+    this.#options.supervisor.start();
     try {
       await this.#options.model.prepare(request);
     } catch (error) {

@@ -23,6 +23,7 @@ const portOf = (value: unknown): ValuePort => ({ receive: () => Promise.resolve(
 let posted: FromEngine[];
 let sent: RunMessage[];
 let analyze: EngineWork['analyze'];
+let exportRun: EngineWork['exportRun'];
 let materials: RunMaterial[];
 let session: EngineSession;
 
@@ -49,7 +50,7 @@ beforeEach(async () => {
       analyze: (material, runId, signal) => analyze(material, runId, signal),
       weightMatrix: () => ({ rows: 0, columns: 0, data: new Float32Array() }),
       jacobianSlice: () => Promise.reject(new TempogradError('usage/bad-option', 'gone')),
-      exportRun: (_material, { path }) => Promise.resolve({ path }),
+      exportRun: (material, order, signal) => exportRun(material, order, signal),
     },
   });
   await session.answer(1, 'loadModel', FILE, portOf(MODEL));
@@ -130,6 +131,63 @@ describe('engine session', () => {
     stuck.cancel(7);
     await run;
     expect(kinds().at(-1)).toBe('cancelled');
+  });
+
+  it('does one analysis at a time, in the order in which they were asked for', async () => {
+    const log: string[] = [];
+    const busy = async (name: string): Promise<void> => {
+      log.push(`begin ${name}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      log.push(`end ${name}`);
+    };
+    analyze = async function* (_material, runId) {
+      yield PROGRESS;
+      await busy(`run ${runId}`);
+    };
+    exportRun = async () => {
+      await busy('export');
+      return { path: '/out.json' };
+    };
+    const order = { request: REQUEST, format: 'json', path: '/out.json' };
+    await Promise.all([
+      session.answer(3, 'exportRun', order, null),
+      session.run(1, REQUEST),
+      session.answer(4, 'exportRun', order, null),
+    ]);
+    expect(log).toEqual(['begin export', 'end export', 'begin run 1', 'end run 1', 'begin export', 'end export']);
+  });
+
+  it('ends a run at once that is cancelled while it waits for an export', async () => {
+    let finish: () => void = () => undefined;
+    exportRun = async () => {
+      await new Promise<void>((resolve) => (finish = resolve));
+      return { path: '/out.json' };
+    };
+    analyze = () => expect.unreachable();
+    const exported = session.answer(3, 'exportRun', { request: REQUEST, format: 'json', path: '/out.json' }, null);
+    const run = session.run(9, REQUEST);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    session.cancel(9);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(posted).toEqual([{ kind: 'ended', runId: 9, ending: { kind: 'cancelled' } }]);
+    finish();
+    await Promise.all([exported, run]);
+    expect(sent.map(({ event }) => event)).toEqual([{ kind: 'cancelled', fraction: 0 }]);
+    expect(posted).toHaveLength(2);
+  });
+
+  it('does not begin a run that was cancelled while it waited', async () => {
+    const begun: number[] = [];
+    analyze = async function* (_material, runId) {
+      begun.push(runId);
+      yield PROGRESS;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    exportRun = () => new Promise((resolve) => setTimeout(() => resolve({ path: '/x' }), 10));
+    const order = { request: REQUEST, format: 'json', path: '/x' };
+    await Promise.all([session.answer(3, 'exportRun', order, null), session.run(1, REQUEST), session.run(2, REQUEST)]);
+    expect(begun).toEqual([2]);
+    expect(sent.filter(({ event }) => event.kind === 'cancelled').map(({ runId }) => runId)).toEqual([1, 2]);
   });
 
   it('refuses to run without a model', async () => {

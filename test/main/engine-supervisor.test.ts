@@ -173,6 +173,8 @@ describe('engine supervisor', () => {
     expect(children).toHaveLength(4);
     expect(supervisor.status).toMatchObject({ state: 'stopped', restarts: 3 });
     expect(gone).toHaveLength(4);
+    await expect(supervisor.call('unload', {})).rejects.toMatchObject({ code: 'engine/stopped' });
+    expect(children).toHaveLength(4);
     await bringUp();
     expect(supervisor.status.state).toBe('ready');
   });

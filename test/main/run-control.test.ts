@@ -23,7 +23,7 @@ beforeEach(() => {
   toWindow = [];
   ended = [];
   runs = new RunControl({
-    supervisor: { send, kill, setBusy: () => undefined } as unknown as EngineSupervisor,
+    supervisor: { start: () => undefined, send, kill, setBusy: () => undefined } as unknown as EngineSupervisor,
     model: { prepare: () => prepare() } as unknown as ModelSession,
     sendToWindow: (message) => toWindow.push(message),
     onEnded: (runId, _request, { kind }) => ended.push(`${runId} ${kind}`),
