@@ -24,15 +24,15 @@ import type { FileSink } from '../shared/file-sink';
  * A sink whose bytes become the file `path` on commit.
  *
  * @param path - Final name; its folder must exist.
- * @throws TempogradError `output/not-writable` when the folder cannot be written or a write fails (full disk).
+ * @throws TempogradError `output/not-writable` when the name is that of a folder, device or pipe, the folder cannot be
+ * written, or a write fails (full disk).
  */
 export function openFileSink(path: string): FileSink {
   const target = resolve(path);
   const temporary = join(dirname(target), temporaryName(basename(target), process.pid));
-  const isFolder = statSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
-  if (isFolder) throw notWritable(target, new Error('it is a folder'));
   let descriptor: number;
   try {
+    refuseSpecial(target);
     descriptor = openSync(temporary, 'wx+', 0o666);
   } catch (cause) {
     throw notWritable(target, cause);
@@ -81,6 +81,13 @@ export function openFileSink(path: string): FileSink {
     },
     abort,
   };
+}
+
+/** Nothing when the name is free or an ordinary file's; the rename would put a file in the place of a device or pipe. */
+function refuseSpecial(target: string): void {
+  const found = statSync(target, { throwIfNoEntry: false });
+  if (!found || found.isFile()) return;
+  throw new Error(found.isDirectory() ? 'it is a folder' : 'it is no ordinary file');
 }
 
 /** Temporary names carry the process, so that what a killed process leaves can be told and removed. */
