@@ -28,6 +28,9 @@ import { summarize } from './summarize';
 /** The engine gives pieces of at most this size; small enough to cancel within 200 ms, large enough to be fast. */
 const CHUNK_BYTES = 16 * 2 ** 20;
 
+/** A timer beyond this fires at once; it is 24 days. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** What is analysed. */
 export interface AnalysisOrder {
   readonly model: RecurrentModel;
@@ -103,7 +106,7 @@ class Run {
     const limit = order.request.maxSeconds;
     if (limit === null) return;
     const late = new TempogradError('engine/time-limit', `the run did not end within ${limit} s`);
-    this.timer = setTimeout(() => this.clock.abort(late), limit * 1000);
+    this.timer = setTimeout(() => this.clock.abort(late), Math.min(limit * 1000, MAX_TIMER_MS));
   }
 
   release(): void {
