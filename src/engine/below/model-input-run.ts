@@ -182,6 +182,8 @@ class ScaledBlocks {
 
   /** Adds block `[rows, inner]` times 2^exponent times local `[inner, columns]`. */
   add(index: number, block: RealArray, exponent: number, local: Float64Array, inner: number): void {
+    // An exact zero has the exponent 0, to which a sum far below it must not be brought.
+    if (largestMagnitude(block) === 0) return;
     const size = this.rows * this.columns;
     const target = this.data.subarray(index * size, (index + 1) * size);
     const isEmpty = largestMagnitude(target) === 0;
