@@ -37,9 +37,14 @@ export interface RunSize {
  * @param request - The request.
  * @param data - Files already read.
  * @throws TempogradError `input/shape-mismatch` when the input does not fit, `cell/unsupported` when a layer below
- * cannot be run and the layer's own input was not asked for.
+ * cannot be run and the layer's own input was not asked for, `usage/bad-option` for the model's input beside `atLayer`.
  */
 export function sizeRun(model: RecurrentModel, found: FoundLayer, request: RunRequest, data: RunData): RunSize {
+  if (request.atLayer && request.wrt === 'model-input') {
+    throw new TempogradError('usage/bad-option', 'a layer that is fed directly has no model input to differentiate', {
+      remedy: 'Leave out --at-layer or --wrt model-input.',
+    });
+  }
   const isBare = model.inputs.length === 0;
   const atLayer = request.atLayer || isBare;
   const notes = isBare && !request.atLayer ? ['the file holds no layers below: x is the layer’s own input'] : [];

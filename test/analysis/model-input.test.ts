@@ -135,4 +135,28 @@ describe('with respect to the model input', () => {
       message: expect.stringContaining('is recurrent') as string,
     });
   });
+
+  it('refuses a layer whose sequences lie inside each timestep', async () => {
+    const fixture = loadKerasFixture('keras3-time-distributed-lstm');
+    const { request } = fixtureRun(fixture, 'reference');
+    const order = (atLayer: boolean) => ({
+      model,
+      source: { format: '', producer: '', path: '', bytes: 0, sha256: '' },
+      version: 'test',
+      request: {
+        ...request,
+        wrt: 'model-input' as const,
+        atLayer,
+        input: { kind: 'random' as const, steps: 4, batch: 2, seed: 0 },
+      },
+      data: { input: null, mask: null, initialState: null },
+    });
+    const model = await readFixtureModel(fixture);
+    await expect(collectRun(analyze(order(false), SIGNAL))).rejects.toMatchObject({
+      code: 'cell/unsupported',
+      message: expect.stringContaining('sequences inside each timestep') as string,
+    });
+    // Fed directly, the layer has no model input at all.
+    await expect(collectRun(analyze(order(true), SIGNAL))).rejects.toMatchObject({ code: 'usage/bad-option' });
+  });
 });

@@ -52,8 +52,8 @@ interface Point {
  * @param layer - Index of the recurrent layer.
  * @param inputs - One tensor per `model.inputs`; u is the first.
  * @param signal - Aborts between layers.
- * @throws TempogradError `cell/unsupported` when a recurrent layer stands below, or x does not depend on the first
- * input; `engine/out-of-memory` when the band would not fit.
+ * @throws TempogradError `cell/unsupported` when a recurrent layer stands below, x does not depend on the first input, or
+ * the layer is inside TimeDistributed; `engine/out-of-memory` when the band would not fit.
  */
 export async function localJacobian(
   model: RecurrentModel,
@@ -61,6 +61,8 @@ export async function localJacobian(
   inputs: readonly Tensor[],
   signal: AbortSignal,
 ): Promise<LocalJacobian> {
+  const { operation } = model.layers[layer];
+  if (operation.kind === 'recurrent' && operation.timeDistributed) throw folded(model.layers[layer]);
   const ops = createFloat64Ops();
   const order = layersBelow(model, layer);
   const start = startOf(model, order);
@@ -139,6 +141,15 @@ function independent(layer: Layer): TempogradError {
   return new TempogradError('cell/unsupported', `layer ${layer.name} does not depend on the model's first input`, {
     remedy: 'Use --wrt layer-input.',
   });
+}
+
+/** TimeDistributed around a recurrent layer: its sequences are no steps of u. */
+function folded(layer: Layer): TempogradError {
+  return new TempogradError(
+    'cell/unsupported',
+    `layer ${layer.name} runs over sequences inside each timestep; the derivative with respect to the model's input does not go through that`,
+    { remedy: 'Use --wrt layer-input.', details: { layer: layer.name } },
+  );
 }
 
 function checkBand(bytes: number, layer: Layer): void {
