@@ -2,7 +2,7 @@
  * The sizes of a run before anything is computed: batch, timesteps of the layer, and where the sequences enter.
  */
 import { TempogradError } from '../core/errors';
-import { cellsOf, type Layer, type RecurrentModel } from '../core/model';
+import { cellsOf, type Layer, type RecurrentModel, type ValueRef } from '../core/model';
 import type { RealTensor, Tensor } from '../core/tensor';
 import type { InputSource, RunRequest } from '../shared/run';
 import type { FoundLayer } from './find-layer';
@@ -61,9 +61,15 @@ export function sizeRun(model: RecurrentModel, found: FoundLayer, request: RunRe
   if (asked !== null && typeof fixed === 'number' && hasTimeAxis(model) && fixed !== asked) {
     notes.push(`the model takes ${fixed} steps, so T is ${fixed}, not ${asked}`);
   }
+  const [first, ...others] = model.inputs;
+  const used = layersBelow(model, found.index);
+  const left = others.filter((index) => used.has(index)).map((index) => model.layers[index]!.name);
+  if (data.input && left.length > 0) {
+    notes.push(`the file is input ${model.layers[first!]!.name}; random with seed 0: ${left.join(', ')}`);
+  }
   const below = found.layer.inputs[0]!;
   const shape = outputShape(model, below, shapes);
-  if (!shape) throw blockedError(model, found);
+  if (!shape || firstBlocker(model, found.index)) throw blockedError(model, found);
   const cell = cellsOf(found.layer.operation)[0]!.cell;
   const steps = shape[shape.length - 2];
   if (steps === null || steps === undefined || steps < 1) {
@@ -172,15 +178,26 @@ function blockedError(model: RecurrentModel, found: FoundLayer): TempogradError 
  * @param index - A layer's index.
  */
 export function firstBlocker(model: RecurrentModel, index: number): Layer | undefined {
-  const needed = new Set<number>();
-  const collect = (layer: number): void => {
-    if (needed.has(layer)) return;
-    needed.add(layer);
-    model.layers[layer]!.inputs.forEach((input) => collect(input.layer));
-  };
-  model.layers[index]!.inputs.forEach((input) => collect(input.layer));
-  return [...needed]
+  return [...layersBelow(model, index)]
     .sort((a, b) => a - b)
     .map((layer) => model.layers[layer]!)
     .find(({ operation }) => operation.kind === 'unsupported');
+}
+
+/** Indices of all layers that feed a layer, initial states included. */
+function layersBelow(model: RecurrentModel, index: number): ReadonlySet<number> {
+  const found = new Set<number>();
+  const pending = refsOf(model.layers[index]!);
+  for (let ref = pending.pop(); ref; ref = pending.pop()) {
+    if (found.has(ref.layer)) continue;
+    found.add(ref.layer);
+    pending.push(...refsOf(model.layers[ref.layer]!));
+  }
+  return found;
+}
+
+function refsOf({ inputs, operation }: Layer): ValueRef[] {
+  if (operation.kind !== 'recurrent') return [...inputs];
+  const { backwardInput, initialState } = operation;
+  return [...inputs, ...(backwardInput ? [backwardInput] : []), ...initialState];
 }
