@@ -2,7 +2,7 @@
  * Which layer a user means: an exact name, a last part that is unique, or the number that `inspect` prints.
  */
 import { TempogradError } from '../core/errors';
-import { isRecurrent, type RecurrentLayer, type RecurrentModel } from '../core/model';
+import { isRecurrent, type Layer, type RecurrentLayer, type RecurrentModel } from '../core/model';
 
 /** A recurrent layer and its index in `model.layers`. */
 export interface FoundLayer {
@@ -14,12 +14,16 @@ export interface FoundLayer {
  * The recurrent layers of a model in the model's order.
  *
  * @param model - The model.
- * @throws TempogradError `cell/none-found` when there is none; the message says what there is instead.
+ * @throws TempogradError `cell/none-found` when there is none, and `cell/unsupported` when there are only such that
+ * cannot be analysed; the message says what there is instead.
  */
 export function recurrentLayers(model: RecurrentModel): readonly FoundLayer[] {
   const found = model.layers.flatMap((layer, index) => (isRecurrent(layer) ? [{ index, layer }] : []));
   if (found.length > 0) return found;
-  const refused = model.layers.find((layer) => layer.operation.kind === 'unsupported');
+  const unsupported = model.layers.filter((layer) => layer.operation.kind === 'unsupported');
+  const recurrent = unsupported.find((layer) => RECURRENT_CLASS.test(layer.className));
+  if (recurrent) throw unsupportedError(recurrent, []);
+  const [refused] = unsupported;
   const kinds = [...new Set(model.layers.map((layer) => layer.className))].slice(0, 12).join(', ');
   const reason = refused?.operation.kind === 'unsupported' ? `; ${refused.name}: ${refused.operation.reason}` : '';
   throw new TempogradError(
@@ -69,11 +73,19 @@ export function findLayer(model: RecurrentModel, wanted: string): FoundLayer {
   }
   const numbered = candidates.find(({ layer }) => layer === other);
   if (numbered) return numbered;
-  const reason =
-    other.operation.kind === 'unsupported'
-      ? other.operation.reason
-      : `it is a ${other.className}, not a recurrent layer`;
-  throw new TempogradError('cell/unsupported', `layer ${other.name} cannot be analysed: ${reason}`, {
-    details: { layer: other.name, layers: names },
+  throw unsupportedError(other, names);
+}
+
+/** Classes of recurrent layers, whoever wrote them. */
+const RECURRENT_CLASS = /RNN|LSTM|GRU|Bidirectional/;
+
+function unsupportedError(layer: Layer, others: readonly string[]): TempogradError {
+  const { operation, className, name } = layer;
+  const reason = operation.kind === 'unsupported' ? operation.reason : `it is a ${className}, not a recurrent layer`;
+  return new TempogradError('cell/unsupported', `layer ${name} cannot be analysed: ${reason}`, {
+    ...(others.length === 0 && {
+      remedy: 'The model has no other recurrent layer; `tempograd inspect` lists what it holds.',
+    }),
+    details: { layer: name, layers: [...others] },
   });
 }

@@ -86,7 +86,7 @@ export function summarize(gathered: Gathered): Summary {
       ...matrices.warnings,
       ...disagreements('h', hidden),
       ...(cellVerdict ? disagreements('c', cellVerdict) : []),
-      ...notFiniteStates(gathered.states),
+      ...notFiniteStates(gathered),
     ],
   };
 }
@@ -213,10 +213,11 @@ function disagreements(state: StateName, verdict: LayerVerdict): readonly Warnin
     .filter((warning) => warning !== null);
 }
 
-/** States that left the finite numbers while the weights were finite. */
-function notFiniteStates(states: StatesEvent): readonly Warning[] {
-  const count = Array.from(states.h).filter((value) => !Number.isFinite(value)).length;
-  if (count === 0) return [];
+/** States that left the finite numbers; silent where the file itself holds such weights, which explains them. */
+function notFiniteStates({ states, warnings }: Gathered): readonly Warning[] {
+  let count = 0;
+  for (const value of states.h) if (!Number.isFinite(value)) count++;
+  if (count === 0 || warnings.some(({ code }) => code === 'numerics/not-finite')) return [];
   return [
     {
       code: 'numerics/not-finite',
