@@ -57,6 +57,17 @@ describe('a run', () => {
     expect(() => runs.receive([late])).toThrow(/message 500 came where/);
   });
 
+  it('stops a run that was cancelled before it had a number', async () => {
+    const { runs, form } = await openModel({ pace: 20 });
+    const started = runs.start(request(form));
+    await runs.cancel();
+    expect(runs.isCancelling).toBe(true);
+    await started;
+    await until(() => !runs.isRunning);
+    expect(runs.isCancelling).toBe(false);
+    expect(runs.summaries.size).toBe(0);
+  });
+
   it('keeps what was computed when it is cancelled', async () => {
     const { runs, form } = await openModel({ pace: 3 });
     await runs.start(request(form));

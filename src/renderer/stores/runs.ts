@@ -52,18 +52,21 @@ export const useRuns = defineStore('runs', () => {
     const reply = await request('startRun', { request: runRequest });
     if (current.value !== run) return;
     if (!reply.ok) {
-      current.value = null;
+      end();
       return useProblem().show(reply.error, 'run');
     }
     run.runId = reply.value.runId;
     receive(run.early.splice(0));
+    if (current.value === run && isCancelling.value) await cancel();
   }
 
-  /** Asks the engine to stop; the run ends with a `cancelled` event. */
+  /** Asks the engine to stop; the run ends with a `cancelled` event. One without a number yet is stopped once it has it. */
   async function cancel(): Promise<void> {
-    const runId = current.value?.runId;
-    if (runId === null || runId === undefined) return;
+    const run = current.value;
+    if (!run) return;
     isCancelling.value = true;
+    const { runId } = run;
+    if (runId === null) return;
     const reply = await request('cancelRun', { runId });
     if (!reply.ok) useProblem().show(reply.error, 'run');
   }
