@@ -13,7 +13,7 @@ import type { AnalysisStep } from '../shared/analysis-step';
 import type { RunEvent } from '../shared/run';
 import type { EngineCalls, ExportOrder } from './engine-messages';
 import type { EngineWork, RunMaterial } from './engine-session';
-import { JacobianKeeper, SliceCollector } from './jacobian-keeper';
+import { JacobianKeeper, SliceCollector, partOf } from './jacobian-keeper';
 import { weightMatrix } from './weight-matrix';
 
 const WRITE_HOST: WriteHost = {
@@ -122,12 +122,12 @@ async function findBestEngine(): Promise<EngineInfo> {
 }
 
 function checkSlice(input: EngineCalls['jacobianSlice'][0], { shape }: JacobianKeeper): void {
-  const count = input.axis === 'unit' ? shape.units : shape.inputDim;
+  const part = partOf(shape, input.direction);
   const isThere =
-    input.index < count &&
+    part !== undefined &&
+    input.index < (input.axis === 'unit' ? part.units : shape.inputDim) &&
     input.sequence < shape.batch &&
-    shape.directions.includes(input.direction) &&
-    (input.state === 'h' || shape.hasCell);
+    (input.state === 'h' || part.hasCell);
   if (isThere) return;
   throw new TempogradError('usage/bad-option', `The run has no such slice: ${JSON.stringify(input)}`, {
     remedy: 'Choose a unit, feature, sequence and state that the run has.',

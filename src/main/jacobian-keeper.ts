@@ -4,6 +4,7 @@
  * Kept while they are small; of a larger run only the run itself is kept, and a slice is computed again.
  */
 import type { DiagonalChunk, Direction } from '../core/jacobian';
+import type { DirectionPart, StartedEvent } from '../shared/run';
 import type { EngineCalls } from './engine-messages';
 
 type SliceInput = EngineCalls['jacobianSlice'][0];
@@ -12,19 +13,24 @@ type Slice = EngineCalls['jacobianSlice'][1];
 /** Above so many bytes a run's Jacobians are not kept. */
 const MAX_KEPT_BYTES = 256 * 2 ** 20;
 
-/** Sizes of a run: B, T, H of one direction, D. */
-export interface RunShape {
-  readonly batch: number;
-  readonly steps: number;
-  readonly units: number;
-  readonly inputDim: number;
-  readonly directions: readonly Direction[];
-  readonly hasCell: boolean;
+/** Sizes of a run: B, T, D, and H of each direction. */
+export type RunShape = Pick<StartedEvent, 'batch' | 'steps' | 'inputDim' | 'parts'>;
+
+/**
+ * The direction's part of a run; its units are its own, the other direction may have more or fewer.
+ *
+ * @param shape - The run.
+ * @param direction - Which direction.
+ * @returns undefined when the run has no such direction.
+ */
+export function partOf(shape: RunShape, direction: Direction): DirectionPart | undefined {
+  return shape.parts.find((part) => part.direction === direction);
 }
 
 /** Takes one slice out of the chunks that pass by. */
 export class SliceCollector {
   readonly slice: Slice & { readonly data: Float32Array };
+  readonly #units: number;
 
   /**
    * @param shape - The run.
@@ -34,7 +40,8 @@ export class SliceCollector {
     private readonly shape: RunShape,
     private readonly input: SliceInput,
   ) {
-    const rows = input.axis === 'unit' ? shape.inputDim : shape.units;
+    this.#units = partOf(shape, input.direction)?.units ?? 0;
+    const rows = input.axis === 'unit' ? shape.inputDim : this.#units;
     const data = new Float32Array(rows * shape.steps).fill(NaN);
     this.slice = { rows, columns: shape.steps, data, direction: input.direction };
   }
@@ -45,7 +52,8 @@ export class SliceCollector {
    * @param chunk - The next chunk of the run.
    */
   add(chunk: DiagonalChunk): void {
-    const { steps, units, inputDim } = this.shape;
+    const { steps, inputDim } = this.shape;
+    const units = this.#units;
     const { axis, index, sequence, direction, state } = this.input;
     const values = state === 'h' ? chunk.dhdx : chunk.dcdx;
     if (chunk.direction !== direction || values === null) return;
@@ -72,8 +80,9 @@ export class JacobianKeeper {
     readonly runId: number,
     readonly shape: RunShape,
   ) {
-    const { batch, steps, units, inputDim, directions, hasCell } = shape;
-    const values = batch * steps * units * inputDim * directions.length * (hasCell ? 2 : 1);
+    const { batch, steps, inputDim, parts } = shape;
+    const rows = parts.reduce((sum, { units, hasCell }) => sum + units * (hasCell ? 2 : 1), 0);
+    const values = batch * steps * rows * inputDim;
     this.isWhole = values * Float32Array.BYTES_PER_ELEMENT <= MAX_KEPT_BYTES;
   }
 

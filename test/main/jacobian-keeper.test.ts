@@ -2,13 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { DiagonalChunk } from '../../src/core/jacobian';
 import { JacobianKeeper, SliceCollector, type RunShape } from '../../src/main/jacobian-keeper';
 
+/** The halves of a Bidirectional layer may differ in size. */
+const UNITS = { forward: 4, backward: 3 } as const;
+const DIRECTIONS = ['forward', 'backward'] as const;
+
 const SHAPE: RunShape = {
   batch: 2,
   steps: 5,
-  units: 3,
   inputDim: 2,
-  directions: ['forward', 'backward'],
-  hasCell: true,
+  parts: DIRECTIONS.map((direction) => ({ direction, kind: 'LSTM', units: UNITS[direction], hasCell: true })),
 };
 
 /** The entry that stands for (state, direction, b, t, u, d), so that a wrong index cannot hide. */
@@ -17,7 +19,8 @@ function entry(state: 'h' | 'c', direction: string, b: number, t: number, u: num
 }
 
 function chunk(direction: 'forward' | 'backward', start: number, count: number): DiagonalChunk {
-  const { batch, units, inputDim } = SHAPE;
+  const { batch, inputDim } = SHAPE;
+  const units = UNITS[direction];
   const make = (state: 'h' | 'c'): Float32Array => {
     const values: number[] = [];
     for (let b = 0; b < batch; b++)
@@ -29,17 +32,14 @@ function chunk(direction: 'forward' | 'backward', start: number, count: number):
   return { mode: 'diagonal', direction, start, count, dhdx: make('h'), dcdx: make('c') };
 }
 
-const CHUNKS = (['forward', 'backward'] as const).flatMap((direction) => [
-  chunk(direction, 0, 2),
-  chunk(direction, 2, 3),
-]);
+const CHUNKS = DIRECTIONS.flatMap((direction) => [chunk(direction, 0, 2), chunk(direction, 2, 3)]);
 
 describe('JacobianKeeper', () => {
   it('gives a unit against features, for every state, direction and sequence', () => {
     const keeper = new JacobianKeeper(1, SHAPE);
     for (const one of CHUNKS) keeper.add(one);
     for (const state of ['h', 'c'] as const)
-      for (const direction of SHAPE.directions)
+      for (const direction of DIRECTIONS)
         for (let sequence = 0; sequence < 2; sequence++) {
           const { rows, columns, data } = keeper.slice({
             runId: 1,
@@ -76,7 +76,7 @@ describe('JacobianKeeper', () => {
   });
 
   it('marks steps that were never computed, and cells that are not there', () => {
-    const keeper = new JacobianKeeper(1, { ...SHAPE, hasCell: false });
+    const keeper = new JacobianKeeper(1, { ...SHAPE, parts: SHAPE.parts.map((part) => ({ ...part, hasCell: false })) });
     keeper.add({ ...chunk('forward', 3, 2), dcdx: null });
     const { data } = keeper.slice({ runId: 1, state: 'h', direction: 'forward', sequence: 0, axis: 'unit', index: 0 });
     expect([...data].map(Number.isNaN)).toEqual([true, true, true, false, false, true, true, true, false, false]);
@@ -85,7 +85,11 @@ describe('JacobianKeeper', () => {
   });
 
   it('keeps nothing of a run that is too large, which a collector then passes through', () => {
-    const keeper = new JacobianKeeper(1, { ...SHAPE, steps: 100_000, units: 1024 });
+    const keeper = new JacobianKeeper(1, {
+      ...SHAPE,
+      steps: 100_000,
+      parts: SHAPE.parts.map((part) => ({ ...part, units: 1024 })),
+    });
     expect(keeper.isWhole).toBe(false);
     const input = { runId: 1, state: 'h', direction: 'forward', sequence: 1, axis: 'unit', index: 1 } as const;
     const collector = new SliceCollector(SHAPE, input);
