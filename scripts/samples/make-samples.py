@@ -102,14 +102,38 @@ def state(record, steps, event):
 
 
 SAMPLES = [
-    ("vanishing-lstm.keras", bearing_forecast, ("mse", ahead, 6), "Forecast that forgets",
-     "An LSTM that predicts bearing heat and vibration one hour ahead; hidden and cell state have lost an input after some hours.", "recent_load"),
-    ("carrying-lstm.keras", maintenance_memory, ("mse", since_service, 8), "Memory of the last service",
-     "An LSTM with chrono-initialised forget gates that keeps a maintenance stop in its cell over the whole record.", "service_memory"),
-    ("reset-after-gru.keras", state_classifier, ("categorical_crossentropy", state, 6), "State of the turbine",
-     "A GRU with reset-after, the Keras default, that tells idling, part load and full load apart.", "running_state"),
-    ("exploding-rnn.keras", unstable_controller, None, "Control loop out of hand",
-     "A SimpleRNN whose recurrent kernel amplifies every disturbance; its states stay bounded, its gradients do not.", "pitch_loop"),
+    (
+        "vanishing-lstm.keras",
+        bearing_forecast,
+        ("mse", ahead, 6),
+        "Forecast that forgets",
+        "An LSTM that predicts bearing heat and vibration one hour ahead; hidden and cell state have lost an input after some hours.",
+        "recent_load",
+    ),
+    (
+        "carrying-lstm.keras",
+        maintenance_memory,
+        ("mse", since_service, 8),
+        "Memory of the last service",
+        "An LSTM with chrono-initialised forget gates that keeps a maintenance stop in its cell over the whole record.",
+        "service_memory",
+    ),
+    (
+        "reset-after-gru.keras",
+        state_classifier,
+        ("categorical_crossentropy", state, 6),
+        "State of the turbine",
+        "A GRU with reset-after, the Keras default, that tells idling, part load and full load apart.",
+        "running_state",
+    ),
+    (
+        "exploding-rnn.keras",
+        unstable_controller,
+        None,
+        "Control loop out of hand",
+        "A SimpleRNN whose recurrent kernel amplifies every disturbance; its states stay bounded, its gradients do not.",
+        "pitch_loop",
+    ),
 ]
 EXPECTED = {
     "vanishing-lstm.keras": {"hidden": "vanishing", "cell": "vanishing"},
@@ -137,7 +161,7 @@ def trained(framework, build, task, table):
 def measured(framework, model, layer_name, x):
     """Verdict of each state of the layer for one record x [T, 8]."""
     from cells import final_log_norms
-    from fixture import cells_of, own_cell
+    from layer_states import cells_of, own_cell
     from verdict import verdict
 
     layer = model.get_layer(layer_name)
@@ -172,13 +196,23 @@ def main():
         for name, wanted in EXPECTED[file].items():
             for source in results:
                 assert results[source][name]["verdict"] == wanted, (file, source, name, results[source][name])
-        listed.append({"file": file, "title": title, "description": description, "layer": layer, "input": "turbine-sensors.csv", "expected": results})
+        listed.append(
+            {"file": file, "title": title, "description": description, "layer": layer, "input": "turbine-sensors.csv", "expected": results}
+        )
     facts = {
         "schema": 1,
         "maker": {"script": "scripts/samples/make-samples.py", **framework.versions(), "seed": SEED},
-        "data": {"file": "turbine-sensors.csv", "title": "Sensors of a wind turbine", "columns": COLUMNS,
-                 "description": f"{DAYS} days, every 15 minutes: daily and weather-long load, a drifting bearing, noise, and a stop for service on day 21."},
-        "random": {"steps": STEPS, "batch": 1, "note": "standard normal input of numpy's generator, seed 0; seeds 1 to 4 give the same verdicts"},
+        "data": {
+            "file": "turbine-sensors.csv",
+            "title": "Sensors of a wind turbine",
+            "columns": COLUMNS,
+            "description": f"{DAYS} days, every 15 minutes: daily and weather-long load, a drifting bearing, noise, and a stop for service on day 21.",
+        },
+        "random": {
+            "steps": STEPS,
+            "batch": 1,
+            "note": "standard normal input of numpy's generator, seed 0; seeds 1 to 4 give the same verdicts",
+        },
         "samples": listed,
     }
     (OUT / "samples.json").write_text(json.dumps(facts, indent=2) + "\n")

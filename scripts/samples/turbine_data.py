@@ -8,7 +8,16 @@ import numpy as np
 
 STEPS_PER_DAY = 96
 DAYS = 30
-COLUMNS = ["load_pu", "rotor_speed_pu", "wind_deviation", "pitch_rad", "gearbox_heat", "bearing_heat", "bearing_vibration", "oil_pressure_dev"]
+COLUMNS = [
+    "load_pu",
+    "rotor_speed_pu",
+    "wind_deviation",
+    "pitch_rad",
+    "gearbox_heat",
+    "bearing_heat",
+    "bearing_vibration",
+    "oil_pressure_dev",
+]
 
 
 def smooth(noise, memory):
