@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 export interface ProgramPaths {
   readonly root: string;
   readonly samples: string;
+  readonly icon: string;
   readonly renderer: string;
   readonly preload: string;
   readonly engineProcess: string;
@@ -41,6 +42,7 @@ export function programPaths(moduleUrl: string): ProgramPaths {
   return {
     root,
     samples: join(root, 'resources', 'samples'),
+    icon: join(root, 'resources', 'icon.png'),
     renderer: join(root, 'out', 'renderer'),
     preload: join(root, 'out', 'preload', 'index.cjs'),
     engineProcess: join(root, 'out', 'main', 'engine-process.js'),

@@ -71,6 +71,7 @@ class Desktop {
   readonly #runs: RunControl;
   readonly #memory: MemoryWatch;
   #reloads = 0;
+  #opening: Promise<unknown> = Promise.resolve();
   #tellEnded: (run: EndedRun) => void = () => undefined;
 
   constructor(paths: ProgramPaths, log: Log) {
@@ -79,7 +80,7 @@ class Desktop {
     this.#settings = openSettings(join(app.getPath('userData'), 'settings.json'), log, (settings) =>
       this.#notify({ kind: 'settings', settings }),
     );
-    this.#window = createWindow({ preload: paths.preload, settings: this.#settings.get() });
+    this.#window = createWindow({ preload: paths.preload, icon: paths.icon, settings: this.#settings.get() });
     this.#supervisor = this.#makeSupervisor();
     this.#model = new ModelSession({
       supervisor: this.#supervisor,
@@ -232,15 +233,16 @@ class Desktop {
     return startUtilityChild({ entry, serviceName, env, onOutput: this.#log });
   }
 
-  async #open(paths: readonly string[]): Promise<OpenOutcome> {
-    return openGiven(
-      {
-        model: this.#model,
-        onModelChange: () => this.#runs.cancelAny(),
-        onOpened: (path) => this.#settings.update((settings) => withRecentFile(settings, path)),
-      },
-      paths,
-    );
+  /** One opening after another, so that data given right after its model finds it open. */
+  #open(paths: readonly string[]): Promise<OpenOutcome> {
+    const options = {
+      model: this.#model,
+      onModelChange: () => this.#runs.cancelAny(),
+      onOpened: (path: string) => void this.#settings.update((settings) => withRecentFile(settings, path)),
+    };
+    const opened = this.#opening.then(() => openGiven(options, paths));
+    this.#opening = opened.catch(() => undefined);
+    return opened;
   }
 
   async #openAndTell(paths: readonly string[]): Promise<Reply<OpenOutcome>> {

@@ -19,6 +19,8 @@ const BACKGROUND = { light: '#ffffff', dark: '#16181c' };
 /** What a window is made from. */
 export interface WindowOptions {
   readonly preload: string;
+  /** Absolute path of the icon. */
+  readonly icon: string;
   readonly settings: Settings;
 }
 
@@ -35,6 +37,7 @@ export function createWindow(options: WindowOptions): BrowserWindow {
     ...(place && { x: place.x, y: place.y, width: place.width, height: place.height }),
     show: false,
     title: 'Tempograd',
+    icon: options.icon,
     backgroundColor: nativeTheme.shouldUseDarkColors ? BACKGROUND.dark : BACKGROUND.light,
     webPreferences: {
       preload: options.preload,

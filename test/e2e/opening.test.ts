@@ -84,8 +84,8 @@ describe('a file comes', () => {
   });
 
   it('by a drop of data onto the open model', async () => {
+    // At once, without waiting for the model to be open.
     await dropFiles(page, [LSTM_MODEL]);
-    await layer('memory');
     await dropFiles(page, [files.table]);
     await page.getByText('sensors.csv · 40 × 3').waitFor();
     await layer('memory');

@@ -57,7 +57,7 @@ describe('a page that crashes', () => {
     await page.getByTestId('layer-memory').waitFor();
     const again = await app.evaluate(async ({ BrowserWindow }) => {
       const { webContents } = BrowserWindow.getAllWindows()[0]!;
-      const loaded = new Promise((resolve) => webContents.once('did-finish-load', resolve));
+      const loaded = new Promise<void>((resolve) => webContents.once('did-finish-load', () => resolve()));
       webContents.forcefullyCrashRenderer();
       await loaded;
       const script = `new Promise((resolve) => {
