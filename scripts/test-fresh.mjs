@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { PROJECT_ROOT } from './setup/paths.mjs';
 import { npmCommand, runCommand } from './setup/run-command.mjs';
 
-const COMMAND_SECONDS = 1500;
+const COMMAND_SECONDS = 3600;
 const folder = mkdtempSync(join(tmpdir(), 'tempograd-fresh-'));
 const clone = join(folder, 'tempograd');
 const env = {
