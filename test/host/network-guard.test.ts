@@ -19,7 +19,7 @@ const ATTEMPTS: readonly (readonly [string, () => unknown])[] = [
   ['a server of its own', () => new net.Server().listen(0)],
   ['tls.connect', () => tls.connect(443, '127.0.0.1')],
   ['dgram.createSocket', () => dgram.createSocket('udp4')],
-  ['a UDP socket of its own', () => dgram.Socket.prototype.send.call(null, 'x', 53, '127.0.0.1')],
+  ['a UDP socket of its own', () => Reflect.apply(dgram.Socket.prototype.send, null, ['x', 53, '127.0.0.1'])],
   ['dns.lookup', () => dns.lookup('localhost', () => undefined)],
   ['dns.lookup, imported by name', () => lookup('localhost', () => undefined)],
   ['dns.promises.resolve4', () => dns.promises.resolve4('localhost')],
