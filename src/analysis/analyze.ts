@@ -14,6 +14,7 @@ import { withRespectToModelInput } from '../engine/below/model-input-run';
 import { estimateRun, type RunCost } from '../engine/estimate';
 import type { Engine, LayerInput, LayerRun } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice, type OpenedEngine } from '../engine/load-engine';
+import { Pace } from '../engine/pace';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { RunEstimate, RunRequest, StartedEvent } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
@@ -150,7 +151,7 @@ class Run {
     const { version, source } = this.order;
     const { layer } = plan.found;
     const gathered = { version, source, request, layer, started, states, run: layerRun, input, lags, exponents };
-    const summary = summarize({ ...gathered, seconds, assumptions, warnings });
+    const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, new Pace(this.signal));
     this.fraction = 1;
     yield { event: { kind: 'done', summary }, chunk: null };
   }

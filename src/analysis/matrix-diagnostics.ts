@@ -7,6 +7,7 @@ import { nonNormalPeak, spectralRadius } from '../core/diagnostics/spectral-radi
 import { spectralNorm } from '../core/linalg/spectral-norm';
 import { cellsOf, type RecurrentLayer, type Warning } from '../core/model';
 import type { Diagnostics } from '../core/summary';
+import type { Pace } from '../engine/pace';
 
 /** Eigenvalues of four kernels of this size take about two seconds, and eight times as long for twice the size. */
 const MAX_UNITS_EIGENVALUES = 256;
@@ -27,10 +28,11 @@ export interface MatrixDiagnostics {
  * Spectral radius, spectral norm, orthogonality margin and non-normal transient of each gate's recurrent kernel.
  *
  * @param layer - The layer; with two directions the keys carry `_forward` and `_backward`.
+ * @param pace - Lets messages in between the gates, each of which may take half a second.
  * @returns null for a kernel that is not finite, for a transient that does not settle (a spectral radius of 1 or more),
  * and for kernels too large; the last two with a warning.
  */
-export function matrixDiagnostics(layer: RecurrentLayer): MatrixDiagnostics {
+export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Promise<MatrixDiagnostics> {
   const cells = cellsOf(layer.operation);
   const maps = {
     spectralRadius: {} as GateMap,
@@ -43,6 +45,7 @@ export function matrixDiagnostics(layer: RecurrentLayer): MatrixDiagnostics {
     const { units } = cell;
     const blocks = recurrentMatrices(cell);
     for (const { gate, data } of blocks) {
+      await pace.breathe();
       const key = cells.length === 2 ? `${gate}_${direction}` : gate;
       const isFinite = data.every(Number.isFinite);
       const radius = isFinite && units <= MAX_UNITS_EIGENVALUES ? spectralRadius(data, units) : null;

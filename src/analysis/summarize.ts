@@ -12,6 +12,7 @@ import { cellsOf, type Assumption, type CellDescription, type RecurrentLayer, ty
 import { makeReferenceCell } from '../core/reference/reference-cell';
 import type { Diagnostics, LayerVerdict, StateVerdict, Summary } from '../core/summary';
 import type { DirectionStates, LayerInput, LayerRun } from '../engine/engine';
+import type { Pace } from '../engine/pace';
 import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
 import type { LagCurves } from './lag-curves';
 import { matrixDiagnostics } from './matrix-diagnostics';
@@ -42,13 +43,16 @@ const HIGHWAY_LAG = 10;
  * The summary of a run.
  *
  * @param gathered - Everything the run found.
+ * @param pace - Lets messages in between the longer diagnostics.
+ * @throws `signal.reason` of the pace when it is aborted.
  */
-export function summarize(gathered: Gathered): Summary {
+export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary> {
   const { layer, started, request, run } = gathered;
   const { cell } = cellsOf(layer.operation)[0]!;
   const hidden = verdictOn('h', gathered);
   const cellVerdict = started.hasCell ? verdictOn('c', gathered) : null;
-  const matrices = matrixDiagnostics(layer);
+  const matrices = await matrixDiagnostics(layer, pace);
+  await pace.breathe();
   return {
     schema: 1,
     tempograd: gathered.version,
