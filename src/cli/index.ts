@@ -1,7 +1,8 @@
 /**
  * The command line as a list of commands; each stands in a file of its own.
  *
- * Work that may crash a native library runs in a supervised child (supervise.ts); the parent only waits.
+ * Work that may crash a native library runs in a supervised child (supervise.ts); the parent only waits, and so loads
+ * no command.
  */
 import '../host/block-network';
 import { fileURLToPath } from 'node:url';
@@ -9,15 +10,10 @@ import { Command, CommanderError } from 'commander';
 import { TempogradError } from '../core/errors';
 import { engineEnvironment } from '../engine/backend';
 import { programVersion } from '../host/paths';
-import { analyzeCommand } from './analyze';
 import { addAnalyzeOptions, makeAnalyzeOrder, type AnalyzeOrder } from './analyze-options';
-import { benchCommand } from './bench/bench-command';
-import { doctorCommand } from './doctor';
 import { EXIT, reportError } from './exit-codes';
-import { inspectCommand } from './inspect';
 import { planCleaning } from './leftovers';
 import { processOutput } from './output';
-import { selfcheckCommand } from './selfcheck';
 import { followParent, isSupervised, superviseCommand } from './supervise';
 
 const words = process.argv.slice(2);
@@ -72,7 +68,10 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .description('list the layers of a model, their weights and what can be analysed')
     .option('--json', 'as JSON on standard output')
     .addHelpText('after', '\nExample:\n  tempograd inspect model.keras')
-    .action((model: string, { json = false }: { json?: boolean }) => inspectCommand(model, json, output));
+    .action(async (model: string, { json = false }: { json?: boolean }) => {
+      const { inspectCommand } = await import('./inspect');
+      await inspectCommand(model, json, output);
+    });
 
   addAnalyzeOptions(program.command('analyze').argument('<model>', 'a model file or folder'))
     .description('states, gates and Jacobians of one layer, and whether its gradient vanishes')
@@ -82,7 +81,11 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     )
     .action(async (model: string, raw: object) => {
       const order = makeAnalyzeOrder(model, raw);
-      finish(await supervised((signal) => analyzeCommand(order, { version, output, signal }), order));
+      const work = async (signal: AbortSignal): Promise<number> => {
+        const { analyzeCommand } = await import('./analyze');
+        return analyzeCommand(order, { version, output, signal });
+      };
+      finish(await supervised(work, order));
     });
 
   program
@@ -91,7 +94,11 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .option('--json', 'as JSON on standard output')
     .addHelpText('after', '\nExample:\n  tempograd selfcheck')
     .action(async ({ json = false }: { json?: boolean }) => {
-      finish(await supervised((signal) => selfcheckCommand(json, output, signal)));
+      const work = async (signal: AbortSignal): Promise<number> => {
+        const { selfcheckCommand } = await import('./selfcheck');
+        return selfcheckCommand(json, output, signal);
+      };
+      finish(await supervised(work));
     });
 
   program
@@ -101,7 +108,11 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .option('--json', 'as JSON on standard output')
     .addHelpText('after', '\nExample:\n  tempograd bench --case C1 --case F2000')
     .action(async ({ case: ids = [], json = false }: { case?: string[]; json?: boolean }) => {
-      finish(await supervised((signal) => benchCommand(ids, json, output, signal)));
+      const work = async (signal: AbortSignal): Promise<number> => {
+        const { benchCommand } = await import('./bench/bench-command');
+        return benchCommand(ids, json, output, signal);
+      };
+      finish(await supervised(work));
     });
 
   program
@@ -109,7 +120,10 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .description('versions, native library, engine in use and why, paths, memory, defaults')
     .option('--json', 'as JSON on standard output')
     .addHelpText('after', '\nExample:\n  tempograd doctor')
-    .action(({ json = false }: { json?: boolean }) => doctorCommand(version, json, output));
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const { doctorCommand } = await import('./doctor');
+      await doctorCommand(version, json, output);
+    });
 
   for (const command of [program, ...program.commands])
     command.exitOverride().configureOutput({ writeErr: () => undefined, writeOut: (text) => output.out(text) });
