@@ -194,7 +194,7 @@ class Run {
 
   private progress(stage: 'input' | 'states' | 'diagonal' | 'final' | 'diagnostics', fraction: number): AnalysisStep {
     this.signal.throwIfAborted();
-    this.fraction = Math.min(1, fraction);
+    this.fraction = Math.max(this.fraction, Math.min(1, fraction));
     const secondsElapsed = (performance.now() - this.startedAt) / 1000;
     return { event: { kind: 'progress', fraction: this.fraction, stage, secondsElapsed }, chunk: null };
   }

@@ -90,6 +90,7 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       ...matrices.warnings,
       ...disagreements('h', hidden),
       ...(cellVerdict ? disagreements('c', cellVerdict) : []),
+      ...chaoticTrajectory(gathered),
       ...notFiniteStates(gathered),
     ],
   };
@@ -215,6 +216,28 @@ function disagreements(state: StateName, verdict: LayerVerdict): readonly Warnin
   return directions
     .map((direction) => disagreementWarning(state, direction === null ? verdict : verdict[direction]!, direction))
     .filter((warning) => warning !== null);
+}
+
+/** Relative error of one step: float32, or float64 of the reference engine. */
+const ROUNDING = { tensorflow: 6e-8, wasm: 6e-8, reference: 1e-16 } as const;
+/** Relative error of a trajectory from which on its digits mean nothing; method.md section 4. */
+const PARTED = 1e-4;
+
+/** A positive exponent makes rounding grow until trajectories part; the Jacobians are then those of this trajectory. */
+function chaoticTrajectory({ exponents, started }: Gathered): readonly Warning[] {
+  const largest = Math.max(...[...exponents.values()].map((values) => meanOf(values) ?? -Infinity));
+  if (!(largest > 0)) return [];
+  const reach = Math.floor(Math.log(PARTED / ROUNDING[started.engine.name]) / largest);
+  if (started.steps <= reach) return [];
+  return [
+    {
+      code: 'numerics/trajectories-part',
+      message:
+        `The leading exponent is ${largest.toPrecision(2)} nats per step: rounding grows so fast that trajectories ` +
+        `of different engines may part after about ${reach} of ${started.steps} steps.`,
+      remedy: 'The Jacobians are exact along the trajectory that this engine computed; compare verdicts, not digits.',
+    },
+  ];
 }
 
 /** States that left the finite numbers; silent where the file itself holds such weights, which explains them. */

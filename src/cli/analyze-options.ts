@@ -127,6 +127,9 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (!isRandom && (raw.steps ?? raw.batch ?? raw.seed) !== undefined) {
     throw badOption('--steps, --batch and --seed are for a random input, not together with --input');
   }
+  if (raw.failOn !== undefined && raw.failOn.length > 0 && !(raw.mode ?? MODES).includes('final')) {
+    throw badOption('--fail-on needs the mode final: the verdict rests on it');
+  }
   if (raw.mask !== undefined && !raw.atLayer) throw badOption('--mask needs --at-layer');
   if (raw.key !== undefined && isRandom) throw badOption('--key needs --input');
   if (raw.wrt === 'model-input' && raw.atLayer) throw badOption('--wrt model-input and --at-layer exclude each other');

@@ -28,7 +28,7 @@ export function verdictText(summary: Summary, lags: number): string {
   const size = `${layer.kind} ${layer.units} <- ${layer.inputDim}, ${layer.direction}`;
   const rows = [...figureRows('h', summary.hidden, lags), ...(summary.cell ? figureRows('c', summary.cell, lags) : [])];
   const lines = [
-    `${layer.name}  ${size}; ${run.batch} × ${run.steps} steps; ${engine.name === 'reference' ? 'reference engine' : engine.version} in ${formatSeconds(run.seconds)}`,
+    `${layer.name}  ${size}; ${run.batch} × ${run.steps} steps of ${inputText(summary)}; ${engine.name === 'reference' ? 'reference engine' : engine.version} in ${formatSeconds(run.seconds)}`,
     ...columns(rows).map((row) => `  ${row}`),
     `  h: ${summary.hidden.why}`,
     ...(summary.cell ? [`  c: ${summary.cell.why}`] : []),
@@ -39,6 +39,11 @@ export function verdictText(summary: Summary, lags: number): string {
   const shown = summary.warnings.filter(({ code }) => code !== 'diagnostics/left-out');
   for (const { code, message } of shown) lines.push(`  warning: ${code}: ${message}`);
   return `${lines.map(oneLine).join('\n')}\n`;
+}
+
+/** What the sequences were. */
+function inputText({ run }: Summary): string {
+  return run.input === null ? `random input, seed ${run.seed ?? 0}` : run.input;
 }
 
 /** One row per state, then one per direction where there are two. */

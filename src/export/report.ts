@@ -131,7 +131,7 @@ function verdictCard(title: string, verdict: StateVerdict, steps: number): strin
     [formatConfidence(verdict.confidence), 'confidence'],
   ];
   const cells = figures.map(([value, name]) => `<div><b>${escapeHtml(value)}</b><span>${name}</span></div>`).join('');
-  return `<article class="card"><div class="answer"><div><span>${title}</span><strong class="${verdict.verdict}">${verdict.verdict}</strong></div>${cells}</div><p>${escapeHtml(verdict.why)}</p></article>`;
+  return `<article class="card"><div class="answer"><div><span>${title}</span><strong class="${verdict.verdict}">${verdict.verdict}</strong></div>${cells}</div><p>${withPowers(escapeHtml(verdict.why))}</p></article>`;
 }
 
 function figure(title: string, caption: string, svg: string | null): string {
@@ -279,4 +279,11 @@ function settingsTable({ summary, started }: FinishedRun): string {
 function notes(title: string, lines: readonly string[]): string {
   if (lines.length === 0) return '';
   return `<h3>${title}</h3><ul>${lines.map((line) => `<li>${escapeHtml(line)}</li>`).join('')}</ul>`;
+}
+
+/** Powers of ten and the index of d.._T as they are written on paper; the text is escaped already. */
+function withPowers(text: string): string {
+  return text
+    .replace(/10\^(-?)([\d.]+\d|\d+)/g, (_, sign: string, digits: string) => `10<sup>${sign ? '−' : ''}${digits}</sup>`)
+    .replace(/\bd([hc])_T\/dx/g, 'd$1<sub>T</sub>/dx');
 }

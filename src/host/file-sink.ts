@@ -119,9 +119,24 @@ function syncFolder(folder: string): void {
 }
 
 function notWritable(path: string, cause: unknown): TempogradError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
+  const reason = reasonOf(cause);
   return new TempogradError('output/not-writable', `${path} cannot be written: ${reason}`, {
     details: { path, reason },
     cause,
   });
+}
+
+/** The system's codes in words; its own message names a temporary file that means nothing to the user. */
+function reasonOf(cause: unknown): string {
+  const { code } = cause as NodeJS.ErrnoException;
+  const words: Readonly<Record<string, string>> = {
+    ENOENT: 'its folder does not exist',
+    ENOTDIR: 'its folder is not a folder',
+    EACCES: 'permission is missing',
+    EPERM: 'permission is missing',
+    EROFS: 'the disk can only be read',
+    ENOSPC: 'the disk is full',
+    ENAMETOOLONG: 'its name is too long',
+  };
+  return words[code ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
 }

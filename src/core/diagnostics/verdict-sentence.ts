@@ -48,14 +48,22 @@ export function changeSentence(
     readonly change: Estimate;
     readonly slope: number | null;
     readonly halfLife: number | null;
+    /** ln of the last norm over that of lag 0, mean over sequences: what was measured, not fitted. */
+    readonly measured: number;
   },
 ): string {
-  const { label, change, slope, halfLife } = reading;
+  const { label, change, slope, halfLife, measured, steps } = reading;
   const bounds = intervalOf(change);
   const [low, high] = bounds.map(formatFactor);
-  const interval = low === high ? '' : ` (95 % interval ${low} to ${high})`;
+  const details = [
+    ...(low === high ? [] : [`95 % interval ${low} to ${high}`]),
+    ...(Number.isFinite(measured) ? [`measured at lag ${steps - 1}: ${formatFactor(measured)}`] : []),
+  ];
+  const interval = details.length === 0 ? '' : ` (${details.join('; ')})`;
   const pace =
-    halfLife === null || slope === null ? '' : `, ${slope > 0 ? 'doubling' : 'halving'} every ${formatSteps(halfLife)}`;
+    halfLife === null || slope === null
+      ? ''
+      : `, ${slope > 0 ? 'doubling' : 'halving'} every ${formatSteps(halfLife)} after the first lags`;
   const ends: Record<VerdictLabel, string> = {
     vanishing: 'it vanishes, for less than 1/1000 is left',
     carried: 'it is carried, within a factor of 1000 either way',
@@ -65,11 +73,12 @@ export function changeSentence(
   return `${capitalised(overSpan(reading))} ${changeOf(reading, change)}${interval}${pace}: ${ends[label]}.`;
 }
 
-/** "the norm of dh_T/dx falls to 0.2 of its size at lag 0". */
+/** "the norm of dh_T/dx falls, by its fitted line, to 0.2 of its size at lag 0". */
 function changeOf(context: SentenceContext, change: Estimate): string {
   const factor = formatFactor(change.mean);
-  const verb = change.mean < 0 ? `falls to ${factor} of` : `grows to ${factor} times`;
-  return `the norm of ${symbol(context)} ${factor === '1' ? 'keeps' : verb} its size at lag 0`;
+  const verb =
+    change.mean < 0 ? `falls, by its fitted line, to ${factor} of` : `grows, by its fitted line, to ${factor} times`;
+  return `the norm of ${symbol(context)} ${factor === '1' ? 'keeps, by its fitted line,' : verb} its size at lag 0`;
 }
 
 /** The labels that an interval in nats leaves open. */

@@ -92,7 +92,9 @@ export function stateVerdict(sequences: readonly Float64Array[], options: Verdic
   const change = combineSequences(rest.map((reading) => [reading.change ?? NaN, reading.changeVariance]));
   const { label, confidence } = classify(change);
   if (zeros.length === 0) {
-    const why = changeSentence({ ...context, label, change, halfLife: numbers.halfLife, slope: numbers.slope });
+    const measured = meanRelativeSeries(sequences)[steps - 1];
+    const { halfLife, slope } = numbers;
+    const why = changeSentence({ ...context, label, change, halfLife, slope, measured });
     return { verdict: label, ...numbers, confidence: confidence[label], why };
   }
   const share = zeros.length / readings.length;

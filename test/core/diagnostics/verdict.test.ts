@@ -23,8 +23,9 @@ describe('stateVerdict: the table of method.md 3.1', () => {
     expect(verdict).toMatchObject({ verdict: 'vanishing', horizon: null, confidence: 1 });
     expect(verdict.halfLife).toBeCloseTo(6.5788, 4);
     expect(verdict.why).toBe(
-      'Over 100 steps (by extrapolation from 50) the norm of dh_T/dx falls to 10^-4.6 of its size at lag 0, ' +
-        'halving every 6.58 steps: it vanishes, for less than 1/1000 is left.',
+      'Over 100 steps (by extrapolation from 50) the norm of dh_T/dx falls, by its fitted line, to 10^-4.6 of its ' +
+        'size at lag 0 (measured at lag 49: 0.00573), ' +
+        'halving every 6.58 steps after the first lags: it vanishes, for less than 1/1000 is left.',
     );
     expect(judge([series(100, (k) => k * Math.log(0.9))]).horizon).toBe(66);
   });
@@ -34,7 +35,7 @@ describe('stateVerdict: the table of method.md 3.1', () => {
     expect(verdict).toMatchObject({ verdict: 'carried', halfLife: null, timeConstant: null, horizon: null });
     expect(verdict.slope).toBeCloseTo(0, 12);
     expect(verdict.why).toBe(
-      'Over 100 steps (by extrapolation from 50) the norm of dc_T/dx keeps its size at lag 0: ' +
+      'Over 100 steps (by extrapolation from 50) the norm of dc_T/dx keeps, by its fitted line, its size at lag 0 (measured at lag 49: 1): ' +
         'it is carried, within a factor of 1000 either way.',
     );
   });
@@ -43,7 +44,7 @@ describe('stateVerdict: the table of method.md 3.1', () => {
     const verdict = judge([series(100, (k) => k * Math.log(1.1))]);
     expect(verdict.verdict).toBe('exploding');
     expect(verdict.why).toContain(
-      'Over 100 steps the norm of dh_T/dx grows to 10^4.1 times its size at lag 0, doubling',
+      'Over 100 steps the norm of dh_T/dx grows, by its fitted line, to 10^4.1 times its size at lag 0 (measured at lag 99: 10^4.1), doubling',
     );
     expect(verdict.why).not.toContain('extrapolation');
   });
