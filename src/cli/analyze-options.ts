@@ -7,7 +7,8 @@ import type { AnalysisMode } from '../core/jacobian';
 import type { VerdictLabel } from '../core/summary';
 import type { ReaderOptions } from '../host/reader-messages';
 import { MAX_STEPS_OR_BATCH, type RunRequest } from '../shared/run';
-import { ANALYZE_DEFAULTS, defaultMaxMemoryBytes } from './defaults';
+import { defaultMaxMemoryBytes } from '../host/memory-limit';
+import { ANALYZE_DEFAULTS } from './defaults';
 
 /** Options as the parser gives them. */
 interface RawOptions {

@@ -10,7 +10,8 @@ import { loadNative, probeNative, probeWasm } from '../engine/backend';
 import { loadEngine, openEngine } from '../engine/load-engine';
 import type { EngineName } from '../engine/engine';
 import { programPaths } from '../host/paths';
-import { ANALYZE_DEFAULTS, defaultMaxMemoryBytes } from './defaults';
+import { defaultMaxMemoryBytes } from '../host/memory-limit';
+import { ANALYZE_DEFAULTS } from './defaults';
 import type { Output } from './exit-codes';
 import { columns, jsonText, oneLine } from './terminal-text';
 

@@ -8,6 +8,7 @@ import { TempogradError } from '../core/errors';
 import type { EngineInfo } from '../core/summary';
 import { availableEngines, loadEngine } from '../engine/load-engine';
 import { writeRun, type WriteHost } from '../export/write-run';
+import { defaultMaxMemoryBytes } from '../host/memory-limit';
 import { openFileSink } from '../host/file-sink';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { RunEvent } from '../shared/run';
@@ -100,7 +101,8 @@ async function writeText(path: string, text: string): Promise<void> {
 
 function orderOf({ model, file, request, data }: RunMaterial, version: string): AnalysisOrder {
   const source = { format: model.format, producer: model.producer, ...file };
-  return { model, source, version, request, data };
+  const limited = { ...request, maxMemoryBytes: request.maxMemoryBytes ?? defaultMaxMemoryBytes() };
+  return { model, source, version, request: limited, data };
 }
 
 /** The best engine that does load, and why none better. */
