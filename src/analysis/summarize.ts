@@ -53,6 +53,7 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
   const cellVerdict = started.hasCell ? verdictOn('c', gathered) : null;
   const matrices = await matrixDiagnostics(layer, pace);
   await pace.breathe();
+  const diagnostics = { ...matrices.diagnostics, ...runDiagnostics(gathered) };
   return {
     schema: 1,
     tempograd: gathered.version,
@@ -83,13 +84,15 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
     },
     hidden,
     cell: cellVerdict,
-    diagnostics: { ...matrices.diagnostics, ...runDiagnostics(gathered) },
+    diagnostics,
     assumptions: gathered.assumptions,
     warnings: [
       ...gathered.warnings,
       ...matrices.warnings,
+      ...highwayLeftOut(diagnostics),
       ...disagreements('h', hidden),
       ...(cellVerdict ? disagreements('c', cellVerdict) : []),
+      ...undefinedExponents(gathered),
       ...chaoticTrajectory(gathered),
       ...notFiniteStates(gathered),
     ],
@@ -216,6 +219,38 @@ function disagreements(state: StateName, verdict: LayerVerdict): readonly Warnin
   return directions
     .map((direction) => disagreementWarning(state, direction === null ? verdict : verdict[direction]!, direction))
     .filter((warning) => warning !== null);
+}
+
+/** Why a highway share is null where it is. */
+function highwayLeftOut({ highwayShare: shares }: Diagnostics): readonly Warning[] {
+  const missing = Object.keys(shares ?? {}).filter((lag) => shares![lag] === null);
+  if (missing.length === 0) return [];
+  return [
+    {
+      code: 'diagnostics/left-out',
+      message: `highwayShare is null at lag ${missing.join(' and ')}: the run is shorter, both paths are zero, or the products are too large for float64 in TypeScript.`,
+      remedy: 'The verdict does not rest on it.',
+    },
+  ];
+}
+
+/** Why `lyapunovMax` is null where it is. */
+function undefinedExponents({ exponents }: Gathered): readonly Warning[] {
+  const values = [...exponents.values()].flatMap((entry) => [...entry]);
+  const dead = values.filter((value) => value === -Infinity).length;
+  const other = values.filter((value) => !Number.isFinite(value)).length - dead;
+  if (dead + other === 0) return [];
+  const reasons = [
+    ...(dead > 0 ? [`the tangent becomes exactly zero in ${dead}`] : []),
+    ...(other > 0 ? [`no finite step is left after the warm-up in ${other}`] : []),
+  ];
+  return [
+    {
+      code: 'numerics/exponent-undefined',
+      message: `lyapunovMax is null: of ${values.length} sequences and directions ${reasons.join(', ')}.`,
+      remedy: 'The verdict rests on the measured norms, not on the exponent.',
+    },
+  ];
 }
 
 /** Relative error of one step: float32, or float64 of the reference engine. */
