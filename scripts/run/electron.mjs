@@ -54,11 +54,12 @@ function setting(path) {
 /**
  * Runs the program to its end.
  *
- * @param {{ executable: string, root: string, args: string[], switches?: string[], display: { env: NodeJS.ProcessEnv, virtual: boolean }, timeoutSeconds?: number }} start
- *   what to start; without a time limit it runs until its window is closed
+ * @param {{ executable: string, root: string, args: string[], switches?: string[], display: { env: NodeJS.ProcessEnv, virtual: boolean },
+ *   timeoutSeconds?: number, signal?: AbortSignal }} start what to start; without a time limit it runs until its window is closed or the
+ *   signal closes it
  * @returns {Promise<number>} its exit code; 124 when the time limit ended it
  */
-export function runElectron({ executable, root, args, switches = [], display, timeoutSeconds }) {
+export function runElectron({ executable, root, args, switches = [], display, timeoutSeconds, signal }) {
   const env = { ...display.env };
   delete env.ELECTRON_RUN_AS_NODE;
   const child = spawn(executable, [...chromiumSwitches(describeMachine(display.virtual)), ...switches, root, ...args], {
@@ -69,9 +70,10 @@ export function runElectron({ executable, root, args, switches = [], display, ti
   createInterface({ input: child.stderr }).on('line', (line) => {
     if (!CHROMIUM_LINE.test(line) && line.trim() !== '') process.stderr.write(`${line}\n`);
   });
-  const forward = (signal) => child.kill(signal);
+  const forward = (name) => child.kill(name);
   process.on('SIGINT', forward);
   process.on('SIGTERM', forward);
+  signal?.addEventListener('abort', () => child.kill('SIGTERM'));
   return new Promise((done) => {
     let timer;
     const finish = (code) => {
@@ -91,6 +93,6 @@ export function runElectron({ executable, root, args, switches = [], display, ti
       process.stderr.write(`start: ${error.message}\n`);
       finish(1);
     });
-    child.once('close', (code, signal) => finish(code ?? (signal ? 1 : 0)));
+    child.once('close', (code, killedBy) => finish(code ?? (killedBy ? 1 : 0)));
   });
 }
