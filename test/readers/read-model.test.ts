@@ -4,6 +4,9 @@ import { isRecurrent, type RecurrentModel } from '../../src/core/model';
 import { memorySource, type ByteSource } from '../../src/readers/byte-source';
 import { describeModel } from '../../src/readers/describe-model';
 import { readModel } from '../../src/readers/read-model';
+import { openZip } from '../../src/readers/containers/zip';
+import { DEFAULT_LIMITS } from '../../src/readers/limits';
+import { writeZip } from './containers/write-zip';
 
 const KERAS = 'test/fixtures/keras';
 
@@ -176,5 +179,31 @@ describe('readModel', () => {
         for (const input of layer.inputs) expect(input.layer).toBeLessThan(index);
       }
     }
+  });
+
+  it('lists a damaged layer that is not needed, and ends only where no recurrent layer is left', async () => {
+    const withUnits = async (layer: string, units: number): Promise<ByteSource> => {
+      const archive = await openZip(bytesOf('keras3-lstm/model.keras'), DEFAULT_LIMITS);
+      const config = JSON.parse(Buffer.from(await archive.read('config.json')).toString('utf8')) as {
+        config: { layers: { config: { name: string; units?: number } }[] };
+      };
+      for (const { config: settings } of config.config.layers) if (settings.name === layer) settings.units = units;
+      const entries = archive.names.map(async (name) => ({
+        name,
+        bytes: name === 'config.json' ? Buffer.from(JSON.stringify(config)) : await archive.read(name),
+      }));
+      return memorySource(writeZip(await Promise.all(entries)));
+    };
+    const model = await readModel(await withUnits('head', 7), 'model.keras');
+    expect(recurrentNames(model)).toEqual(['memory']);
+    expect(describeModel(model).layers.find(({ name }) => name === 'head')).toMatchObject({
+      supported: false,
+      reason: expect.stringMatching(/head: tensor kernel .* has shape \[5, 2\], expected \[\*, 7\]\.$/),
+    });
+    await expect(readModel(await withUnits('memory', 7), 'model.keras')).rejects.toMatchObject({
+      code: 'cell/shape-mismatch',
+      message: expect.stringContaining('memory'),
+      details: { layer: 'memory', expected: [null, 28], actual: [3, 20] },
+    });
   });
 });
