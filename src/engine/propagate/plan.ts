@@ -14,8 +14,8 @@ const TILE_BYTES = 4 * 2 ** 20;
 /** Bytes of pulled rows of the sequences that go through one product together. */
 const ROWS_BYTES = 8 * 2 ** 20;
 
-/** A chunk costs at most about a tenth of a second on two cores, so that the first one comes soon. */
-const CHUNK_FLOP = 1.5e10;
+/** A chunk costs at most about half a second on two cores, so that the first one comes soon. */
+const CHUNK_FLOP = 1e11;
 
 /** No chunk is larger than this, whatever the caller allows. */
 const CHUNK_BYTES = 16 * 2 ** 20;
