@@ -97,11 +97,11 @@ async function analyzeInto(
       progress.end();
     }
   });
-  if (order.trace !== null) await batch.addText(order.trace, trace.text());
   if (isCancelled) {
     const kept = files.length > 0 ? `what was computed is in ${files.join(', ')}` : 'nothing was written';
     return { exitCode: EXIT.cancelled, print: () => output.err(`tempograd: cancelled; ${oneLine(kept)}\n`) };
   }
+  if (order.trace !== null) await batch.addText(order.trace, trace.text());
   const summaries = records.map(({ summary }) => summary!);
   const { isAll, skipped } = plan;
   const result = isAll ? { schema: 1, layers: summaries, skipped } : summaries[0]!;

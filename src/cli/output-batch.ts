@@ -69,10 +69,17 @@ export class OutputBatch {
    * @throws TempogradError as `openSink`.
    */
   async check(paths: readonly string[]): Promise<void> {
-    for (const path of paths) this.openSink(path);
-    for (const sink of this.open) await sink.abort();
-    this.open.clear();
-    for (const path of paths) this.taken.delete(identity(path));
+    const checked: string[] = [];
+    try {
+      for (const path of paths) {
+        this.openSink(path);
+        checked.push(path);
+      }
+    } finally {
+      for (const sink of this.open) await sink.abort();
+      this.open.clear();
+      for (const path of checked) this.taken.delete(identity(path));
+    }
   }
 
   /**

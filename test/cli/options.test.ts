@@ -49,9 +49,19 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   defaults: [VANISHING, '--json'],
   failOn: [VANISHING, '--steps', '60', '--fail-on', 'exploding,vanishing'],
   failOnOther: [VANISHING, '--steps', '60', '--fail-on', 'exploding'],
-  all: [fixtureModel('keras3-stacked-three'), '--layer', 'all', ...WHOLE, '--out', 'all', '--csv', 'all-csv', '--json'],
-  allText: [fixtureModel('keras3-stacked-three'), '--layer', 'all', '--steps', '20'],
-  byNumber: [fixtureModel('keras3-stacked-three'), '--layer', '2', '--steps', '20', '--json'],
+  all: [
+    fixtureModel('keras3-stacked-three', 'model.h5'),
+    '--layer',
+    'all',
+    ...WHOLE,
+    '--out',
+    'all',
+    '--csv',
+    'all-csv',
+    '--json',
+  ],
+  allText: [fixtureModel('keras3-stacked-three', 'model.h5'), '--layer', 'all', '--steps', '20'],
+  byNumber: [fixtureModel('keras3-stacked-three', 'model.h5'), '--layer', '2', '--steps', '20', '--json'],
   byLastPart: [fixtureModel('keras3-nested-twice'), '--layer', 'core', '--steps', '20', '--json'],
   ambiguous: [fixtureModel('keras3-same-name-twice'), '--layer', 'memory', '--json'],
   noSuchLayer: [LSTM, '--layer', 'nothing', '--json'],
@@ -117,7 +127,9 @@ describe('outputs', () => {
 
   it('print the verdict first, and the files last, where no JSON is asked for', () => {
     const lines = resultOf('whole').out.trimEnd().split('\n');
-    expect(lines[0]).toMatch(/^memory {2}LSTM \d+ <- 3, forward; 2 × 30 steps; reference engine in /);
+    expect(lines[0]).toMatch(
+      /^memory {2}LSTM \d+ <- 3, forward; 2 × 30 steps of random input, seed 7; reference engine in /,
+    );
     expect(lines[1]).toMatch(
       /^ {2}h {2}vanishing {2}slope −\S+ ± \S+ nats\/step {2}half-life \S+ {2}horizon .+ {2}confidence > 99 %$/,
     );
