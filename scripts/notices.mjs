@@ -14,10 +14,31 @@ const target = join(root, 'THIRD-PARTY');
 const require = createRequire(import.meta.url);
 
 /** Licences that may ship with an Apache-2.0 program. */
-const ACCEPTED = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'BlueOak-1.0.0', 'CC0-1.0', 'ISC', 'MIT', 'OFL-1.1', 'Unlicense'];
+const ACCEPTED = [
+  '0BSD',
+  'Apache-2.0',
+  'BSD-2-Clause',
+  'BSD-3-Clause',
+  'BlueOak-1.0.0',
+  'CC0-1.0',
+  'ISC',
+  'MIT',
+  'OFL-1.1',
+  'Unlicense',
+];
 
 /** Packages of the window: bundled by the build, so not among the production dependencies' own folders. */
-const BUNDLED = ['vue', '@vue/runtime-dom', '@vue/runtime-core', '@vue/reactivity', '@vue/shared', 'pinia', 'zrender', 'tslib', '@fontsource-variable/inter'];
+const BUNDLED = [
+  'vue',
+  '@vue/runtime-dom',
+  '@vue/runtime-core',
+  '@vue/reactivity',
+  '@vue/shared',
+  'pinia',
+  'zrender',
+  'tslib',
+  '@fontsource-variable/inter',
+];
 
 /** What does not come from npm. */
 const OTHERS = `TensorFlow 2.18.1 (libtensorflow), Apache-2.0. Copyright The TensorFlow Authors. Its own third-party notices
@@ -57,7 +78,8 @@ async function productionPackages() {
 function describe(name) {
   const folder = join(root, 'node_modules', name);
   const { version, license, licenses } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const licence = typeof license === 'string' ? license : (license?.type ?? licenses?.map(({ type }) => type).join(' AND ') ?? '');
+  const licence =
+    typeof license === 'string' ? license : (license?.type ?? licenses?.map(({ type }) => type).join(' AND ') ?? '');
   const file = readdirSync(folder).find((entry) => /^(licen[cs]e|copying)(\.\w+)?$/i.test(entry));
   return {
     key: `${name} ${version}`,
