@@ -94,6 +94,22 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   ],
   modelInput: [VANISHING, '--wrt', 'model-input', '--steps', '20', '--out', 'model-input.npz', '--json'],
   custom: [fixtureModel('keras3-custom-below'), '--json'],
+  beyond: [
+    join(ROOT, 'test/fixtures/long/gru-beyond-float64/model.keras'),
+    ...[
+      '--input',
+      join(ROOT, 'test/fixtures/long/gru-beyond-float64/expected.npz'),
+      '--key',
+      'input',
+      '--mode',
+      'final',
+    ],
+    ...['--out', 'beyond.npz', '--json'],
+  ],
+  allMasked: [
+    fixtureModel('keras3-mask-one-sequence-all-masked', 'model.keras'),
+    ...['--input', fixtureArrays('keras3-mask-one-sequence-all-masked'), '--key', 'input', '--json'],
+  ],
   customAtLayer: [fixtureModel('keras3-custom-below'), '--at-layer', '--steps', '12', '--json'],
 };
 
@@ -361,5 +377,33 @@ describe('--wrt model-input', () => {
     const arrays = arraysOf('model-input.npz');
     expect(arrays.get('x')!.shape).toEqual([1, 20, 8]);
     expect(arrays.get('dhT_dx')!.shape).toEqual([1, 20, 32, 8]);
+  });
+});
+
+describe('numbers that floats do not hold', () => {
+  it('norms far below the smallest float are written, as scales and as logs', () => {
+    expect(resultOf('beyond').code).toBe(0);
+    const arrays = arraysOf('beyond.npz');
+    const norms = arrays.get('lognorm_dhT_dx')!.data;
+    expect(Math.min(...norms)).toBeLessThan(Math.log(Number.MIN_VALUE));
+    expect(norms.every((value) => Number.isFinite(value))).toBe(true);
+    const { data, shape } = arrays.get('dhT_dx')!;
+    const scale = arrays.get('scale_dhT_dx')!.data;
+    const size = shape[2]! * shape[3]!;
+    norms.forEach((norm, index) => {
+      const stored = Math.log(Math.hypot(...data.subarray(index * size, (index + 1) * size)));
+      expect(Math.abs(stored + scale[index]! * Math.LN2 - norm), String(index)).toBeLessThan(1e-4);
+    });
+  });
+
+  it('a number that is not defined is null, with the reason', () => {
+    const { hidden, warnings, diagnostics } = summaryOf('allMasked');
+    expect(hidden).toMatchObject({ verdict: 'undetermined', slope: null, lyapunovMax: null });
+    expect(hidden.why).toMatch(/too few for a verdict/);
+    const reasons = warnings.map(({ message }) => message).join('\n');
+    expect(reasons).toMatch(/lyapunovMax is null/);
+    for (const [name, value] of Object.entries(diagnostics)) {
+      if (JSON.stringify(value).includes('null')) expect(reasons, name).toContain(name);
+    }
   });
 });
