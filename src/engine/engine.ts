@@ -89,12 +89,7 @@ export interface Engine {
    * @param signal - Aborts between layers.
    * @throws TempogradError `cell/unsupported` naming the layer that stands in the way, `input/shape-mismatch`.
    */
-  runBelow(
-    model: RecurrentModel,
-    layer: number,
-    inputs: readonly Tensor[],
-    signal: AbortSignal,
-  ): Promise<LayerInput>;
+  runBelow(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<LayerInput>;
   /**
    * Computes the states and gates of a recurrent layer.
    *

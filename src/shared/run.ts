@@ -172,14 +172,7 @@ export interface FailedEvent {
 
 /** Everything a run can say. */
 export type RunEvent =
-  | StartedEvent
-  | StatesEvent
-  | DiagonalEvent
-  | FinalEvent
-  | ProgressEvent
-  | DoneEvent
-  | CancelledEvent
-  | FailedEvent;
+  StartedEvent | StatesEvent | DiagonalEvent | FinalEvent | ProgressEvent | DoneEvent | CancelledEvent | FailedEvent;
 
 /** An event as it crosses the border: events of a dead run are dropped by `runId`, gaps are seen by `sequence`. */
 export interface RunMessage {
