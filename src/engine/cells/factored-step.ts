@@ -2,13 +2,14 @@
  * Step Jacobians whose rows are small combinations of kernel rows.
  *
  * Row u of a block r is sum_p q[r, p, u] M_p[u, :], with P fixed kernels M_p and coefficients q that differ from step
- * to step. The sum is a product of inner dimension P for each unit, so that many steps are formed by one batched
- * product over the units and one transposition: a third of the time that scaled rows and additions take.
- * Source: method.md 2.12.
+ * to step. For the operators of `final` that is a sparse matrix of coefficients times the kernels, one pass that ends
+ * in cache, where the engine has such a product. Elsewhere, and for the short rows of the input Jacobians, it is a
+ * product of inner dimension P for each unit and a transposition of the result.
+ * Source: method.md 2.12 (the second form).
  */
 import type { CellDescription } from '../../core/model';
 import type { RealArray } from '../engine';
-import type { Ops, Value } from '../ops';
+import type { Ops, RowPattern, Value } from '../ops';
 import type { StepVectors } from './tensor-cell';
 
 /** One fixed kernel: a block of the recurrent kernel, of the kernel, both, or the identity on the state. */
@@ -68,7 +69,7 @@ export function piecesOf(cell: CellDescription, gates: number, sources: readonly
   };
 }
 
-/** Forms operators, input Jacobians and pushes from coefficients `[N, R, P, H]`; holds its kernels until disposed. */
+/** Forms operators, input Jacobians and pushes of N steps; holds its kernels until disposed. */
 export class FactoredStep {
   private joined: Value | null = null;
   private input: Value | null = null;
@@ -77,27 +78,56 @@ export class FactoredStep {
   /**
    * @param ops - Operations.
    * @param pieces - Gives the fixed kernels; asked when they are needed, nothing of them stays on the host.
+   * @param blocks - R
+   * @param isLastZero - The last coefficient of the last block is always zero.
    */
   constructor(
     private readonly ops: Ops,
     private readonly pieces: KernelPieces,
+    private readonly blocks: 1 | 2,
+    private readonly isLastZero: boolean,
   ) {}
+
+  /**
+   * What `operators` takes: the entries of the sparse matrix, `[N, H, R*P]` without those that are always zero, or the
+   * coefficients themselves where there is no sparse product.
+   *
+   * @param coefficients - `[N, R, P, H]`
+   */
+  entries(coefficients: Value): Value {
+    const { ops } = this;
+    if (!ops.native) return ops.reshape(coefficients, coefficients.shape);
+    const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
+    return ops.tidy(() => {
+      const byUnit = ops.transpose(ops.reshape(coefficients, [count, blocks * terms, units]), [0, 2, 1]);
+      return this.isLastZero ? ops.slice(byUnit, [0, 0, 0], [count, units, blocks * terms - 1]) : byUnit;
+    });
+  }
 
   /**
    * `[N, H*R, H+D]`, rows in the order (unit, block).
    *
-   * @param coefficients - `[N, R, P, H]`
+   * @param entries - As `entries` gives them.
    */
-  operators(coefficients: Value): Value {
+  operators(entries: Value): Value {
     const { ops } = this;
-    const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
-    const columns = units + this.pieces.inputDim;
+    const { units, inputDim } = this.pieces;
+    const size = units * this.blocks;
+    const columns = units + inputDim;
+    const count = entries.shape[0];
+    const { native } = ops;
+    if (native) {
+      return ops.tidy(() => {
+        const rows = native.combineRows(this.pattern(count), entries, this.joinedKernels());
+        return ops.reshape(rows, [count, size, columns]);
+      });
+    }
     return ops.tidy(() => {
-      const byUnit = ops.reshape(ops.transpose(coefficients, [3, 0, 1, 2]), [units, count * blocks, terms]);
-      const rows = ops.matMul(byUnit, this.joinedKernels());
-      if (count === 1) return ops.reshape(rows, [1, units * blocks, columns]);
-      const bySteps = ops.transpose(ops.reshape(rows, [units, count, blocks * columns]), [1, 0, 2]);
-      return ops.reshape(bySteps, [count, units * blocks, columns]);
+      const rows = [units, count * this.blocks, this.pieces.count];
+      const byUnit = ops.reshape(ops.transpose(entries, [3, 0, 1, 2]), rows);
+      const kernels = ops.reshape(this.joinedKernels(), [units, this.pieces.count, columns]);
+      const formed = ops.reshape(ops.matMul(byUnit, kernels), [units, count, this.blocks * columns]);
+      return ops.reshape(ops.transpose(formed, [1, 0, 2]), [count, size, columns]);
     });
   }
 
@@ -137,10 +167,32 @@ export class FactoredStep {
     this.joined = this.input = this.state = null;
   }
 
-  /** `[H, P, H+D]` */
+  /** Row (n, u, r) has entries at the rows (u, p) of the kernels. */
+  private pattern(count: number): RowPattern {
+    const { blocks, isLastZero } = this;
+    const { units, count: terms } = this.pieces;
+    return {
+      name: `rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}`,
+      rows: count * units * blocks,
+      columns: units * terms,
+      places() {
+        const perUnit = blocks * terms - (isLastZero ? 1 : 0);
+        const places = new Int32Array(2 * count * units * perUnit);
+        for (let at = 0; at < count * units * perUnit; at++) {
+          const term = at % perUnit;
+          const unit = (at - term) / perUnit;
+          places[2 * at] = unit * blocks + Math.floor(term / terms);
+          places[2 * at + 1] = (unit % units) * terms + (term % terms);
+        }
+        return places;
+      },
+    };
+  }
+
+  /** `[H*P, H+D]` */
   private joinedKernels(): Value {
     const { units, inputDim, count } = this.pieces;
-    this.joined ??= this.ops.keep(this.ops.upload(this.pieces.gather('both'), [units, count, units + inputDim]));
+    this.joined ??= this.ops.keep(this.ops.upload(this.pieces.gather('both'), [units * count, units + inputDim]));
     return this.joined;
   }
 
@@ -199,4 +251,14 @@ export function sliceVectors(ops: Ops, vectors: StepVectors, start: number, coun
       return [name, ops.slice(value, begin, [count, ...value.shape.slice(1)])];
     }),
   );
+}
+
+/**
+ * New values of the same numbers.
+ *
+ * @param ops - Operations.
+ * @param vectors - The vectors.
+ */
+export function copyVectors(ops: Ops, vectors: StepVectors): StepVectors {
+  return Object.fromEntries(Object.entries(vectors).map(([name, value]) => [name, ops.reshape(value, value.shape)]));
 }

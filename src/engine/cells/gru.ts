@@ -4,7 +4,7 @@ import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { cellSizes } from './cell-sizes';
 import { DenseStep } from './dense-step';
-import { FactoredStep, piecesOf, stackCoefficients, type PieceSource } from './factored-step';
+import { copyVectors, FactoredStep, piecesOf, stackCoefficients, type PieceSource } from './factored-step';
 import { runSteps } from './forward-steps';
 import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
 import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
@@ -88,7 +88,7 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
   };
 }
 
-type Form = Pick<BareCell, 'vectors' | 'operators' | 'inputJacobians' | 'push' | 'dispose'>;
+type Form = Pick<BareCell, 'vectors' | 'operatorVectors' | 'operators' | 'inputJacobians' | 'push' | 'dispose'>;
 type GatesOf = (fromInput: Value, h: Value) => Gates;
 
 interface CandidateWeights {
@@ -128,7 +128,7 @@ function inputRows(ops: Ops, weights: CellWeights, x: Value): Value {
  */
 function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: GatesOf): Form {
   const { activation, recurrentActivation } = cell;
-  const factored = new FactoredStep(ops, piecesOf(cell, 3, PIECES));
+  const factored = new FactoredStep(ops, piecesOf(cell, 3, PIECES), 1, false);
   const derivative = (a: Value): Value => activationDerivative(ops, recurrentActivation, a);
   return {
     vectors: ({ x, hPrevious }: StepPoints): StepVectors =>
@@ -140,7 +140,8 @@ function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Ga
         const throughReset = ops.mul(ops.mul(e, q as Value), derivative(aR));
         return { coefficients: stackCoefficients(ops, [[az, throughReset, ops.mul(e, r), e, z]]) };
       }),
-    operators: ({ coefficients }) => factored.operators(coefficients),
+    operatorVectors: ({ coefficients }) => ({ entries: factored.entries(coefficients) }),
+    operators: ({ entries }) => factored.operators(entries),
     inputJacobians: ({ coefficients }) => factored.inputJacobians(coefficients),
     push: ({ coefficients }, tangent) =>
       ops.tidy(() => ops.reshape(factored.push(coefficients, tangent), tangent.shape)),
@@ -223,6 +224,7 @@ function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Gates
           dN: gateDerivative(ops, activation, aN),
         };
       }),
+    operatorVectors: (vectors) => copyVectors(ops, vectors),
     operators,
     inputJacobians: (vectors) => dense.inputJacobians(operators(vectors)),
     push: (vectors, tangent) => dense.push(operators(vectors), tangent),

@@ -9,7 +9,7 @@ import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { cellSizes, type CellSizes } from './cell-sizes';
 import { DenseStep } from './dense-step';
-import { FactoredStep, piecesOf, stackCoefficients } from './factored-step';
+import { copyVectors, FactoredStep, piecesOf, stackCoefficients } from './factored-step';
 import { runSteps } from './forward-steps';
 import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
 import type { ForwardSteps, StepPoints, StepVectors, BareCell, ValueState } from './tensor-cell';
@@ -79,7 +79,7 @@ function gateValues(ops: Ops, cell: LstmCell, a: readonly Value[]): Record<'i' |
  */
 function factoredForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
   const { units, activation, recurrentActivation } = cell;
-  const factored = new FactoredStep(ops, piecesOf(cell, 4, PIECES));
+  const factored = new FactoredStep(ops, piecesOf(cell, 4, PIECES), 2, true);
 
   const vectors = (points: StepPoints): StepVectors =>
     ops.tidy(() => {
@@ -109,7 +109,11 @@ function factoredForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
   return {
     stateRow: (block, unit) => 2 * unit + block,
     vectors,
-    operators: ({ coefficients }) => factored.operators(coefficients),
+    operatorVectors: ({ coefficients, carry }) => ({
+      entries: factored.entries(coefficients),
+      carry: ops.reshape(carry, carry.shape),
+    }),
+    operators: ({ entries }) => factored.operators(entries),
     carry: ({ carry }) => carry,
     inputJacobians: ({ coefficients }) => factored.inputJacobians(coefficients),
     push: ({ coefficients, carry }, tangent) =>
@@ -164,6 +168,7 @@ function denseForm(ops: Ops, cell: LstmCell, weights: CellWeights): Form {
   return {
     stateRow: (block, unit) => block * units + unit,
     vectors,
+    operatorVectors: (step) => copyVectors(ops, step),
     operators,
     carry: () => null,
     inputJacobians: (step) => dense.inputJacobians(operators(step), 2),

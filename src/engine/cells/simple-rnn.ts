@@ -23,14 +23,11 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
   const weights = uploadWeights(ops, description, 1);
   const sizes = cellSizes(description);
   const isDiagonal = sizes.isFactored;
-  const factored = new FactoredStep(ops, piecesOf(description, 1, [{ state: 0, input: 0 }]));
+  const factored = new FactoredStep(ops, piecesOf(description, 1, [{ state: 0, input: 0 }]), 1, false);
   const dense = new DenseStep(ops, units, inputDim);
 
   /** phi'(a) [U | W], `[N, H, H+D]`. */
-  const operators = (vectors: StepVectors): Value => {
-    if (isDiagonal) return factored.operators(vectors.coefficients);
-    return ops.matMul(vectors.derivative, weights.joinedRows());
-  };
+  const denseOperators = ({ derivative }: StepVectors): Value => ops.matMul(derivative, weights.joinedRows());
 
   return {
     kind: 'SimpleRNN',
@@ -48,14 +45,18 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
         if (!isDiagonal) return { derivative: activationJacobian(ops, activation, a) };
         return { coefficients: stackCoefficients(ops, [[activationDerivative(ops, activation, a)]]) };
       }),
-    operators,
+    operatorVectors: ({ coefficients, derivative }): StepVectors =>
+      isDiagonal
+        ? { entries: factored.entries(coefficients) }
+        : { derivative: ops.reshape(derivative, derivative.shape) },
+    operators: (vectors) => (isDiagonal ? factored.operators(vectors.entries) : denseOperators(vectors)),
     carry: () => null,
     inputJacobians: (vectors) =>
-      isDiagonal ? factored.inputJacobians(vectors.coefficients) : dense.inputJacobians(operators(vectors)),
+      isDiagonal ? factored.inputJacobians(vectors.coefficients) : dense.inputJacobians(denseOperators(vectors)),
     push: (vectors, tangent) =>
       isDiagonal
         ? ops.tidy(() => ops.reshape(factored.push(vectors.coefficients, tangent), tangent.shape))
-        : dense.push(operators(vectors), tangent),
+        : dense.push(denseOperators(vectors), tangent),
     dispose() {
       weights.dispose();
       factored.dispose();

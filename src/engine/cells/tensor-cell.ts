@@ -53,6 +53,8 @@ export interface BareCell extends CellSizes {
   forward(x: Value, state: ValueState): ForwardSteps;
   /** Everything about N steps that does not grow with H^2. */
   vectors(points: StepPoints): StepVectors;
+  /** What `operators` and `carry` need of the vectors, laid out for them; new values. */
+  operatorVectors(vectors: StepVectors): StepVectors;
   /** The operators of N steps, `[N, S, operatorColumns]`: ds_t/d[h or s]_{t-1}, then ds_t/dx_t. */
   operators(vectors: StepVectors): Value;
   /** The two diagonals of the c columns, dh_t/dc_{t-1} and dc_t/dc_{t-1}, `[N, H, 2]`; null where there are none. */

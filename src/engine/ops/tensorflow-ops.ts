@@ -8,8 +8,8 @@
 import { TempogradError } from '../../core/errors';
 import { sizeOf } from '../../core/tensor';
 import type { RealArray } from '../engine';
-import type { DoubleOps, FusedLstm, KernelAttribute, NativeOps, Ops, ReadBuffer, Value, ValueType } from '../ops';
-import { RowPairs } from './tensorflow-row-pairs';
+import type { DoubleOps, FusedLstm, KernelAttribute, NativeOps, Ops, ReadBuffer, RowPattern, Value, ValueType } from '../ops';
+import { RowPatterns } from './tensorflow-row-patterns';
 import { openReadBuffer } from './tensorflow-read-buffer';
 import { Scopes, TrackedValue } from './scopes';
 import { frontAxis, splitSizes } from './shapes';
@@ -60,7 +60,7 @@ class TensorflowOps implements Ops, NativeOps {
   private readonly castToReal: readonly BindingAttribute[];
   private readonly counts = new Map<string, readonly BindingAttribute[]>();
   private readonly int64s = new Map<number, number>();
-  private readonly rowPairs: RowPairs;
+  private readonly rowPatterns: RowPatterns;
 
   private doubleOps: TensorflowOps | null = null;
   private readonly realType: number;
@@ -75,7 +75,7 @@ class TensorflowOps implements Ops, NativeOps {
   ) {
     this.realType = isDouble ? DT_DOUBLE : binding.TF_FLOAT;
     this.version = `TensorFlow ${binding.TF_Version}`;
-    this.rowPairs = new RowPairs(binding);
+    this.rowPatterns = new RowPatterns(binding);
     const flag = (name: string, value: boolean): BindingAttribute => ({ name, type: binding.TF_ATTR_BOOL, value });
     this.keepDims = [flag('keep_dims', true)];
     const transposes = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
@@ -149,7 +149,7 @@ class TensorflowOps implements Ops, NativeOps {
     this.dropIntegers();
     for (const id of this.int64s.values()) this.binding.deleteTensor(id);
     this.int64s.clear();
-    this.rowPairs.close();
+    this.rowPatterns.close();
   }
 
   kernel(
@@ -188,18 +188,14 @@ class TensorflowOps implements Ops, NativeOps {
     return { i, c, f, o, g, h };
   }
 
-  sumRowPairs(factors: Value, rows: Value): Value {
-    const { indices, shape } = this.rowPairs.of(rows.shape[0]);
+  combineRows(pattern: RowPattern, factors: Value, rows: Value): Value {
+    const { indices, shape } = this.rowPatterns.of(pattern);
     const isFlat = factors.shape.length === 1;
-    const flat = isFlat ? factors : this.reshape(factors, [rows.shape[0]]);
-    const sum = this.runIds('SparseTensorDenseMatMul', NO_ATTRIBUTES, [
-      indices,
-      this.idOf(flat),
-      shape,
-      this.idOf(rows),
-    ]);
+    const flat = isFlat ? factors : this.reshape(factors, [sizeOf(factors.shape)]);
+    const ids = [indices, this.idOf(flat), shape, this.idOf(rows)];
+    const combined = this.runIds('SparseTensorDenseMatMul', NO_ATTRIBUTES, ids);
     if (!isFlat) this.dispose(flat);
-    return sum;
+    return combined;
   }
 
   readBuffer(rows: number, rowLength: number): ReadBuffer | null {
@@ -311,7 +307,7 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   private keptCount(): number {
-    const own = this.reals.size + this.integers.size + this.int64s.size + this.rowPairs.count();
+    const own = this.reals.size + this.integers.size + this.int64s.size + this.rowPatterns.count();
     return own + (this.doubleOps?.keptCount() ?? 0);
   }
 

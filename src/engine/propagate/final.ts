@@ -86,7 +86,10 @@ class Tile {
     const steps = Array.from({ length: chunk.count }, (_, i) => end - 1 - i);
     const exponents: Int32Array[] = [];
     const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
-    const vectors = arithmetic.vectors((ops) => uploadPoints(ops, run, selection));
+    const vectors = arithmetic.ops.tidy(() => {
+      const made = arithmetic.vectors((ops) => uploadPoints(ops, run, selection));
+      return arithmetic.cell.operatorVectors(made);
+    });
     try {
       while (exponents.length < steps.length) {
         const from = exponents.length;

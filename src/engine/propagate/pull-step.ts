@@ -5,7 +5,7 @@
  * over G instead (method.md 2.5). Nothing here scales or checks.
  */
 import type { BareCell } from '../cells/tensor-cell';
-import type { KernelAttribute, Ops, Value } from '../ops';
+import type { KernelAttribute, Ops, RowPattern, Value } from '../ops';
 
 /** Two matrices as one with a new axis behind the first. */
 const PACK_BETWEEN: readonly KernelAttribute[] = [
@@ -61,10 +61,22 @@ function withCellRows(ops: Ops, hidden: Value, cellRows: Value, shape: readonly 
 
 /** Row pairs of G weighted and added, `[b*H, q]`. */
 function sumRowPairs(ops: Ops, factors: Value, rows: Value): Value {
-  if (ops.native && rows.shape.length === 2) return ops.native.sumRowPairs(factors, rows);
   const targets = rows.shape[rows.shape.length - 1];
   const count = rows.shape.reduce((product, size) => product * size, 1) / targets;
-  if (ops.native) return ops.native.sumRowPairs(factors, ops.reshape(rows, [count, targets]));
+  if (ops.native) {
+    const flat = rows.shape.length === 2 ? rows : ops.reshape(rows, [count, targets]);
+    return ops.native.combineRows(rowPairs(count), factors, flat);
+  }
   const pairs = ops.reshape(rows, [count / 2, 2, targets]);
   return ops.sum(ops.mul(pairs, ops.reshape(factors, [count / 2, 2, 1])), [1]);
+}
+
+/** Row m is a sum of rows 2m and 2m + 1. */
+function rowPairs(count: number): RowPattern {
+  return {
+    name: 'pairs',
+    rows: count / 2,
+    columns: count,
+    places: () => Int32Array.from({ length: 2 * count }, (_, at) => (at % 2 === 0 ? at >> 2 : at >> 1)),
+  };
 }
