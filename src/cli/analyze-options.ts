@@ -6,7 +6,8 @@ import { TempogradError } from '../core/errors';
 import type { AnalysisMode } from '../core/jacobian';
 import type { VerdictLabel } from '../core/summary';
 import type { ReaderOptions } from '../host/reader-messages';
-import { MAX_STEPS_OR_BATCH, type RunRequest } from '../shared/run';
+import type { RunRequest } from '../shared/run';
+import { MAX_STEPS_OR_BATCH } from '../shared/run-limits';
 import { defaultMaxMemoryBytes } from '../host/memory-limit';
 import { ANALYZE_DEFAULTS } from './defaults';
 

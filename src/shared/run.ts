@@ -9,9 +9,7 @@ import type { ErrorRecord } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import type { CellKind } from '../core/model';
 import type { EngineInfo, Summary } from '../core/summary';
-
-/** The largest T and B that `--steps` and `--batch` take. */
-export const MAX_STEPS_OR_BATCH = 1_000_000;
+import { MAX_STEPS_OR_BATCH } from './run-limits';
 
 const count = z.number().int().min(1).max(MAX_STEPS_OR_BATCH);
 
