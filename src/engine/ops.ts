@@ -56,16 +56,27 @@ export interface DoubleOps {
   narrow(value: Value): Value;
 }
 
+/** The places of the entries of a sparse matrix. */
+export interface RowPattern {
+  /** Of the rule that the places follow; patterns of one name and size are the same. */
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+  /** Row and column of each entry, one after the other, rows ascending. */
+  places(): Int32Array;
+}
+
 /** What only the native engine offers; `null` elsewhere, where the caller takes the general way. */
 export interface NativeOps {
   /**
-   * Sums of neighbouring rows, `out[m] = factors[2m] rows[2m] + factors[2m + 1] rows[2m + 1]`, in one pass.
+   * Rows that are small combinations of other rows, in one pass: a sparse matrix times `rows`.
    *
-   * @param factors - `2M` numbers, any shape.
-   * @param rows - `[2M, q]`
-   * @returns `[M, q]`
+   * @param pattern - Where the matrix has entries; kept by its name and sizes.
+   * @param factors - The entries in the order of their places, any shape.
+   * @param rows - `[pattern.columns, q]`
+   * @returns `[pattern.rows, q]`
    */
-  sumRowPairs(factors: Value, rows: Value): Value;
+  combineRows(pattern: RowPattern, factors: Value, rows: Value): Value;
   /** Float64 operations on the same library; what they hold is freed by `close`. Their values cannot be read back. */
   doubles(): DoubleOps;
   /**

@@ -8,7 +8,17 @@
 import { TempogradError } from '../../core/errors';
 import { sizeOf } from '../../core/tensor';
 import type { RealArray } from '../engine';
-import type { DoubleOps, FusedLstm, KernelAttribute, NativeOps, Ops, ReadBuffer, RowPattern, Value, ValueType } from '../ops';
+import type {
+  DoubleOps,
+  FusedLstm,
+  KernelAttribute,
+  NativeOps,
+  Ops,
+  ReadBuffer,
+  RowPattern,
+  Value,
+  ValueType,
+} from '../ops';
 import { RowPatterns } from './tensorflow-row-patterns';
 import { openReadBuffer } from './tensorflow-read-buffer';
 import { Scopes, TrackedValue } from './scopes';
