@@ -4,6 +4,7 @@
  * The same for the command (plain Node child) and the window (utility process): how the process is started is a
  * parameter. A reader that hangs, crashes or runs out of memory costs this one reading and nothing else.
  */
+import { availableParallelism, loadavg } from 'node:os';
 import { basename } from 'node:path';
 import { TempogradError, fromErrorRecord } from '../core/errors';
 import type { ChildChannel, StartChild } from './child-channel';
@@ -21,6 +22,17 @@ const OTHER_STAGE_MS = 60_000;
 /** How long parsing a file of this size may take, milliseconds. */
 export function parseLimitMs(bytes: number): number {
   return PARSE_BASE_MS + (PARSE_MS_PER_100_MB * bytes) / 100e6;
+}
+
+/** No machine stretches the limit further than this. */
+const MAX_CROWDING = 8;
+
+/**
+ * How many processes stand in line for each core, at least 1: a harmless file on a machine that is busy with other work
+ * needs that much longer. Windows tells no load, so 1 there.
+ */
+function crowding(): number {
+  return Math.min(MAX_CROWDING, Math.max(1, loadavg()[0]! / availableParallelism()));
 }
 
 /** One reading. */
@@ -52,7 +64,7 @@ export interface Parsed<R extends ReaderResult> {
  * `reader/corrupt` when its process ended by itself.
  */
 export function parseInChild<R extends ReaderResult>(startChild: StartChild, order: ParseOrder): Promise<Parsed<R>> {
-  const limitMs = order.limitMs ?? parseLimitMs(order.bytes);
+  const limitMs = order.limitMs ?? parseLimitMs(order.bytes) * crowding();
   return new Promise((resolve, reject) => {
     const child: ChildChannel = startChild();
     let timer: NodeJS.Timeout | undefined;
