@@ -4,7 +4,7 @@
 import { statfsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { analyze, planRun, type AnalysisOrder } from '../analysis/analyze';
-import { recurrentLayers } from '../analysis/find-layer';
+import { findLayer, recurrentLayers } from '../analysis/find-layer';
 import { TempogradError } from '../core/errors';
 import type { Summary } from '../core/summary';
 import { writeRun, type ArrayTargets, type WriteHost } from '../export/write-run';
@@ -148,7 +148,7 @@ async function runLayers(
 function planLayers(request: RunRequest, orderOf: (layer: string) => AnalysisOrder): LayerPlan {
   const { model } = orderOf('');
   const isAll = request.layer === 'all' && !model.layers.some(({ name }) => name === 'all');
-  if (!isAll) return { isAll, layers: [request.layer], skipped: [] };
+  if (!isAll) return { isAll, layers: [findLayer(model, request.layer).layer.name], skipped: [] };
   const layers: string[] = [];
   const skipped: SkippedLayer[] = [];
   let first: TempogradError | null = null;

@@ -218,7 +218,7 @@ describe('outputs', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.map(({ stage }) => stage)).toEqual(['open', 'input', 'states', 'diagonal', 'final', 'diagnostics']);
     for (const line of lines) {
-      expect(line).toMatchObject({ layer: '' });
+      expect(line).toMatchObject({ layer: 'memory' });
       expect(line['seconds']).toBeGreaterThanOrEqual(0);
       expect(line['residentBytes']).toBeGreaterThan(1e6);
     }
