@@ -9,13 +9,14 @@ import { isRecurrent, type RecurrentModel } from '../../core/model';
 import type { Hdf5File } from '../containers/hdf5';
 import { isObject, parseJson, stringField, type JsonObject } from '../json';
 import { readKerasModel } from './keras';
-import { assume, type KerasContext, type KerasWriter } from './keras/context';
+import { type KerasContext, type KerasWriter } from './keras/context';
 import { flatVariables } from './keras/flat-variables';
-import { newContext, type FormatOptions } from './keras/format-options';
+import { newContext } from './keras/context';
 import { readModelEntry } from './keras/layer-config';
 import { treeVariables } from './keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from './keras/weights-only';
 import { producerOf, treeWriter, writerFromConfig, writerOf } from './keras/writer';
+import { type FormatOptions, assume } from '../reading';
 
 /** Names of files that may describe weights without an architecture, besides the weights' own name. */
 const ARCHITECTURE_NAMES = ['architecture.json', 'model.json', 'config.json', 'model_architecture.json'];

@@ -1,12 +1,12 @@
 /**
  * The Keras dialect: a configuration and variables -> the inner form of a model.
  */
-import { TempogradError } from '../../core/errors';
-import { isRecurrent, type Layer, type RecurrentModel } from '../../core/model';
+import type { Layer, RecurrentModel } from '../../core/model';
 import type { JsonObject } from '../json';
 import type { KerasContext } from './keras/context';
 import { ModelReader } from './keras/model';
 import type { ModelVariables } from './keras/variables';
+import { finishModel } from '../reading';
 
 /**
  * The model that a configuration describes, with its tensors.
@@ -29,28 +29,6 @@ export async function readKerasModel(
   const reader = new ModelReader(context);
   await reader.readModel(config, variables);
   return finishModel(format, producer, markIds(reader.builder.layers), reader.inputs, context);
-}
-
-/**
- * The model made of layers that have been read.
- *
- * @param format - `keras-v3`, `keras-h5`.
- * @param producer - Who wrote the file.
- * @param layers - In topological order.
- * @param inputs - Indices of the input layers.
- * @param context - The reading.
- * @throws TempogradError the failure of the first recurrent layer where none could be read.
- */
-export function finishModel(
-  format: string,
-  producer: string,
-  layers: readonly Layer[],
-  inputs: readonly number[],
-  context: KerasContext,
-): RecurrentModel {
-  const damage = context.failures.find(({ code }) => code !== 'cell/unsupported');
-  if (damage instanceof TempogradError && !layers.some(isRecurrent)) throw damage;
-  return { format, producer, layers, inputs, assumptions: context.assumptions, warnings: context.warnings };
 }
 
 /** Keras 2 gives the input of an Embedding a float type; what feeds an Embedding are ids all the same. */

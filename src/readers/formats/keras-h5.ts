@@ -5,7 +5,7 @@ import type { RecurrentModel } from '../../core/model';
 import type { ByteSource } from '../byte-source';
 import { openHdf5 } from '../containers/hdf5';
 import { readKerasHdf5 } from '../dialects/keras-hdf5';
-import type { FormatOptions } from '../dialects/keras/format-options';
+import type { FormatOptions } from '../reading';
 
 /**
  * The model that an HDF5 file holds.

@@ -9,9 +9,9 @@ import type { ByteSource } from '../byte-source';
 import { openHdf5, type Hdf5File } from '../containers/hdf5';
 import { mergeHdf5 } from '../containers/merged-hdf5';
 import { readKerasHdf5 } from '../dialects/keras-hdf5';
-import type { FormatOptions } from '../dialects/keras/format-options';
 import { field, isObject, parseJson, stringField, type JsonObject, type JsonValue } from '../json';
 import { checkLimit } from '../limits';
+import type { FormatOptions } from '../reading';
 
 /** Each shard is a file that stays open. */
 const MAX_SHARDS = 1000;

@@ -9,13 +9,14 @@ import type { ByteSource } from '../byte-source';
 import { openHdf5 } from '../containers/hdf5';
 import { openZip, type ZipArchive } from '../containers/zip';
 import { readKerasModel } from '../dialects/keras';
-import { newContext, type FormatOptions } from '../dialects/keras/format-options';
+import { newContext } from '../dialects/keras/context';
 import { readModelEntry } from '../dialects/keras/layer-config';
 import { treeVariables } from '../dialects/keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
 import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer';
 import { isObject, parseJson, stringField, type JsonObject } from '../json';
 import { checkLimit } from '../limits';
+import type { FormatOptions } from '../reading';
 
 const CONFIG = 'config.json';
 const METADATA = 'metadata.json';

@@ -5,7 +5,8 @@
  */
 import type { ActivationDescription, ActivationName } from '../../../core/activations';
 import { field, isObject, stringField, type JsonValue } from '../../json';
-import { unsupported, type KerasWriter } from './context';
+import { type KerasWriter } from './context';
+import { unsupported } from '../../reading';
 
 /** Names that mean what they say in every version. */
 const PLAIN: readonly ActivationName[] = [

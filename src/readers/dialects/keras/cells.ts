@@ -7,9 +7,10 @@ import type { Direction } from '../../../core/jacobian';
 import type { CellDescription, CellKind } from '../../../core/model';
 import type { JsonObject, JsonValue } from '../../json';
 import { readActivation } from './activations';
-import { assume, assumeNoDropout, parseConfig, positiveCount, unsupported, type KerasContext } from './context';
+import { assumeNoDropout, parseConfig, positiveCount, type KerasContext } from './context';
 import { convertCudnnGru, convertCudnnLstm } from './cudnn';
 import { slot, type WeightReader } from './weight-reader';
+import { assume, unsupported } from '../../reading';
 
 /** Classes of layers and cells that are one recurrent cell. */
 const KINDS: Readonly<Record<string, CellKind>> = {

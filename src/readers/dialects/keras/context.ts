@@ -3,16 +3,8 @@
  */
 import { z } from 'zod';
 import { TempogradError } from '../../../core/errors';
-import type { Assumption, Warning } from '../../../core/model';
 import type { JsonObject } from '../../json';
-import type { ReadLimits } from '../../limits';
-
-/** Options for what a file does not store; null takes the usual. */
-export interface KerasOptions {
-  readonly activation: string | null;
-  readonly recurrentActivation: string | null;
-  readonly resetAfter: boolean | null;
-}
+import { assume, newReading, type FormatOptions, type Reading } from '../../reading';
 
 /** Who wrote the file: Keras 1, 2 (tf.keras included) or 3; it decides which hard_sigmoid holds. */
 export interface KerasWriter {
@@ -22,27 +14,18 @@ export interface KerasWriter {
 }
 
 /** The state of one reading. */
-export interface KerasContext {
+export interface KerasContext extends Reading {
   readonly writer: KerasWriter;
-  readonly options: KerasOptions;
-  readonly limits: ReadLimits;
-  readonly assumptions: Assumption[];
-  readonly warnings: Warning[];
-  /** Failures of recurrent layers, in order; the first is thrown when none of them could be read. */
-  readonly failures: TempogradError[];
 }
 
 /**
- * Adds an assumption unless the same was said before.
+ * A fresh context for the reading of one Keras model.
  *
- * @param context - The reading.
- * @param assumption - What was taken as usual.
+ * @param writer - Who wrote it.
+ * @param options - Options.
  */
-export function assume(context: KerasContext, assumption: Assumption): void {
-  const known = context.assumptions.some(
-    ({ what, assumed }) => what === assumption.what && assumed === assumption.assumed,
-  );
-  if (!known) context.assumptions.push(assumption);
+export function newContext(writer: KerasWriter, options: FormatOptions): KerasContext {
+  return { ...newReading(options), writer };
 }
 
 /**
@@ -79,15 +62,6 @@ export function parseConfig<S extends z.ZodType>(schema: S, config: JsonObject, 
       details: { layer, field: place },
     },
   );
-}
-
-/**
- * The error of a layer that is understood but cannot be analysed.
- *
- * @param reason - Why, as a sentence.
- */
-export function unsupported(reason: string): TempogradError {
-  return new TempogradError('cell/unsupported', reason);
 }
 
 /** A count that fits an array: units, filters, sizes. */

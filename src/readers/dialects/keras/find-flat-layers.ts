@@ -4,7 +4,7 @@
 import type { Hdf5File } from '../../containers/hdf5';
 import { flatVariables, lastPart } from './flat-variables';
 import { classOfFound, toFoundCell, type FoundCell, type FoundLayer } from './found-layer';
-import type { StoredVariable } from './variables';
+import type { StoredTensor } from '../../stored-tensor';
 
 /**
  * The layers of a weights file; those of a nested model as `inner/name`.
@@ -24,8 +24,8 @@ export async function findFlatLayers(file: Hdf5File): Promise<readonly FoundLaye
 }
 
 /** A group is one layer, or a nested model when the variables' own names tell several apart. */
-function splitGroup(name: string, variables: readonly StoredVariable[]): readonly FoundLayer[] {
-  const layers = new Map<string, StoredVariable[]>();
+function splitGroup(name: string, variables: readonly StoredTensor[]): readonly FoundLayer[] {
+  const layers = new Map<string, StoredTensor[]>();
   for (const variable of variables) {
     const owner = ownerOf(variable.name, name);
     layers.set(owner, [...(layers.get(owner) ?? []), variable]);
@@ -43,7 +43,7 @@ function ownerOf(variable: string, group: string): string {
   return layer.at(-1) ?? group;
 }
 
-function toLayer(name: string, path: string, variables: readonly StoredVariable[]): FoundLayer {
+function toLayer(name: string, path: string, variables: readonly StoredTensor[]): FoundLayer {
   const cells = splitCells(variables);
   const group = name.split('/').at(-1) ?? name;
   const stages = cells === null ? [] : toStages(cells, variables);
@@ -57,7 +57,7 @@ function toLayer(name: string, path: string, variables: readonly StoredVariable[
 }
 
 /** Variables as cells one after the other: a new one begins with each kernel that a recurrent kernel follows. */
-function splitCells(variables: readonly StoredVariable[]): readonly FoundCell[] | null {
+function splitCells(variables: readonly StoredTensor[]): readonly FoundCell[] | null {
   const cells: FoundCell[] = [];
   let next = 0;
   while (next < variables.length) {
@@ -71,12 +71,12 @@ function splitCells(variables: readonly StoredVariable[]): readonly FoundCell[] 
   return cells;
 }
 
-function isKernel(variable: StoredVariable | undefined): boolean {
+function isKernel(variable: StoredTensor | undefined): boolean {
   return variable !== undefined && lastPart(variable.name) === 'kernel';
 }
 
 /** Names say whether cells are two directions or stand on one another. */
-function toStages(cells: readonly FoundCell[], variables: readonly StoredVariable[]): FoundLayer['stages'] {
+function toStages(cells: readonly FoundCell[], variables: readonly StoredTensor[]): FoundLayer['stages'] {
   const isBackward = ({ kernel }: FoundCell): boolean => /(^|\/)backward_/.test(kernel.name);
   const backward = cells.filter(isBackward);
   const forward = cells.filter((cell) => !isBackward(cell));

@@ -5,7 +5,8 @@
  * layer's name inside their own names, else by their kind and order.
  */
 import type { Hdf5File } from '../../containers/hdf5';
-import type { LayerVariables, ModelVariables, StoredVariable } from './variables';
+import type { LayerVariables, ModelVariables } from './variables';
+import type { StoredTensor } from '../../stored-tensor';
 import { join } from './tree-variables';
 
 /** A file in the layout of Keras 2. */
@@ -13,7 +14,7 @@ export interface FlatWeights extends ModelVariables {
   /** Names of the groups, in the file's order. */
   readonly layerNames: readonly string[];
   /** All variables of a group. */
-  variablesOf(layerName: string): Promise<readonly StoredVariable[]>;
+  variablesOf(layerName: string): Promise<readonly StoredTensor[]>;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface FlatWeights extends ModelVariables {
 export async function flatVariables(file: Hdf5File, base: string): Promise<FlatWeights> {
   const listed = await file.attribute(base, 'layer_names');
   const layerNames = toStrings(listed) ?? (await file.list(base));
-  const variablesOf = (layerName: string): Promise<readonly StoredVariable[]> => readGroup(file, join(base, layerName));
+  const variablesOf = (layerName: string): Promise<readonly StoredTensor[]> => readGroup(file, join(base, layerName));
   return {
     layerNames,
     variablesOf,
@@ -34,10 +35,10 @@ export async function flatVariables(file: Hdf5File, base: string): Promise<FlatW
   };
 }
 
-async function readGroup(file: Hdf5File, path: string): Promise<readonly StoredVariable[]> {
+async function readGroup(file: Hdf5File, path: string): Promise<readonly StoredTensor[]> {
   if ((await file.kindOf(path)) !== 'group') return [];
   const names = toStrings(await file.attribute(path, 'weight_names')) ?? [];
-  const variables: StoredVariable[] = [];
+  const variables: StoredTensor[] = [];
   for (const name of names) {
     const dataset = await file.dataset(join(path, name));
     variables.push({ name, shape: dataset.shape, dtype: dataset.dtype, read: () => dataset.read() });
@@ -46,7 +47,7 @@ async function readGroup(file: Hdf5File, path: string): Promise<readonly StoredV
 }
 
 /** Variables taken in order, whatever the part is called. */
-function queueOf(path: string, variables: readonly StoredVariable[]): LayerVariables {
+function queueOf(path: string, variables: readonly StoredTensor[]): LayerVariables {
   let next = 0;
   return {
     path,
@@ -60,9 +61,9 @@ function queueOf(path: string, variables: readonly StoredVariable[]): LayerVaria
 }
 
 /** The layers of a nested model, whose variables lie in one list. */
-function innerModel(path: string, variables: readonly StoredVariable[]): ModelVariables {
+function innerModel(path: string, variables: readonly StoredTensor[]): ModelVariables {
   const left = [...variables];
-  const named = (name: string): readonly StoredVariable[] =>
+  const named = (name: string): readonly StoredTensor[] =>
     variables.filter((variable) => variable.name.split('/').slice(0, -1).includes(name));
   return {
     layer: ({ name }) => {
@@ -77,11 +78,11 @@ function innerModel(path: string, variables: readonly StoredVariable[]): ModelVa
 }
 
 /** Variables of an unnamed layer: for each wanted one the first left of that name. */
-function byKind(path: string, left: StoredVariable[]): LayerVariables {
+function byKind(path: string, left: StoredTensor[]): LayerVariables {
   return {
     path,
     take: (_part, names) => {
-      const taken: StoredVariable[] = [];
+      const taken: StoredTensor[] = [];
       for (const name of names) {
         const index = left.findIndex((variable) => lastPart(variable.name) === name);
         if (index < 0) break;

@@ -2,13 +2,13 @@
  * What is found in a weights file that has no architecture, and how shapes tell a recurrent cell.
  */
 import type { CellKind } from '../../../core/model';
-import type { StoredVariable } from './variables';
+import type { StoredTensor } from '../../stored-tensor';
 
 /** A cell found in a weights file. */
 export interface FoundCell {
-  readonly kernel: StoredVariable;
-  readonly recurrentKernel: StoredVariable;
-  readonly bias: StoredVariable | null;
+  readonly kernel: StoredTensor;
+  readonly recurrentKernel: StoredTensor;
+  readonly bias: StoredTensor | null;
 }
 
 /** A layer found in a weights file: cells of a recurrent one, or only variables. */
@@ -19,7 +19,7 @@ export interface FoundLayer {
   readonly className: string;
   /** One entry per stacked cell; empty for a layer that is not recurrent. */
   readonly stages: readonly { readonly forward: FoundCell; readonly backward: FoundCell | null }[];
-  readonly variables: readonly StoredVariable[];
+  readonly variables: readonly StoredTensor[];
 }
 
 /**
@@ -41,7 +41,7 @@ export function kindFromShapes(kernel: readonly number[], recurrentKernel: reado
  *
  * @param variables - Kernel, recurrent kernel, perhaps a bias.
  */
-export function toFoundCell(variables: readonly StoredVariable[]): FoundCell | null {
+export function toFoundCell(variables: readonly StoredTensor[]): FoundCell | null {
   const [kernel, recurrentKernel, bias = null] = variables;
   if (!kernel || !recurrentKernel || variables.length > 3) return null;
   if (kindFromShapes(kernel.shape, recurrentKernel.shape) === null) return null;

@@ -2,7 +2,7 @@
  * Input layers: the shape that a model is fed, without the batch.
  */
 import { field, isArray, type JsonObject, type JsonValue } from '../../json';
-import type { GraphBuilder } from './graph-builder';
+import type { GraphBuilder } from '../../graph-builder';
 
 /**
  * The shape that a configuration states, without the batch; null when it states none.

@@ -7,12 +7,13 @@
 import { TempogradError } from '../../../core/errors';
 import type { LayerOperation, WeightInfo } from '../../../core/model';
 import { field, isObject, stringField } from '../../json';
-import { assume, unsupported, type KerasContext } from './context';
+import { type KerasContext } from './context';
 import type { LayerEntry } from './layer-config';
 import { isPerTimestep, plainReader } from './plain-layers';
 import { isRecurrentClass, readRecurrent, type RecurrentTemplate } from './recurrent';
 import type { LayerVariables } from './variables';
 import { WeightReader } from './weight-reader';
+import { assume, unsupported } from '../../reading';
 
 /** A layer as read. */
 export type LayerTemplate =

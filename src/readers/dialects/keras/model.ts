@@ -8,7 +8,7 @@ import type { ValueRef } from '../../../core/model';
 import { field, isArray, type JsonObject, type JsonValue } from '../../json';
 import { checkLimit } from '../../limits';
 import type { KerasContext } from './context';
-import { GraphBuilder } from './graph-builder';
+import { GraphBuilder } from '../../graph-builder';
 import { addInput, inputShape } from './inputs';
 import { callKey, planCalls } from './call-plan';
 import { isModelEntry, readEntry, type LayerEntry, type TensorAddress } from './layer-config';

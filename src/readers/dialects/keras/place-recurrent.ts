@@ -4,7 +4,7 @@
  * Stacked cells of an RNN layer step together, which is the same as running one whole sequence after the other.
  */
 import type { CellKind, RecurrentOperation, ValueRef, WeightInfo } from '../../../core/model';
-import type { GraphBuilder } from './graph-builder';
+import type { GraphBuilder } from '../../graph-builder';
 import type { RecurrentStage, RecurrentTemplate } from './recurrent';
 
 /** What a layer is called and where it came from. */

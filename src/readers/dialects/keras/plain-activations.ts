@@ -3,9 +3,10 @@
  */
 import { z } from 'zod';
 import { activationLayer, readActivation } from './activations';
-import { parseConfig, unsupported } from './context';
+import { parseConfig } from './context';
 import type { PlainReader } from './plain-reader';
 import { slot } from './weight-reader';
+import { unsupported } from '../../reading';
 
 const axisList = z.union([z.number().int(), z.array(z.number().int())]);
 const softmaxSchema = z.object({ axis: axisList.default(-1) });

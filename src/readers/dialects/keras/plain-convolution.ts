@@ -4,9 +4,10 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../json';
 import { readActivation } from './activations';
-import { parseConfig, positiveCount, unsupported } from './context';
+import { parseConfig, positiveCount } from './context';
 import type { PlainReader } from './plain-reader';
 import { slot } from './weight-reader';
+import { unsupported } from '../../reading';
 
 /** One number, or a list of one as Keras writes it. */
 const oneNumber = z

@@ -4,9 +4,10 @@
 import { z } from 'zod';
 import type { PlainOperation } from '../../../core/model';
 import { readActivation } from './activations';
-import { assumeNoDropout, parseConfig, positiveCount, unsupported } from './context';
+import { assumeNoDropout, parseConfig, positiveCount } from './context';
 import type { PlainReader } from './plain-reader';
 import { slot } from './weight-reader';
+import { unsupported } from '../../reading';
 
 const denseSchema = z.object({ units: positiveCount, use_bias: z.boolean().default(true) });
 const embeddingSchema = z.object({

@@ -5,9 +5,10 @@ import { z } from 'zod';
 import type { PlainOperation } from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
 import { field, isArray, type JsonValue } from '../../json';
-import { parseConfig, unsupported } from './context';
+import { parseConfig } from './context';
 import type { PlainReader } from './plain-reader';
 import { slot } from './weight-reader';
+import { unsupported } from '../../reading';
 
 const axisList = z.union([z.number().int(), z.array(z.number().int())]);
 const batchSchema = z.object({

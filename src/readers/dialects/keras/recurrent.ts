@@ -8,9 +8,10 @@ import type { Direction } from '../../../core/jacobian';
 import type { CellDescription, MergeMode } from '../../../core/model';
 import { field, isArray, isObject, stringField, type JsonObject, type JsonValue } from '../../json';
 import { cellKind, readCell } from './cells';
-import { assume, parseConfig, unsupported, type KerasContext } from './context';
+import { parseConfig, type KerasContext } from './context';
 import { join, toSnakeCase } from './tree-variables';
 import type { WeightReader } from './weight-reader';
+import { assume, unsupported } from '../../reading';
 
 /** One cell, or one for each direction. */
 export interface RecurrentStage {

@@ -5,7 +5,8 @@
  * tf-keras, the class in snake case and its number among the layers of that class decide.
  */
 import type { Hdf5File } from '../../containers/hdf5';
-import type { LayerAddress, LayerVariables, ModelVariables, StoredVariable } from './variables';
+import type { LayerAddress, LayerVariables, ModelVariables } from './variables';
+import type { StoredTensor } from '../../stored-tensor';
 
 /** Names under which a model keeps its layers. */
 const LAYER_FOLDERS = ['layers', '_layer_checkpoint_dependencies'];
@@ -87,10 +88,10 @@ export function layerVariables(file: Hdf5File, path: string): LayerVariables {
 }
 
 /** Variables of one `vars` group, in order of their numbers. */
-async function readVars(file: Hdf5File, path: string): Promise<readonly StoredVariable[]> {
+async function readVars(file: Hdf5File, path: string): Promise<readonly StoredTensor[]> {
   if ((await file.kindOf(path)) !== 'group') return [];
   const numbers = (await file.list(path)).filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b));
-  const variables: StoredVariable[] = [];
+  const variables: StoredTensor[] = [];
   for (const number of numbers) {
     const dataset = await file.dataset(join(path, number));
     const dtype = await file.attribute(dataset.path, 'dtype');
@@ -105,7 +106,7 @@ async function readVars(file: Hdf5File, path: string): Promise<readonly StoredVa
 }
 
 /** All variables at and below a group; each group is entered once, so that links in a circle end. */
-async function collect(file: Hdf5File, path: string, depth: number): Promise<readonly StoredVariable[]> {
+async function collect(file: Hdf5File, path: string, depth: number): Promise<readonly StoredTensor[]> {
   if (depth > MAX_DEPTH || (await file.kindOf(path)) !== 'group') return [];
   const variables = [...(await readVars(file, join(path, 'vars')))];
   for (const name of await file.list(path)) {

@@ -1,16 +1,7 @@
 /**
  * Where the variables of layers are found, whatever the file's layout; numbers are read when they are taken.
  */
-import type { RealTensor } from '../../../core/tensor';
-
-/** A variable as the file holds it. */
-export interface StoredVariable {
-  /** The file's own name, for display. */
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dtype: string;
-  read(): Promise<RealTensor>;
-}
+import type { StoredTensor } from '../../stored-tensor';
 
 /** How a layer is called in its model. */
 export interface LayerAddress {
@@ -30,9 +21,9 @@ export interface LayerVariables {
    * @param part - `''` for the layer itself, `cell`, `forward_layer/cell` ..; layouts without parts go by order.
    * @param names - Keras's names of the variables wanted.
    */
-  take(part: string, names: readonly string[]): Promise<readonly StoredVariable[]>;
+  take(part: string, names: readonly string[]): Promise<readonly StoredTensor[]>;
   /** All variables, for layers that are only listed. */
-  all(): Promise<readonly StoredVariable[]>;
+  all(): Promise<readonly StoredTensor[]>;
 }
 
 /** The variables of the layers of one model. */

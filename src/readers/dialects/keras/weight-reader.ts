@@ -6,7 +6,8 @@ import type { Direction } from '../../../core/jacobian';
 import type { WeightInfo, WeightRole } from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
 import type { KerasContext } from './context';
-import type { LayerVariables, StoredVariable } from './variables';
+import type { LayerVariables } from './variables';
+import type { StoredTensor } from '../../stored-tensor';
 
 /** A variable that a layer must have. */
 export interface WeightSlot {
@@ -80,7 +81,7 @@ export class WeightReader {
     );
   }
 
-  async #read(variable: StoredVariable): Promise<RealTensor> {
+  async #read(variable: StoredTensor): Promise<RealTensor> {
     const tensor = await variable.read();
     const count = countNotFinite(tensor.data);
     if (count > 0) {
@@ -101,7 +102,7 @@ export class WeightReader {
     );
   }
 
-  #checkShape(variable: StoredVariable, { name, shape }: WeightSlot): void {
+  #checkShape(variable: StoredTensor, { name, shape }: WeightSlot): void {
     if (shape === null) return;
     const fits =
       shape.length === variable.shape.length &&
@@ -116,7 +117,7 @@ export class WeightReader {
   }
 }
 
-function describe(variable: StoredVariable, role: WeightRole, direction: Direction | null): WeightInfo {
+function describe(variable: StoredTensor, role: WeightRole, direction: Direction | null): WeightInfo {
   return { role, name: variable.name, shape: [...variable.shape], dtype: variable.dtype, direction };
 }
 

@@ -6,19 +6,19 @@
  */
 import type { CellKind, RecurrentModel, WeightInfo } from '../../../core/model';
 import type { Hdf5File } from '../../containers/hdf5';
-import { finishModel } from '../keras';
 import { TempogradError } from '../../../core/errors';
 import { readCell } from './cells';
-import { assume, type KerasContext } from './context';
+import { type KerasContext } from './context';
 import { findFlatLayers } from './find-flat-layers';
 import { findTreeLayers } from './find-tree-layers';
 import { kindFromShapes, type FoundCell, type FoundLayer } from './found-layer';
-import { GraphBuilder } from './graph-builder';
+import { GraphBuilder } from '../../graph-builder';
 import { placeRecurrent } from './place-recurrent';
 import type { RecurrentStage } from './recurrent';
 import type { LayerVariables } from './variables';
 import { WeightReader } from './weight-reader';
 import { producerOf } from './writer';
+import { assume, finishModel } from '../../reading';
 
 /**
  * The recurrent layers of a weights-only file; all others are listed as they are.

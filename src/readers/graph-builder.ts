@@ -1,8 +1,8 @@
 /**
  * The flattened graph while it grows: layers in topological order, names made unique.
  */
-import type { Layer, LayerOperation, ValueRef, WeightInfo } from '../../../core/model';
-import { checkLimit, type ReadLimits } from '../../limits';
+import type { Layer, LayerOperation, ValueRef, WeightInfo } from '../core/model';
+import { checkLimit, type ReadLimits } from './limits';
 
 /** A layer before it has its place. */
 export interface NewLayer {

@@ -1,0 +1,89 @@
+/**
+ * What the reading of one file shares, whatever its format: what the user said, the caps, and what is found on the way.
+ */
+import { TempogradError } from '../core/errors';
+import { isRecurrent, type Assumption, type Layer, type RecurrentModel, type Warning } from '../core/model';
+import type { ByteSource } from './byte-source';
+import type { ReadLimits } from './limits';
+
+/** What a user said of cells whose file does not store it; null takes the usual. */
+export interface UserChoices {
+  readonly activation: string | null;
+  readonly recurrentActivation: string | null;
+  readonly resetAfter: boolean | null;
+}
+
+/** Options of a reading, all caps filled in. */
+export interface FormatOptions extends UserChoices {
+  readonly limits: ReadLimits;
+  /** A model's architecture (`to_json()`) from a file beside the weights. */
+  readonly architecture: string | null;
+  /**
+   * Another file of the model's folder by its path inside it (`model-00002-of-00003.safetensors`,
+   * `variables/variables.index`), null when there is none, or when the path or a link would leave the folder.
+   */
+  readonly openBeside: (path: string) => ByteSource | null;
+}
+
+/** The state of one reading. */
+export interface Reading {
+  readonly options: UserChoices;
+  readonly limits: ReadLimits;
+  readonly assumptions: Assumption[];
+  readonly warnings: Warning[];
+  /** Failures of recurrent layers, in order; the first is thrown when none of them could be read. */
+  readonly failures: TempogradError[];
+}
+
+/**
+ * A fresh state for the reading of one file.
+ *
+ * @param options - Options.
+ */
+export function newReading(options: FormatOptions): Reading {
+  return { options, limits: options.limits, assumptions: [], warnings: [], failures: [] };
+}
+
+/**
+ * Adds an assumption unless the same was said before.
+ *
+ * @param reading - The reading.
+ * @param assumption - What was taken as usual.
+ */
+export function assume(reading: Reading, assumption: Assumption): void {
+  const known = reading.assumptions.some(
+    ({ what, assumed }) => what === assumption.what && assumed === assumption.assumed,
+  );
+  if (!known) reading.assumptions.push(assumption);
+}
+
+/**
+ * The error of a layer that is understood but cannot be analysed.
+ *
+ * @param reason - Why, as a sentence.
+ */
+export function unsupported(reason: string): TempogradError {
+  return new TempogradError('cell/unsupported', reason);
+}
+
+/**
+ * The model made of layers that have been read.
+ *
+ * @param format - `keras-v3`, `torch`, ...
+ * @param producer - Who wrote the file.
+ * @param layers - In topological order.
+ * @param inputs - Indices of the input layers.
+ * @param reading - The reading.
+ * @throws TempogradError the failure of the first recurrent layer where none could be read.
+ */
+export function finishModel(
+  format: string,
+  producer: string,
+  layers: readonly Layer[],
+  inputs: readonly number[],
+  reading: Reading,
+): RecurrentModel {
+  const damage = reading.failures.find(({ code }) => code !== 'cell/unsupported');
+  if (damage instanceof TempogradError && !layers.some(isRecurrent)) throw damage;
+  return { format, producer, layers, inputs, assumptions: reading.assumptions, warnings: reading.warnings };
+}
