@@ -1,10 +1,24 @@
 /**
  * What a file is, found by its content; the extension is never asked.
  */
+import { TempogradError } from '../core/errors';
 import type { ByteSource } from './byte-source';
+import { readFields } from './containers/protobuf';
 
 /** The containers that are told apart. */
-export type ContainerKind = 'empty' | 'hdf5' | 'zip' | 'npy' | 'json' | 'other';
+export type ContainerKind =
+  | 'empty'
+  | 'hdf5'
+  | 'zip'
+  | 'npy'
+  | 'json'
+  | 'pickle'
+  | 'safetensors'
+  /** An index of tensors in TensorFlow's table format: `variables.index`, `model.ckpt.index`. */
+  | 'tensor-index'
+  | 'onnx'
+  | 'saved-model'
+  | 'other';
 
 /** A container and what it is called to a user. */
 export interface Detection {
@@ -24,14 +38,13 @@ const OTHER_SIGNATURES: readonly (readonly [readonly number[], string])[] = [
   [[0x42, 0x5a, 0x68], 'a bzip2 archive'],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], 'an xz archive'],
   [[0x37, 0x7a, 0xbc, 0xaf], 'a 7z archive'],
-  [[0x80, 0x02], 'a Python pickle'],
-  [[0x80, 0x03], 'a Python pickle'],
-  [[0x80, 0x04], 'a Python pickle'],
-  [[0x80, 0x05], 'a Python pickle'],
   [[0x25, 0x50, 0x44, 0x46], 'a PDF document'],
   [[0x89, 0x50, 0x4e, 0x47], 'a PNG image'],
   [[0xff, 0xd8, 0xff], 'a JPEG image'],
   [[0x50, 0x41, 0x52, 0x31], 'a Parquet file'],
+  [[0x47, 0x47, 0x55, 0x46], 'a GGUF file of a language model, which has no recurrent layers in this form'],
+  [[0x67, 0x67, 0x6d, 0x6c], 'a GGML file of a language model, which has no recurrent layers in this form'],
+  [[0x67, 0x67, 0x6a, 0x74], 'a GGML file of a language model, which has no recurrent layers in this form'],
 ];
 
 /**
@@ -47,11 +60,73 @@ export function detectContainer(source: ByteSource): Detection {
   if (startsWith(head, [0x50, 0x4b, 3, 4]) || startsWith(head, [0x50, 0x4b, 5, 6])) {
     return { kind: 'zip', description: 'a ZIP archive' };
   }
+  if (head[0] === 0x80 && head.length > 1 && head[1]! >= 2 && head[1]! <= 5) {
+    return { kind: 'pickle', description: 'a Python pickle' };
+  }
+  if (isSafetensors(head)) return { kind: 'safetensors', description: 'a safetensors file' };
+  if (endsWithTableMagic(source)) return { kind: 'tensor-index', description: 'the index of a TensorFlow checkpoint' };
   if (findUserBlock(source) !== null) return { kind: 'hdf5', description: 'an HDF5 file with a user block' };
   for (const [signature, description] of OTHER_SIGNATURES) {
     if (startsWith(head, signature)) return { kind: 'other', description };
   }
-  return describeText(head);
+  if (startsWith(head.subarray(4), [0x54, 0x46, 0x4c, 0x33])) {
+    return { kind: 'other', description: 'a TensorFlow Lite model, whose recurrent layers are fused and quantised' };
+  }
+  if (startsWith(head.subarray(257), [0x75, 0x73, 0x74, 0x61, 0x72])) {
+    return { kind: 'other', description: 'a tar archive; unpack it first' };
+  }
+  return describeText(head) ?? describeMessage(source);
+}
+
+/** Eight bytes of length, then the header as JSON; a length has zero bytes, a text has none. */
+function isSafetensors(head: Uint8Array): boolean {
+  return head.length > 8 && head[8] === 0x7b && head.subarray(0, 8).some((byte) => byte < 9);
+}
+
+const TABLE_MAGIC = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
+/** Block handles and magic at the end of a table. */
+const TABLE_FOOTER_BYTES = 48;
+
+function endsWithTableMagic(source: ByteSource): boolean {
+  return source.size >= TABLE_FOOTER_BYTES && startsWith(source.read(source.size - 8, 8), TABLE_MAGIC);
+}
+
+/** So many fields tell what a message is; a frozen graph has one for each of its nodes. */
+const MAX_FIELDS_LOOKED_AT = 64;
+
+/**
+ * A binary file named by the fields of its protocol buffer message, if it is one.
+ *
+ * Source: field numbers of onnx.proto (ModelProto), saved_model.proto, graph.proto (GraphDef) and Core ML's Model.proto.
+ */
+function describeMessage(source: ByteSource): Detection {
+  const unknown: Detection = { kind: 'other', description: 'a file of unknown kind' };
+  const fields = new Set<string>();
+  try {
+    let count = 0;
+    for (const { number, type } of readFields(source, 'the file')) {
+      fields.add(`${String(number)} ${type}`);
+      if (++count === MAX_FIELDS_LOOKED_AT) break;
+    }
+  } catch (error) {
+    // A message that ends early is still told by what stands before its end.
+    if (!(error instanceof TempogradError) || error.code !== 'reader/truncated' || fields.size < 2) return unknown;
+  }
+  const numbers = [...fields].map((name) => Number(name.split(' ')[0]));
+  const isVersioned = fields.has('1 varint');
+  if (isVersioned && numbers.some((number) => number >= 200)) {
+    return { kind: 'other', description: 'a Core ML model, whose recurrent layers are not read' };
+  }
+  if ((isVersioned || fields.has('8 bytes')) && numbers.every((number) => number <= 25) && fields.has('7 bytes')) {
+    return { kind: 'onnx', description: 'an ONNX model' };
+  }
+  if (isVersioned && fields.has('2 bytes') && fields.size === 2) {
+    return { kind: 'saved-model', description: 'the graph of a TensorFlow SavedModel' };
+  }
+  if (fields.has('1 bytes') && numbers.every((number) => number <= 5)) {
+    return { kind: 'other', description: 'a frozen TensorFlow graph or another message without named weights' };
+  }
+  return unknown;
 }
 
 /** Offset of an HDF5 superblock behind a user block, or null. */
@@ -66,10 +141,10 @@ function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
   return bytes.length >= signature.length && signature.every((byte, index) => bytes[index] === byte);
 }
 
-/** A text is named for what it looks like, all else is "a file of unknown kind". */
-function describeText(head: Uint8Array): Detection {
+/** A text is named for what it looks like; null for what is no text. */
+function describeText(head: Uint8Array): Detection | null {
   const printable = head.every((byte) => byte >= 0x20 || byte === 9 || byte === 10 || byte === 13);
-  if (!printable) return { kind: 'other', description: 'a file of unknown kind' };
+  if (!printable) return null;
   const text = new TextDecoder('utf-8').decode(head).trimStart();
   if (text.startsWith('{')) return { kind: 'json', description: 'a JSON text' };
   if (text.startsWith('<')) return { kind: 'other', description: 'an HTML or XML text' };

@@ -8,10 +8,16 @@ import { TempogradError } from '../core/errors';
 import type { RecurrentModel } from '../core/model';
 import type { ByteSource } from './byte-source';
 import { detectContainer } from './detect';
-import { readKerasH5 } from './formats/keras-h5';
-import { readKerasSharded } from './formats/keras-sharded';
-import { readKerasV3 } from './formats/keras-v3';
-import { DEFAULT_LIMITS, type ReadLimits } from './limits';
+import { openZip } from './containers/zip';
+import type { ModelFile, ModelFormat } from './formats/format';
+import { kerasH5 } from './formats/keras-h5';
+import { kerasSharded } from './formats/keras-sharded';
+import { kerasV3 } from './formats/keras-v3';
+import { parseJson } from './json';
+import { DEFAULT_LIMITS, checkLimit, type ReadLimits } from './limits';
+
+/** Every format, in the order in which they are asked. */
+const FORMATS: readonly ModelFormat[] = [kerasV3, kerasH5, kerasSharded];
 
 /** What a user can say about a file; every field may be left out. */
 export interface ReadOptions {
@@ -23,10 +29,10 @@ export interface ReadOptions {
   /** The architecture (`to_json()`) of a weights-only file, from a file beside it. */
   readonly architecture?: string | null;
   /**
-   * Another file of the same folder by its plain name, null when there is none: shards, and architectures beside
-   * weights. Never called with a path. Left out, nothing but the file itself is read.
+   * Another file of the model's folder by its path inside it, null when there is none: shards, and architectures beside
+   * weights. Left out, nothing but the file itself is read.
    */
-  readonly openBeside?: (name: string) => ByteSource | null;
+  readonly openBeside?: (path: string) => ByteSource | null;
   readonly limits?: Partial<ReadLimits>;
 }
 
@@ -49,11 +55,26 @@ export async function readModel(source: ByteSource, name: string, options: ReadO
     openBeside: options.openBeside ?? (() => null),
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   };
-  const { kind, description } = detectContainer(source);
-  if (kind === 'zip') return readKerasV3(source, name, settings);
-  if (kind === 'hdf5') return readKerasH5(source, name, settings);
-  if (kind === 'json') return readKerasSharded(source, name, settings);
-  throw new TempogradError('reader/unknown-format', `${name} is ${description}, not a Keras model`, {
-    details: { kind },
+  const file = await openModelFile(source, name, settings.limits);
+  const format = FORMATS.find((candidate) => candidate.matches(file));
+  if (format) return format.read(file, settings);
+  const { kind, description } = file.container;
+  throw new TempogradError('reader/unknown-format', `${name} is ${description}, not a model that can be read`, {
+    details: { kind, ...(file.archive && { entries: file.archive.names.slice(0, 20) }) },
   });
+}
+
+async function openModelFile(source: ByteSource, name: string, limits: ReadLimits): Promise<ModelFile> {
+  const container = detectContainer(source);
+  if (container.kind === 'json') checkLimit(`Size of ${name} in bytes`, source.size, 'maxJsonBytes', limits);
+  return {
+    source,
+    name,
+    container,
+    archive: container.kind === 'zip' ? await openZip(source, limits) : null,
+    json:
+      container.kind === 'json'
+        ? parseJson(new TextDecoder('utf-8').decode(source.read(0, source.size)), name, limits)
+        : null,
+  };
 }

@@ -1,20 +1,13 @@
 /**
  * Keras models and weights in one HDF5 file: `.h5`, `.hdf5`, `.weights.h5`.
  */
-import type { RecurrentModel } from '../../core/model';
-import type { ByteSource } from '../byte-source';
 import { openHdf5 } from '../containers/hdf5';
 import { readKerasHdf5 } from '../dialects/keras-hdf5';
-import type { FormatOptions } from '../reading';
+import type { ModelFormat } from './format';
 
-/**
- * The model that an HDF5 file holds.
- *
- * @param source - The file.
- * @param name - Its name, for messages.
- * @param options - Options.
- * @throws TempogradError `reader/unknown-format` when it is no Keras model, and what reading throws.
- */
-export async function readKerasH5(source: ByteSource, name: string, options: FormatOptions): Promise<RecurrentModel> {
-  return readKerasHdf5(await openHdf5(source, name, options.limits), name, options);
-}
+/** Keras models and weights in HDF5; any HDF5 file, so that one of another kind is named for what it is. */
+export const kerasH5: ModelFormat = {
+  id: 'keras-h5',
+  matches: ({ container }) => container.kind === 'hdf5',
+  read: async ({ source, name }, options) => readKerasHdf5(await openHdf5(source, name, options.limits), name, options),
+};

@@ -5,33 +5,25 @@
  */
 import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
-import type { ByteSource } from '../byte-source';
 import { openHdf5, type Hdf5File } from '../containers/hdf5';
 import { mergeHdf5 } from '../containers/merged-hdf5';
 import { readKerasHdf5 } from '../dialects/keras-hdf5';
-import { field, isObject, parseJson, stringField, type JsonObject, type JsonValue } from '../json';
-import { checkLimit } from '../limits';
+import { field, isObject, stringField, type JsonObject, type JsonValue } from '../json';
 import type { FormatOptions } from '../reading';
+import type { ModelFile, ModelFormat } from './format';
 
 /** Each shard is a file that stays open. */
 const MAX_SHARDS = 1000;
 
-/**
- * The model of an index and its shards.
- *
- * @param source - The index.
- * @param name - Its name, for messages.
- * @param options - Options.
- * @throws TempogradError `reader/unknown-format` when the JSON is no index, `reader/unsafe` when it names a path,
- * `reader/external-data-missing` when a shard is not there, and what reading throws.
- */
-export async function readKerasSharded(
-  source: ByteSource,
-  name: string,
-  options: FormatOptions,
-): Promise<RecurrentModel> {
-  checkLimit(`Size of ${name} in bytes`, source.size, 'maxJsonBytes', options.limits);
-  const index = parseJson(new TextDecoder('utf-8').decode(source.read(0, source.size)), name, options.limits);
+/** An index of Keras weights, and descriptions of Keras models, which are named for what they are. */
+export const kerasSharded: ModelFormat = {
+  id: 'keras-v3',
+  matches: ({ json }) => isObject(json),
+  read: readKerasSharded,
+};
+
+async function readKerasSharded(file: ModelFile, options: FormatOptions): Promise<RecurrentModel> {
+  const { name, json: index } = file;
   const map = field(index, 'weight_map');
   if (!isObject(map)) throw notAnIndex(index, name);
   const files: Hdf5File[] = [];

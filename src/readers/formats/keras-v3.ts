@@ -5,9 +5,8 @@
  */
 import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
-import type { ByteSource } from '../byte-source';
 import { openHdf5 } from '../containers/hdf5';
-import { openZip, type ZipArchive } from '../containers/zip';
+import type { ZipArchive } from '../containers/zip';
 import { readKerasModel } from '../dialects/keras';
 import { newContext } from '../dialects/keras/context';
 import { readModelEntry } from '../dialects/keras/layer-config';
@@ -17,30 +16,21 @@ import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer
 import { isObject, parseJson, stringField, type JsonObject } from '../json';
 import { checkLimit } from '../limits';
 import type { FormatOptions } from '../reading';
+import type { ModelFile, ModelFormat } from './format';
 
 const CONFIG = 'config.json';
 const METADATA = 'metadata.json';
 const WEIGHTS = 'model.weights.h5';
 
-/**
- * The model that a `.keras` archive holds.
- *
- * @param source - The file.
- * @param name - Its name, for messages.
- * @param options - Options.
- * @throws TempogradError `reader/unknown-format` when the archive is no Keras model, and what reading throws.
- */
-export async function readKerasV3(source: ByteSource, name: string, options: FormatOptions): Promise<RecurrentModel> {
-  const archive = await openZip(source, options.limits);
-  if (!archive.has(CONFIG)) {
-    throw new TempogradError(
-      'reader/unknown-format',
-      `${name} is a ZIP archive, but it holds no ${CONFIG}: not a Keras model`,
-      {
-        details: { entries: archive.names.slice(0, 20) },
-      },
-    );
-  }
+/** A `.keras` archive. */
+export const kerasV3: ModelFormat = {
+  id: 'keras-v3',
+  matches: ({ archive }) => archive?.has(CONFIG) === true,
+  read: readKerasV3,
+};
+
+async function readKerasV3({ name, archive }: ModelFile, options: FormatOptions): Promise<RecurrentModel> {
+  if (!archive) throw new Error('a .keras file is an archive');
   const config = await readObject(archive, CONFIG, options);
   const metadata = archive.has(METADATA) ? await readObject(archive, METADATA, options) : {};
   const context = newContext(writerOf(stringField(metadata, 'keras_version')) ?? writerFromConfig(config), options);
