@@ -45,7 +45,8 @@ export interface ErrorText {
 export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   'reader/unknown-format': {
     title: 'Not a model file that can be read',
-    remedy: 'Give a Keras .keras or .h5 file; the format is found by content, not by extension.',
+    remedy:
+      'Give a model of Keras, PyTorch, TensorFlow or ONNX, or safetensors; the content decides, not the extension.',
   },
   'reader/truncated': {
     title: 'The file ends too early',

@@ -1,10 +1,10 @@
 /**
- * What a file or a folder is taken as: a model, data for a model, or neither. Decided by content, as everywhere.
+ * What a file or a folder is taken as: a model, a part of one, data for a model, or neither. Decided by content.
  */
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { TempogradError } from '../core/errors';
 import type { ByteSource } from '../readers/byte-source';
-import { detectContainer } from '../readers/detect';
+import { detectContainer, type ContainerKind } from '../readers/detect';
 import { filesInFolder, openFileSource } from './file-source';
 
 /** At most so many entries of a folder are looked at. */
@@ -12,8 +12,18 @@ const MAX_FOLDER_FILES = 1000;
 
 const TEXT_DATA = /\.(csv|tsv|txt)$/i;
 
+/** So much of a JSON text tells whether it stands for a model. */
+const JSON_HEAD_BYTES = 1 << 16;
+
+/** The text in which TensorFlow names the newest checkpoint of a folder. */
+const CHECKPOINT_STATE = 'checkpoint';
+const MAX_CHECKPOINT_STATE_BYTES = 1 << 16;
+
 /** What a file is taken as. */
 export type FileRole = 'model' | 'data';
+
+/** Containers that hold a model, or at least nothing that could be data for one. */
+const MODEL_KINDS: readonly ContainerKind[] = ['hdf5', 'onnx', 'saved-model', 'pickle', 'safetensors', 'tensor-index'];
 
 /**
  * What a file is taken as, from its first bytes; null for what is neither, which as a model gives the clearest message.
@@ -27,7 +37,8 @@ export function roleOf(path: string): FileRole | null {
     const { kind } = detectContainer(source);
     if (kind === 'npy') return 'data';
     if (kind === 'zip') return firstEntryName(source).endsWith('.npy') ? 'data' : 'model';
-    if (kind === 'hdf5') return 'model';
+    if (MODEL_KINDS.includes(kind)) return 'model';
+    if (kind === 'json') return isIndex(source) ? 'model' : null;
     return kind === 'other' && TEXT_DATA.test(path) ? 'data' : null;
   } finally {
     source.close();
@@ -42,6 +53,12 @@ function firstEntryName(source: ByteSource): string {
   return new TextDecoder().decode(head.subarray(30, 30 + view.getUint16(26, true)));
 }
 
+/** A JSON text that stands for a model whose weights are in other files; a mere description of one does not. */
+function isIndex(source: ByteSource): boolean {
+  const head = new TextDecoder().decode(source.read(0, Math.min(source.size, JSON_HEAD_BYTES)));
+  return /"(weight_map|weightsManifest|modelTopology)"\s*:/.test(head);
+}
+
 /**
  * The one model file that stands directly in a folder.
  *
@@ -50,7 +67,7 @@ function firstEntryName(source: ByteSource): string {
  */
 export function modelOfFolder(folder: string): string {
   const files = filesInFolder(folder, MAX_FOLDER_FILES);
-  const models = files.filter((path) => roleOf(path) === 'model');
+  const models = modelsAmong(files);
   const [model] = models;
   if (model !== undefined && models.length === 1) return model;
   const found = models.length === 0 ? 'no model file that can be read' : `${models.length} model files`;
@@ -59,8 +76,58 @@ export function modelOfFolder(folder: string): string {
     'reader/unknown-format',
     `The folder ${basename(folder)} holds ${found} (${files.length} files looked at)`,
     {
-      remedy: models.length === 0 ? 'Give a Keras .keras or .h5 file.' : `Give one of them: ${names.join(', ')}.`,
+      remedy:
+        models.length === 0
+          ? 'Give a model file, or the folder of a SavedModel.'
+          : `Give one of them: ${names.join(', ')}.`,
       details: { folder, models: names },
     },
   );
+}
+
+/**
+ * Those of several files that are models of their own: shards of one another, and older checkpoints of the same
+ * training, left out.
+ *
+ * @param paths - Ordinary files.
+ * @throws TempogradError `reader/not-readable`.
+ */
+export function modelsAmong(paths: readonly string[]): readonly string[] {
+  const graphs = paths.filter((path) => basename(path) === 'saved_model.pb');
+  // Beside its graph a SavedModel keeps nothing that is a model by itself.
+  if (graphs.length === 1) return graphs;
+  const models = paths.filter((path) => roleOf(path) === 'model');
+  const parts = new Set(models.flatMap((path) => (/\.json$/i.test(path) ? partsOf(path) : [])));
+  const whole = models.filter((path) => !parts.has(basename(path)));
+  return newestCheckpoint(whole, paths) ?? whole;
+}
+
+/** Names of the files that an index names, as far as its text tells. */
+function partsOf(path: string): readonly string[] {
+  const source = openFileSource(path);
+  try {
+    const text = new TextDecoder().decode(source.read(0, Math.min(source.size, MAX_INDEX_BYTES)));
+    return [...text.matchAll(/"([^"/\\]{1,255}\.(?:safetensors|h5|bin))"/g)].map(([, name = '']) => name);
+  } finally {
+    source.close();
+  }
+}
+
+const MAX_INDEX_BYTES = 1 << 26;
+
+/** Of several TensorFlow checkpoints in a folder the one that its `checkpoint` text names; null when none is named. */
+function newestCheckpoint(models: readonly string[], all: readonly string[]): readonly string[] | null {
+  const state = all.find((path) => basename(path) === CHECKPOINT_STATE);
+  if (state === undefined || models.length < 2) return null;
+  const source = openFileSource(state);
+  try {
+    const text = new TextDecoder().decode(source.read(0, Math.min(source.size, MAX_CHECKPOINT_STATE_BYTES)));
+    const named = /^model_checkpoint_path:\s*"([^"]+)"/m.exec(text)?.[1];
+    if (named === undefined) return null;
+    const index = `${basename(named)}.index`;
+    const newest = models.filter((path) => basename(path) === index && dirname(path) === dirname(state));
+    return newest.length === 1 && models.every((path) => path.endsWith('.index')) ? newest : null;
+  } finally {
+    source.close();
+  }
 }

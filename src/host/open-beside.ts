@@ -1,16 +1,21 @@
 /**
- * Files that lie beside a model, for formats that spread one model over several: shards, and architectures beside weights.
+ * Files that lie beside a model, for formats that spread one model over several: shards, external data, and
+ * architectures beside weights.
  *
- * Only ordinary files of the model's own folder, by a plain name; a link is refused, because it could lead out of it.
+ * Only ordinary files inside the model's own folder. A link, soft or hard, is refused on the whole way, because it could
+ * lead out of the folder although its name does not.
  */
-import { lstatSync } from 'node:fs';
+import { lstatSync, type Stats } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { openFileSource, type FileSource } from './file-source';
 
-/** The files of one folder, opened by name, and closed together. */
+/** Deeper than any format nests its parts (`variables/variables.index`). */
+const MAX_DEPTH = 4;
+
+/** The files of one folder, opened by their path inside it, and closed together. */
 export interface Neighbours {
-  /** A file by its plain name, null when there is none. */
-  open(name: string): FileSource | null;
+  /** A file by its path inside the folder, with `/`; null when there is none, or when it is a link or leaves the folder. */
+  open(path: string): FileSource | null;
   close(): void;
 }
 
@@ -20,18 +25,46 @@ export interface Neighbours {
  * @param path - The file.
  */
 export function neighboursOf(path: string): Neighbours {
-  const opened: FileSource[] = [];
+  const opened = new Map<string, FileSource>();
   return {
-    open(name) {
-      if (name === '' || name === '.' || name === '..' || /[/\\\0]/.test(name)) return null;
-      const neighbour = join(dirname(path), name);
-      if (lstatSync(neighbour, { throwIfNoEntry: false })?.isFile() !== true) return null;
-      const source = openFileSource(neighbour);
-      opened.push(source);
+    open(inside) {
+      const known = opened.get(inside);
+      if (known) return known;
+      const found = findInside(dirname(path), inside);
+      if (found === null) return null;
+      const source = openFileSource(found);
+      opened.set(inside, source);
       return source;
     },
     close() {
-      for (const source of opened) source.close();
+      for (const source of opened.values()) source.close();
+      opened.clear();
     },
   };
+}
+
+function findInside(folder: string, inside: string): string | null {
+  const parts = inside.split('/');
+  if (parts.length > MAX_DEPTH || !parts.every(isPlainName)) return null;
+  let path = folder;
+  for (const [depth, part] of parts.entries()) {
+    path = join(path, part);
+    const found = lookAt(path);
+    if (depth === parts.length - 1) return found?.isFile() === true && found.nlink === 1 ? path : null;
+    if (found?.isDirectory() !== true) return null;
+  }
+  return null;
+}
+
+function isPlainName(part: string): boolean {
+  return part !== '' && part !== '.' && part !== '..' && !/[\\\0:]/.test(part);
+}
+
+function lookAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    // A name that the file system does not take (too long) is the name of no file.
+    return undefined;
+  }
 }

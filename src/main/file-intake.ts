@@ -5,7 +5,7 @@
 import { basename, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
 import { kindOfPath } from '../host/file-source';
-import { modelOfFolder, roleOf } from '../host/file-role';
+import { modelOfFolder, modelsAmong, roleOf } from '../host/file-role';
 import type { OpenOutcome } from '../shared/contract';
 import type { ModelSession } from './model-session';
 
@@ -28,10 +28,12 @@ export interface IntakeOptions {
 export async function openGiven(options: IntakeOptions, given: readonly string[]): Promise<OpenOutcome> {
   const paths = given.map((path) => resolve(path));
   const files = paths.map((path) => (kindOfPath(path) === 'folder' ? modelOfFolder(path) : path));
-  const roles = files.map((path) => ({ path, role: roleOf(path) }));
-  const models = roles.filter(({ role }) => role !== 'data').map(({ path }) => path);
-  const data = roles.filter(({ role }) => role === 'data').map(({ path }) => path);
+  const data = files.filter((path) => roleOf(path) === 'data');
+  const models = [...modelsAmong(files)];
   if (models.length > 1) throw severalModels(models);
+  // What is neither, given alone, is read as a model too: that gives the clearest message.
+  if (models.length === 0 && data.length < files.length)
+    models.push(...files.filter((path) => !data.includes(path)).slice(0, 1));
   // A data file alone, with nothing open, is read as a model, so that the message says what it is instead.
   const modelPath = models[0] ?? (options.model.current === null ? data.shift() : undefined);
   // Data first: what it fails with must not leave another model open than the window shows.
