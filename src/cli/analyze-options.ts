@@ -10,6 +10,7 @@ import type { RunRequest } from '../shared/run';
 import { MAX_STEPS_OR_BATCH } from '../shared/run-limits';
 import { defaultMaxMemoryBytes } from '../host/memory-limit';
 import { ANALYZE_DEFAULTS } from './defaults';
+import { limitOption } from './limit-option';
 
 /** Options as the parser gives them. */
 interface RawOptions {
@@ -36,6 +37,7 @@ interface RawOptions {
   readonly activation?: string;
   readonly recurrentActivation?: string;
   readonly resetAfter?: 'true' | 'false';
+  readonly limit?: ReaderOptions['limits'];
   readonly warmUp?: number;
   readonly span?: number;
   readonly maxSeconds?: number;
@@ -100,6 +102,7 @@ export function addAnalyzeOptions(command: Command): Command {
     .addOption(
       new Option('--reset-after <value>', 'where the file does not store it: a GRU’s form').choices(['true', 'false']),
     )
+    .addOption(limitOption())
     .option('--warm-up <N>', 'leave out the first N steps of exponents and lags of the fit', whole('--warm-up', 0))
     .option('--span <N>', 'the memory asked for, in steps (default: max(T, 100))', whole('--span', 1))
     .option(
@@ -163,6 +166,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       activation: raw.activation ?? null,
       recurrentActivation: raw.recurrentActivation ?? null,
       resetAfter: raw.resetAfter === undefined ? null : raw.resetAfter === 'true',
+      limits: raw.limit ?? {},
     },
     out: raw.out ?? null,
     csv: raw.csv ?? null,

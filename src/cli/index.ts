@@ -10,8 +10,10 @@ import { Command, CommanderError } from 'commander';
 import { TempogradError } from '../core/errors';
 import { engineEnvironment } from '../engine/backend';
 import { programVersion } from '../host/paths';
+import type { ReadLimits } from '../readers/limits';
 import { addAnalyzeOptions, makeAnalyzeOrder, type AnalyzeOrder } from './analyze-options';
 import { EXIT, reportError } from './exit-codes';
+import { limitOption } from './limit-option';
 import { planCleaning } from './leftovers';
 import { processOutput } from './output';
 import { followParent, isSupervised, superviseCommand } from './supervise';
@@ -67,10 +69,11 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .argument('<model>', 'a model file or folder')
     .description('list the layers of a model, their weights and what can be analysed')
     .option('--json', 'as JSON on standard output')
+    .addOption(limitOption())
     .addHelpText('after', '\nExample:\n  tempograd inspect model.keras')
-    .action(async (model: string, { json = false }: { json?: boolean }) => {
+    .action(async (model: string, { json = false, limit = {} }: { json?: boolean; limit?: Partial<ReadLimits> }) => {
       const { inspectCommand } = await import('./inspect');
-      await inspectCommand(model, json, output);
+      await inspectCommand(model, limit, json, output);
     });
 
   addAnalyzeOptions(program.command('analyze').argument('<model>', 'a model file or folder'))

@@ -3,7 +3,7 @@
  */
 import { formatBytes, formatNumber } from '../charts/number-format';
 import type { GateStatistics, LayerDescription, ModelDescription } from '../core/summary';
-import { NO_READER_OPTIONS } from '../host/reader-messages';
+import { NO_READER_OPTIONS, type ReaderOptions } from '../host/reader-messages';
 import type { Output } from './exit-codes';
 import { openModelFile } from './read-files';
 import { columns, jsonText, oneLine } from './terminal-text';
@@ -12,12 +12,18 @@ import { columns, jsonText, oneLine } from './terminal-text';
  * Prints the layers of a model.
  *
  * @param path - A file or folder.
+ * @param limits - Caps of the readers that the user set.
  * @param isJson - JSON instead of a table.
  * @param output - Where to print.
  * @throws TempogradError of the reader family.
  */
-export async function inspectCommand(path: string, isJson: boolean, output: Output): Promise<void> {
-  const { description, bytes } = await openModelFile(path, NO_READER_OPTIONS, true);
+export async function inspectCommand(
+  path: string,
+  limits: ReaderOptions['limits'],
+  isJson: boolean,
+  output: Output,
+): Promise<void> {
+  const { description, bytes } = await openModelFile(path, { ...NO_READER_OPTIONS, limits }, true);
   if (!description) throw new Error('the reader process gave no description');
   if (isJson) output.out(`${jsonText(description)}\n`);
   else output.out(describeAsText(description, path, bytes));

@@ -22,6 +22,7 @@ export interface OpenedFile {
   readonly model: RecurrentModel;
   readonly description: ModelDescription | null;
   readonly bytes: number;
+  /** Empty where only a description was asked for. */
   readonly sha256: string;
 }
 
@@ -38,7 +39,7 @@ const startReader = (): ReturnType<typeof startNodeChild> =>
  */
 export async function openModelFile(path: string, options: ReaderOptions, describe: boolean): Promise<OpenedFile> {
   const bytes = kindOfPath(path) === 'file' ? statSync(path).size : 0;
-  const job = { kind: 'model', path, options, describe } as const;
+  const job = { kind: 'model', path, options, describe, hash: !describe } as const;
   const { result, release } = await parseInChild<ReadModelResult>(startReader, { job, bytes, name: path });
   release();
   if (!result.model) throw new Error('the reader process gave no model');

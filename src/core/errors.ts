@@ -58,7 +58,7 @@ export const ERROR_TEXTS: Readonly<Record<ErrorCode, ErrorText>> = {
   },
   'reader/limit-exceeded': {
     title: 'The file exceeds a safety limit',
-    remedy: 'If the file is honest, raise the limit named in the message.',
+    remedy: 'If the file is honest, raise it with --limit NAME=VALUE.',
   },
   'reader/unsafe': {
     title: 'The file would reach outside itself',

@@ -29,7 +29,7 @@ export async function runReaderJob(job: ReaderJob, onParsed: () => void): Promis
 }
 
 async function readModelFile(
-  { path, options, describe }: Extract<ReaderJob, { kind: 'model' }>,
+  { path, options, describe, hash }: Extract<ReaderJob, { kind: 'model' }>,
   onParsed: () => void,
 ): Promise<ReadModelResult> {
   const source = openFileSource(kindOfPath(path) === 'folder' ? modelOfFolder(path) : path);
@@ -43,7 +43,7 @@ async function readModelFile(
       description: describe ? describeModel(model) : null,
       ...inputOf(model),
       bytes: source.size,
-      sha256: hashOf(source),
+      sha256: hash ? hashOf(source) : '',
     };
   } finally {
     neighbours.close();

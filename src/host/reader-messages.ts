@@ -5,6 +5,7 @@ import type { ErrorRecord } from '../core/errors';
 import type { RecurrentModel } from '../core/model';
 import type { ModelDescription } from '../core/summary';
 import type { RealTensor, Tensor } from '../core/tensor';
+import type { ReadLimits } from '../readers/limits';
 import type { InputSource, RunRequest } from '../shared/run';
 
 /** What a file does not store and a user may say; null = as usual. */
@@ -12,10 +13,17 @@ export interface ReaderOptions {
   readonly activation: string | null;
   readonly recurrentActivation: string | null;
   readonly resetAfter: boolean | null;
+  /** Caps that the user raised or lowered for this file. */
+  readonly limits: Partial<ReadLimits>;
 }
 
 /** Nothing said. */
-export const NO_READER_OPTIONS: ReaderOptions = { activation: null, recurrentActivation: null, resetAfter: null };
+export const NO_READER_OPTIONS: ReaderOptions = {
+  activation: null,
+  recurrentActivation: null,
+  resetAfter: null,
+  limits: {},
+};
 
 /** The files of one run. */
 export interface DataFiles {
@@ -26,7 +34,14 @@ export interface DataFiles {
 
 /** What a reader process is asked for. */
 export type ReaderJob =
-  | { readonly kind: 'model'; readonly path: string; readonly options: ReaderOptions; readonly describe: boolean }
+  | {
+      readonly kind: 'model';
+      readonly path: string;
+      readonly options: ReaderOptions;
+      readonly describe: boolean;
+      /** Reads the whole file once more; a large one is listed much sooner without. */
+      readonly hash: boolean;
+    }
   | { readonly kind: 'data'; readonly files: DataFiles };
 
 /** A model, read. */
@@ -39,6 +54,7 @@ export interface ReadModelResult {
   readonly inputShape: readonly (number | null)[] | null;
   readonly inputIsIds: boolean;
   readonly bytes: number;
+  /** Empty where it was not asked for. */
   readonly sha256: string;
 }
 

@@ -171,7 +171,7 @@ export class ModelSession {
     source.close();
     const [readerPort, enginePort] = this.#options.makeChannel();
     const parsed = await parseInChild<ReadModelResult>(this.#options.startReader, {
-      job: { kind: 'model', path, options: NO_READER_OPTIONS, describe },
+      job: { kind: 'model', path, options: NO_READER_OPTIONS, describe, hash: true },
       bytes: source.size,
       name: path,
       ports: [readerPort],
