@@ -26,6 +26,8 @@ export interface ReadLimits {
   readonly maxAttributeBytes: number;
   /** One tensor as it is kept, bytes. */
   readonly maxTensorBytes: number;
+  /** All tensors that one model keeps, bytes. */
+  readonly maxKeptBytes: number;
   /** Layers of a flattened model, calls of shared layers counted. */
   readonly maxLayers: number;
   /** Models inside models. */
@@ -49,6 +51,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxHdf5Depth: 64,
   maxAttributeBytes: 64 * MIB,
   maxTensorBytes: 2 * GIB,
+  maxKeptBytes: 6 * GIB,
   maxLayers: 20_000,
   maxModelDepth: 32,
   maxInputValues: 500_000_000,

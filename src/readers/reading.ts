@@ -31,6 +31,8 @@ export interface Reading {
   readonly limits: ReadLimits;
   readonly assumptions: Assumption[];
   readonly warnings: Warning[];
+  /** Bytes of the tensors taken so far (`takeTensor`). */
+  readonly kept: { bytes: number };
   /** Failures of recurrent layers, in order; the first is thrown when none of them could be read. */
   readonly failures: TempogradError[];
 }
@@ -41,7 +43,7 @@ export interface Reading {
  * @param options - Options.
  */
 export function newReading(options: FormatOptions): Reading {
-  return { options, limits: options.limits, assumptions: [], warnings: [], failures: [] };
+  return { options, limits: options.limits, assumptions: [], warnings: [], kept: { bytes: 0 }, failures: [] };
 }
 
 /**

@@ -5,6 +5,7 @@ import { TempogradError } from '../../../core/errors';
 import type { Direction } from '../../../core/jacobian';
 import type { WeightInfo, WeightRole } from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
+import { takeTensor } from '../../take-tensor';
 import type { KerasContext } from './context';
 import type { LayerVariables } from './variables';
 import type { StoredTensor } from '../../stored-tensor';
@@ -66,7 +67,7 @@ export class WeightReader {
       if (!variable) throw this.#missing(wanted, variables.length, slots.length);
       this.infos.push(describe(variable, wanted.role, direction));
       this.#checkShape(variable, wanted);
-      tensors.push(await this.#read(variable));
+      tensors.push(await takeTensor(variable, this.#layer, this.#context));
     }
     return tensors;
   }
@@ -79,19 +80,6 @@ export class WeightReader {
       this.infos.length,
       ...variables.map((variable) => describe(variable, roleByName(variable.name), null)),
     );
-  }
-
-  async #read(variable: StoredTensor): Promise<RealTensor> {
-    const tensor = await variable.read();
-    const count = countNotFinite(tensor.data);
-    if (count > 0) {
-      this.#context.warnings.push({
-        code: 'numerics/not-finite',
-        message: `Layer ${this.#layer}: tensor ${variable.name} holds ${String(count)} values of ${String(tensor.data.length)} that are NaN or infinite`,
-        remedy: 'Results that depend on this tensor carry NaN; save the model from a state before training broke.',
-      });
-    }
-    return tensor;
   }
 
   #missing(wanted: WeightSlot, found: number, expected: number): TempogradError {
@@ -125,10 +113,4 @@ function roleByName(name: string): WeightRole {
   if (/recurrent_kernel/.test(name)) return 'recurrent_kernel';
   if (/kernel/.test(name)) return 'kernel';
   return /bias/.test(name) ? 'bias' : 'other';
-}
-
-function countNotFinite(data: Float32Array | Float64Array): number {
-  let count = 0;
-  for (const value of data) if (!Number.isFinite(value)) count++;
-  return count;
 }

@@ -1,0 +1,45 @@
+/**
+ * The numbers of a stored tensor, taken into a model: the one gate through which weights come into memory.
+ *
+ * Each tensor, and all that one reading keeps together, are held against their limits before anything is allocated.
+ */
+import { sizeOf, type RealTensor } from '../core/tensor';
+import { checkLimit } from './limits';
+import type { Reading } from './reading';
+import type { StoredTensor } from './stored-tensor';
+
+/** Numbers are kept as float32 unless the file has more. */
+function keptBytes({ shape, dtype }: StoredTensor): number {
+  return sizeOf(shape) * (/64|double/i.test(dtype) ? 8 : 4);
+}
+
+/**
+ * The numbers of a tensor; values that are NaN or infinite are warned of and kept.
+ *
+ * @param tensor - Where it lies.
+ * @param layer - Whose it is, for messages.
+ * @param reading - The reading.
+ * @throws TempogradError `reader/limit-exceeded` (`maxTensorBytes`, `maxKeptBytes`), and what reading throws.
+ */
+export async function takeTensor(tensor: StoredTensor, layer: string, reading: Reading): Promise<RealTensor> {
+  const bytes = keptBytes(tensor);
+  checkLimit(`Size of tensor ${tensor.name} in bytes`, bytes, 'maxTensorBytes', reading.limits);
+  checkLimit('Size of all tensors kept, in bytes', reading.kept.bytes + bytes, 'maxKeptBytes', reading.limits);
+  reading.kept.bytes += bytes;
+  const values = await tensor.read();
+  const count = countNotFinite(values.data);
+  if (count > 0) {
+    reading.warnings.push({
+      code: 'numerics/not-finite',
+      message: `Layer ${layer}: tensor ${tensor.name} holds ${String(count)} values of ${String(values.data.length)} that are NaN or infinite`,
+      remedy: 'Results that depend on this tensor carry NaN; save the model from a state before training broke.',
+    });
+  }
+  return values;
+}
+
+function countNotFinite(data: Float32Array | Float64Array): number {
+  let count = 0;
+  for (const value of data) if (!Number.isFinite(value)) count++;
+  return count;
+}
