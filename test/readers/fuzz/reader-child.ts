@@ -3,6 +3,7 @@ import { toErrorRecord } from '../../../src/core/errors';
 import { memorySource } from '../../../src/readers/byte-source';
 import { describeModel } from '../../../src/readers/describe-model';
 import { readModel } from '../../../src/readers/read-model';
+import type { ModelFiles } from './mutate-files';
 
 /** What the child answers: an error's record, or the number of layers. */
 export interface ChildAnswer {
@@ -10,9 +11,13 @@ export interface ChildAnswer {
   readonly message: string;
 }
 
-async function answer(bytes: Uint8Array): Promise<ChildAnswer> {
+async function answer({ main, files }: ModelFiles): Promise<ChildAnswer> {
+  const open = (name: string) => {
+    const bytes = files.get(name);
+    return bytes ? memorySource(bytes) : null;
+  };
   try {
-    const model = structuredClone(await readModel(memorySource(bytes), 'mutant'));
+    const model = structuredClone(await readModel(open(main)!, main, { openBeside: open }));
     describeModel(model);
     return { code: null, message: `${String(model.layers.length)} layers` };
   } catch (error) {
@@ -21,6 +26,6 @@ async function answer(bytes: Uint8Array): Promise<ChildAnswer> {
   }
 }
 
-process.on('message', (bytes: Uint8Array) => {
-  void answer(bytes).then((result) => process.send?.(result));
+process.on('message', (files: ModelFiles) => {
+  void answer(files).then((result) => process.send?.(result));
 });
