@@ -2,7 +2,8 @@
  * A command whose work runs in a child process, so that a native crash is an error with a code and not a vanished shell.
  *
  * The child is this same command. It prints for itself; the parent only passes on Ctrl-C, waits, and says when the
- * child died. A child whose parent dies ends itself.
+ * child died. A child whose parent dies ends itself. Ctrl-C reaches the child as a message, never as a signal: signals
+ * interrupt whatever thread computes, and matrix products of oneDNN were seen to crash under many of them.
  */
 import { spawn } from 'node:child_process';
 import { TempogradError } from '../core/errors';
@@ -10,6 +11,12 @@ import { EXIT, type Output } from './exit-codes';
 
 /** Set in the child. */
 const CHILD_MARK = 'TEMPOGRAD_SUPERVISED';
+
+/** What a parent sends its child to end the work. */
+const CANCEL = 'cancel';
+
+/** Signals that ask a command to end. */
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** So much of what a crashed child's libraries said is shown. */
 const MAX_NOISE_CHARACTERS = 4000;
@@ -42,7 +49,7 @@ export interface SupervisedCommand {
 export function superviseCommand(command: SupervisedCommand): Promise<number> {
   const { script, args, environment, output, onKilled } = command;
   return new Promise((resolve, reject) => {
-    // Its own process group: the terminal's Ctrl-C must reach the child once, through here.
+    // Its own process group: the terminal's Ctrl-C must not reach the child but through here.
     const child = spawn(process.execPath, [script, ...args], {
       stdio: ['inherit', 'inherit', 'pipe', 'ipc', process.stderr],
       env: { ...process.env, ...environment, [CHILD_MARK]: '1' },
@@ -53,15 +60,15 @@ export function superviseCommand(command: SupervisedCommand): Promise<number> {
       noise = (noise + chunk.toString()).slice(-MAX_NOISE_CHARACTERS);
     });
     let interrupts = 0;
-    const passOn = (signal: NodeJS.Signals): void => {
+    const passOn = (): void => {
       interrupts += 1;
-      child.kill(interrupts > 1 ? 'SIGKILL' : signal);
+      if (interrupts > 1) child.kill('SIGKILL');
+      // A channel that is closed already belongs to a child that is ending.
+      else if (child.connected) child.send(CANCEL, () => undefined);
     };
-    process.on('SIGINT', passOn);
-    process.on('SIGTERM', passOn);
-    process.on('SIGHUP', passOn);
+    for (const signal of END_SIGNALS) process.on(signal, passOn);
     const finish = (): void => {
-      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(signal, passOn);
+      for (const signal of END_SIGNALS) process.off(signal, passOn);
     };
     child.once('error', (cause) => {
       finish();
@@ -89,13 +96,16 @@ export function superviseCommand(command: SupervisedCommand): Promise<number> {
 const FIRST_ABNORMAL_CODE = 100;
 
 /**
- * Ties this child to its parent and to Ctrl-C.
+ * Ties this child to its parent, whose word alone ends its work; signals to end are the parent's to hear.
  *
- * @param cancel - Called at the first Ctrl-C (or request to end); the work then stops at its next chunk.
+ * @param cancel - Called when the parent says so; the work then stops at its next chunk.
  * @param onOrphaned - Called when the parent is gone, before this process ends: nobody waits for the result any more.
  */
 export function followParent(cancel: () => void, onOrphaned: () => void): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, cancel);
+  for (const signal of END_SIGNALS) process.on(signal, () => undefined);
+  process.on('message', (message) => {
+    if (message === CANCEL) cancel();
+  });
   process.once('disconnect', () => {
     onOrphaned();
     process.exit(EXIT.bug);

@@ -300,6 +300,39 @@ describe('a run that is ended from outside', () => {
     expect(listFolder(path('twice'))).toEqual(['run.npz']);
   });
 
+  it('in matrix products survives ten cancels in a row, and signals that are not for it', async () => {
+    mkdirSync(path('products'));
+    const wide = ['--steps', '4000', '--batch', '64', '--mode', 'final', '--engine', 'tensorflow', '--progress', 'json'];
+    // The worker alone, with this test in the place of its parent.
+    const worker = spawn(
+      process.execPath,
+      [join(ROOT, 'out/main/cli.js'), 'analyze', VANISHING, ...wide, '--out', 'run.npz'],
+      {
+        cwd: path('products'),
+        env: { ...process.env, TEMPOGRAD_SUPERVISED: '1', TF_CPP_MIN_LOG_LEVEL: '2' },
+        stdio: ['ignore', 'ignore', 'ignore', 'ipc', 'pipe'],
+      },
+    );
+    let said = '';
+    worker.stdio[4]!.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await waitUntil(() => said.includes('"kind":"final"'));
+    for (let n = 0; n < 10; n++) {
+      for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) worker.kill(signal);
+    }
+    const before = said.length;
+    await waitUntil(() => said.length > before);
+    for (let n = 0; n < 10; n++) worker.send('cancel');
+    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) =>
+      worker.once('close', (...how) => resolve(how)),
+    );
+    expect({ code, signal, last: lastLines(said, 1) }).toEqual({
+      code: 130,
+      signal: null,
+      last: 'tempograd: cancelled; what was computed is in run.partial.npz\n',
+    });
+    expect(listFolder(path('products'))).toEqual(['run.partial.npz']);
+  });
+
   it('is engine/stopped with exit 4 when its worker is killed, and leaves nothing', async () => {
     const running = await startLong('killed');
     process.kill(workerOf(running), 'SIGKILL');
