@@ -14,6 +14,7 @@ import { kerasH5 } from './formats/keras-h5';
 import { kerasSharded } from './formats/keras-sharded';
 import { kerasV3 } from './formats/keras-v3';
 import { parseJson } from './json';
+import type { FormatOptions } from './reading';
 import { DEFAULT_LIMITS, checkLimit, type ReadLimits } from './limits';
 
 /** Every format, in the order in which they are asked. */
@@ -34,6 +35,7 @@ export interface ReadOptions {
    */
   readonly openBeside?: (path: string) => ByteSource | null;
   readonly limits?: Partial<ReadLimits>;
+  readonly onTensor?: FormatOptions['onTensor'];
 }
 
 /**
@@ -53,6 +55,7 @@ export async function readModel(source: ByteSource, name: string, options: ReadO
     resetAfter: options.resetAfter ?? null,
     architecture: options.architecture ?? null,
     openBeside: options.openBeside ?? (() => null),
+    onTensor: options.onTensor ?? null,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   };
   const file = await openModelFile(source, name, settings.limits);

@@ -4,7 +4,9 @@
 import { TempogradError } from '../core/errors';
 import { isRecurrent, type Assumption, type Layer, type RecurrentModel, type Warning } from '../core/model';
 import type { ByteSource } from './byte-source';
+import type { RealTensor } from '../core/tensor';
 import type { ReadLimits } from './limits';
+import type { StoredTensor } from './stored-tensor';
 
 /** What a user said of cells whose file does not store it; null takes the usual. */
 export interface UserChoices {
@@ -23,12 +25,13 @@ export interface FormatOptions extends UserChoices {
    * `variables/variables.index`), null when there is none, or when the path or a link would leave the folder.
    */
   readonly openBeside: (path: string) => ByteSource | null;
+  /** Told of every tensor as it is taken from the file: the way in for checks by other programs. */
+  readonly onTensor: ((tensor: StoredTensor, values: RealTensor) => void) | null;
 }
 
 /** The state of one reading. */
-export interface Reading {
+export interface Reading extends Pick<FormatOptions, 'limits' | 'onTensor'> {
   readonly options: UserChoices;
-  readonly limits: ReadLimits;
   readonly assumptions: Assumption[];
   readonly warnings: Warning[];
   /** Bytes of the tensors taken so far (`takeTensor`). */
@@ -43,7 +46,15 @@ export interface Reading {
  * @param options - Options.
  */
 export function newReading(options: FormatOptions): Reading {
-  return { options, limits: options.limits, assumptions: [], warnings: [], kept: { bytes: 0 }, failures: [] };
+  return {
+    options,
+    limits: options.limits,
+    onTensor: options.onTensor,
+    assumptions: [],
+    warnings: [],
+    kept: { bytes: 0 },
+    failures: [],
+  };
 }
 
 /**

@@ -27,6 +27,7 @@ export async function takeTensor(tensor: StoredTensor, layer: string, reading: R
   checkLimit('Size of all tensors kept, in bytes', reading.kept.bytes + bytes, 'maxKeptBytes', reading.limits);
   reading.kept.bytes += bytes;
   const values = await tensor.read();
+  reading.onTensor?.(tensor, values);
   const count = countNotFinite(values.data);
   if (count > 0) {
     reading.warnings.push({
