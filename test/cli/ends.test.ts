@@ -302,7 +302,18 @@ describe('a run that is ended from outside', () => {
 
   it('in matrix products survives ten cancels in a row, and signals that are not for it', async () => {
     mkdirSync(path('products'));
-    const wide = ['--steps', '4000', '--batch', '64', '--mode', 'final', '--engine', 'tensorflow', '--progress', 'json'];
+    const wide = [
+      '--steps',
+      '4000',
+      '--batch',
+      '64',
+      '--mode',
+      'final',
+      '--engine',
+      'tensorflow',
+      '--progress',
+      'json',
+    ];
     // The worker alone, with this test in the place of its parent.
     const worker = spawn(
       process.execPath,
