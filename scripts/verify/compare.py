@@ -1,0 +1,182 @@
+"""Reads what Tempograd accepted, with the frameworks' own readers, and compares every tensor bit for bit.
+
+Usage: compare.py FOLDER   (FOLDER/accepted.jsonl as test/readers/fuzz/write-mutants.ts writes it)
+
+A tensor counts as equal when the framework finds a tensor of the same numbers (as float64) in the file, whatever it calls
+it. A file that the framework itself refuses, or whose framework is not installed, is counted apart: nothing can be said.
+"""
+
+import collections
+import hashlib
+import io
+import json
+import pathlib
+import sys
+import zipfile
+
+import numpy as np
+
+
+def hash_of(values):
+    numbers = np.array(values, dtype="<f8")
+    numbers[np.isnan(numbers)] = np.nan
+    return hashlib.sha256(np.ascontiguousarray(numbers).tobytes()).hexdigest()
+
+
+def arrays_of_hdf5(source):
+    import h5py
+
+    found = []
+
+    def visit(_, item):
+        if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu":
+            found.append(item[()])
+
+    with h5py.File(source, "r") as file:
+        file.visititems(visit)
+    return found
+
+
+def arrays_of_keras(path):
+    if path.suffix == ".json":
+        return [a for file in path.parent.glob("*.h5") for a in arrays_of_hdf5(file)]
+    if zipfile.is_zipfile(path):
+        found = []
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".h5"):
+                    found += arrays_of_hdf5(io.BytesIO(archive.read(name)))
+                if name.endswith(".npz"):
+                    found += arrays_of_npz(io.BytesIO(archive.read(name)))
+        return found
+    return arrays_of_hdf5(path)
+
+
+def arrays_of_npz(source):
+    with np.load(source, allow_pickle=False) as arrays:
+        return [arrays[name] for name in arrays.files]
+
+
+def arrays_of_torch(path):
+    import torch
+
+    found = []
+
+    def walk(value):
+        if isinstance(value, torch.Tensor):
+            found.append(value.detach().to(torch.float64).numpy())
+        elif isinstance(value, dict):
+            for part in value.values():
+                walk(part)
+        elif isinstance(value, (list, tuple)):
+            for part in value:
+                walk(part)
+
+    walk(torch.load(path, map_location="cpu", weights_only=True))
+    return found
+
+
+def arrays_of_safetensors(path):
+    import torch
+    from safetensors.torch import load_file
+
+    files = [path]
+    if path.suffix == ".json":
+        index = json.loads(path.read_text())
+        files = [path.parent / name for name in set(index["weight_map"].values())]
+    return [t.to(torch.float64).numpy() for file in files for t in load_file(file).values()]
+
+
+def arrays_of_onnx(path):
+    import onnx
+    from onnx import numpy_helper
+
+    found = []
+
+    def walk(graph):
+        for tensor in graph.initializer:
+            found.append(numpy_helper.to_array(tensor, str(path.parent)))
+        for node in graph.node:
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    found.append(numpy_helper.to_array(attribute.t, str(path.parent)))
+                if attribute.HasField("g"):
+                    walk(attribute.g)
+
+    walk(onnx.load(path, load_external_data=False).graph)
+    return [array for array in found if array.dtype.kind in "fiu"]
+
+
+def arrays_of_tfjs(path):
+    """The layout is TensorFlow.js's own; there is no other reader of it in Python, so it is read by hand."""
+    found = []
+    for group in json.loads(path.read_text())["weightsManifest"]:
+        data = b"".join((path.parent / name).read_bytes() for name in group["paths"])
+        offset = 0
+        for weight in group["weights"]:
+            stored = weight.get("quantization", {}).get("dtype", weight["dtype"])
+            count = int(np.prod(weight["shape"], dtype=np.int64))
+            kind = np.dtype({"bool": "u1"}.get(stored, stored))
+            values = np.frombuffer(data, kind, count, offset).reshape(weight["shape"])
+            offset += count * kind.itemsize
+            if "scale" in weight.get("quantization", {}):
+                quantization = weight["quantization"]
+                values = (values * quantization["scale"] + quantization["min"]).astype(np.float32)
+            found.append(values)
+    return found
+
+
+def arrays_of_bundle(path):
+    import tensorflow as tf
+
+    prefix = path.parent / "variables" / "variables" if path.name == "saved_model.pb" else path.with_suffix("")
+    reader = tf.train.load_checkpoint(str(prefix))
+    kinds = reader.get_variable_to_dtype_map()
+    return [reader.get_tensor(name) for name, kind in kinds.items() if kind.is_floating or kind.is_integer]
+
+
+READERS = {
+    "keras": arrays_of_keras,
+    "h5": arrays_of_keras,
+    "torch": arrays_of_torch,
+    "safetensors": arrays_of_safetensors,
+    "npz": arrays_of_npz,
+    "onnx": arrays_of_onnx,
+    "tfjs": arrays_of_tfjs,
+    "saved-model": arrays_of_bundle,
+    "checkpoint": arrays_of_bundle,
+}
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    counts = collections.defaultdict(collections.Counter)
+    missing = {}
+    different = []
+    for line in (folder / "accepted.jsonl").read_text().splitlines():
+        case = json.loads(line)
+        count = counts[case["format"]]
+        count["accepted"] += 1
+        try:
+            known = {hash_of(array) for array in READERS[case["format"]](folder / case["path"])}
+        except ImportError as error:
+            missing[case["format"]] = str(error)
+            count["no framework"] += 1
+            continue
+        except Exception:  # whatever a framework throws on a damaged file
+            count["refused by the framework"] += 1
+            continue
+        wrong = [tensor["name"] for tensor in case["tensors"] if tensor["sha256"] not in known]
+        count["different" if wrong else "equal"] += 1
+        different += [(case["format"], case["seed"], name) for name in wrong]
+    for format_name, count in counts.items():
+        print(f"{format_name}: " + ", ".join(f"{number} {what}" for what, number in count.items()))
+    for format_name, reason in missing.items():
+        print(f"{format_name}: not compared: {reason}")
+    for format_name, seed, name in different:
+        print(f"DIFFERENT: {format_name} mutant {seed}, tensor {name}")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
