@@ -77,7 +77,7 @@ export function readActivation(value: JsonValue | undefined, writer: KerasWriter
 
 /** An activation by the name that Keras gives it. */
 function namedActivation(name: string, writer: KerasWriter): ActivationDescription {
-  const bare = name.includes('>') ? name : (name.split('.').at(-1) ?? name);
+  const bare = inSnakeCase(name.includes('>') ? name : (name.split('.').at(-1) ?? name));
   if (bare === 'hard_sigmoid') return hardSigmoid(writer);
   const known = PLAIN.find((candidate) => candidate === bare);
   if (known) return { name: known };
@@ -85,6 +85,11 @@ function namedActivation(name: string, writer: KerasWriter): ActivationDescripti
   throw unsupported(
     `its activation ${JSON.stringify(name)} is not one of Keras's own, and code of a file is never run`,
   );
+}
+
+/** TensorFlow.js says `hardSigmoid`; a class name is left as it is. */
+function inSnakeCase(name: string): string {
+  return /^[a-z]/.test(name) ? name.replace(/[a-z](?=[A-Z])/g, '$&_').toLowerCase() : name;
 }
 
 /**

@@ -136,7 +136,10 @@ async function readCudnnCell(
     : convertCudnnGru(units, kernel, recurrentKernel, bias);
 }
 
-/** What a configuration without the field means: hard_sigmoid before Keras 2.3, sigmoid after (tensorflow #47495). */
+/**
+ * What a configuration without the field means: hard_sigmoid before Keras 2.3 and in TensorFlow.js, sigmoid after
+ * (tensorflow #47495).
+ */
 function readRecurrentActivation(
   value: JsonValue | undefined,
   layer: string,
@@ -153,9 +156,13 @@ function readRecurrentActivation(
   return readActivation(assumed, context.writer);
 }
 
-/** Keras before 2.3, apart from TensorFlow: hard_sigmoid and reset_after = false were its defaults. */
-function isStandalone({ generation, version }: KerasContext['writer']): boolean {
-  return generation === 1 || (version !== null && /^2\.[0-2](\.|$)/.test(version) && !version.includes('tf'));
+/** Keras before 2.3, apart from TensorFlow, and TensorFlow.js: hard_sigmoid and reset_after = false are their defaults. */
+function isStandalone({ generation, version, isTfjs }: KerasContext['writer']): boolean {
+  return (
+    isTfjs === true ||
+    generation === 1 ||
+    (version !== null && /^2\.[0-2](\.|$)/.test(version) && !version.includes('tf'))
+  );
 }
 
 function assumedResetAfter(layer: string, context: KerasContext): boolean {

@@ -11,6 +11,8 @@ export interface KerasWriter {
   readonly generation: 1 | 2 | 3;
   /** `2.2.4`, null when the file does not say. */
   readonly version: string | null;
+  /** Written by the layers of TensorFlow.js, whose words are those of Keras 2 and whose defaults are their own. */
+  readonly isTfjs?: boolean;
 }
 
 /** The state of one reading. */

@@ -55,6 +55,7 @@ export async function treeWriter(file: Hdf5File): Promise<KerasWriter> {
  * @param writer - The writer.
  */
 export function producerOf(writer: KerasWriter): string {
+  if (writer.isTfjs === true) return `TensorFlow.js ${writer.version ?? '(version not stored)'}`;
   return writer.version === null
     ? `Keras ${String(writer.generation)} (version not stored)`
     : `Keras ${writer.version}`;
