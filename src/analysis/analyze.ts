@@ -159,7 +159,7 @@ class Run {
   /** What the layer is fed, and how it depends on the model's input where that is asked for. */
   private async layerInput(engine: Engine, plan: RunPlan): Promise<{ input: LayerInput; local: LocalJacobian | null }> {
     const { model, request, data } = this.order;
-    const input = makeInputs(model, plan.found, request, data, plan.size);
+    const input = await makeInputs(model, plan.found, request, data, plan.size, new Pace(this.signal));
     if (input.kind === 'layer') return { input: input.input, local: null };
     const below = await engine.runBelow(model, plan.found.index, input.tensors, this.signal);
     // A user's own initial state takes the place of what the model would give.

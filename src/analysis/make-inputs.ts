@@ -4,8 +4,9 @@
 import { TempogradError } from '../core/errors';
 import { cellsOf, type Layer, type RecurrentModel } from '../core/model';
 import { makeRandom, type RandomSource } from '../core/random';
-import type { RealTensor, Tensor } from '../core/tensor';
+import { sizeOf, type RealTensor, type Tensor } from '../core/tensor';
 import type { LayerInput } from '../engine/engine';
+import type { Pace } from '../engine/pace';
 import type { RunRequest } from '../shared/run';
 import type { FoundLayer } from './find-layer';
 import { initialStates } from './initial-states';
@@ -25,21 +26,25 @@ export type RunInput =
  * @param request - The request.
  * @param data - Files already read.
  * @param size - What `sizeRun` gave.
- * @throws TempogradError `input/shape-mismatch`, `input/not-finite`.
+ * @param pace - Lets messages in while numbers are made and checked.
+ * @throws TempogradError `input/shape-mismatch`, `input/not-finite`; `signal.reason` of the pace when it is aborted.
  */
-export function makeInputs(
+export async function makeInputs(
   model: RecurrentModel,
   found: FoundLayer,
   request: RunRequest,
   data: RunData,
   size: RunSize,
-): RunInput {
-  if (data.input) checkFinite(data.input);
+  pace: Pace,
+): Promise<RunInput> {
+  if (data.input) await checkFinite(data.input, pace);
   const seed = request.input.kind === 'random' ? request.input.seed : 0;
   const random = makeRandom(seed);
   if (size.atLayer) {
     const inputDim = cellsOf(found.layer.operation)[0]!.cell.inputDim;
-    const x = data.input ? withBatch(realOf(data.input), 3) : normalTensor(random, [size.batch, size.steps, inputDim]);
+    const x = data.input
+      ? withBatch(realOf(data.input), 3)
+      : await normalTensor(random, [size.batch, size.steps, inputDim], pace);
     const mask = data.mask ? maskOf(data.mask, size) : null;
     return { kind: 'layer', input: { x, backwardX: null, mask, initialState: initialStates(found, data, size.batch) } };
   }
@@ -47,12 +52,15 @@ export function makeInputs(
     throw new TempogradError('usage/bad-option', '--mask is for --at-layer: otherwise the model makes its own mask');
   }
   const shapes = model.inputs.map((index) => modelInputShape(model.layers[index]!, request, data));
-  const tensors = model.inputs.map((index, position) => {
+  const tensors: Tensor[] = [];
+  for (const [position, index] of model.inputs.entries()) {
     const layer = model.layers[index]!;
-    if (data.input && position === 0) return fileTensor(layer, data.input);
-    const { batch } = data.input ? { batch: batchOf(model, data.input) } : randomSource(request.input);
-    return randomTensor(model, index, [batch, ...sizes(layer, shapes[position]!)], random);
-  });
+    if (data.input && position === 0) tensors.push(fileTensor(layer, data.input));
+    else {
+      const { batch } = data.input ? { batch: batchOf(model, data.input) } : randomSource(request.input);
+      tensors.push(await randomTensor(model, index, [batch, ...sizes(layer, shapes[position]!)], random, pace));
+    }
+  }
   return { kind: 'model', tensors };
 }
 
@@ -128,8 +136,22 @@ function maskOf(tensor: Tensor, size: RunSize): Tensor<Uint8Array> {
   return { shape: shaped.shape, data: Uint8Array.from(shaped.data, (value) => (value === 0 ? 0 : 1)) };
 }
 
-function checkFinite(tensor: Tensor): void {
-  const wrong = tensor.data.findIndex((value) => !Number.isFinite(value));
+/** Numbers made or looked at between two looks at the event loop. */
+const NUMBERS_AT_ONCE = 2 ** 14;
+
+/** Calls `work` with every piece `from .. to` of a length, letting messages in between. */
+async function inPieces(length: number, pace: Pace, work: (from: number, to: number) => void): Promise<void> {
+  for (let from = 0; from < length; from += NUMBERS_AT_ONCE) {
+    work(from, Math.min(length, from + NUMBERS_AT_ONCE));
+    await pace.breathe();
+  }
+}
+
+async function checkFinite(tensor: Tensor, pace: Pace): Promise<void> {
+  let wrong = -1;
+  await inPieces(tensor.data.length, pace, (from, to) => {
+    for (let at = from; at < to && wrong < 0; at++) if (!Number.isFinite(tensor.data[at])) wrong = at;
+  });
   if (wrong < 0) return;
   let rest = wrong;
   const place = [...tensor.shape].reverse().map((size) => {
@@ -146,23 +168,31 @@ function checkFinite(tensor: Tensor): void {
   );
 }
 
-function normalTensor(random: RandomSource, shape: readonly number[]): RealTensor {
-  const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
-  for (let index = 0; index < data.length; index++) data[index] = random.nextNormal();
+async function normalTensor(random: RandomSource, shape: readonly number[], pace: Pace): Promise<RealTensor> {
+  const data = new Float32Array(sizeOf(shape));
+  await inPieces(data.length, pace, (from, to) => {
+    for (let at = from; at < to; at++) data[at] = random.nextNormal();
+  });
   return { shape, data };
 }
 
 /** Standard normals, or uniform ids for an input that feeds an Embedding (not the padding id 0 where that is masked). */
-function randomTensor(model: RecurrentModel, index: number, shape: readonly number[], random: RandomSource): Tensor {
+async function randomTensor(
+  model: RecurrentModel,
+  index: number,
+  shape: readonly number[],
+  random: RandomSource,
+  pace: Pace,
+): Promise<Tensor> {
   const operation = model.layers[index]!.operation;
-  if (operation.kind !== 'input' || !operation.integer) return normalTensor(random, shape);
+  if (operation.kind !== 'input' || !operation.integer) return normalTensor(random, shape, pace);
   const reader = model.layers.find((layer) => layer.operation.kind === 'embedding' && layer.inputs[0]?.layer === index);
-  if (reader?.operation.kind !== 'embedding') return normalTensor(random, shape);
+  if (reader?.operation.kind !== 'embedding') return normalTensor(random, shape, pace);
   const first = reader.operation.maskZero ? 1 : 0;
   const choices = Math.max(1, reader.operation.table.shape[0]! - first);
-  const data = new Int32Array(shape.reduce((product, size) => product * size, 1));
-  for (let position = 0; position < data.length; position++) {
-    data[position] = first + Math.floor(random.nextUniform() * choices);
-  }
+  const data = new Int32Array(sizeOf(shape));
+  await inPieces(data.length, pace, (from, to) => {
+    for (let at = from; at < to; at++) data[at] = first + Math.floor(random.nextUniform() * choices);
+  });
   return { shape, data };
 }

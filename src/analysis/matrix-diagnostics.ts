@@ -50,11 +50,14 @@ export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Prom
       const isFinite = data.every(Number.isFinite);
       const radius = isFinite && units <= MAX_UNITS_EIGENVALUES ? spectralRadius(data, units) : null;
       maps.spectralRadius[key] = radius;
+      await pace.breathe();
       maps.spectralNorm[key] = isFinite ? spectralNorm(data, units, units) : null;
+      await pace.breathe();
       maps.orthogonalityMargin[key] =
         isFinite && units <= MAX_UNITS_SINGULAR ? orthogonality(data, units).margin : null;
       maps.nonNormalPeak[key] = null;
       if (radius === null) continue;
+      await pace.breathe();
       const peak = radius < 1 ? nonNormalPeak(data, units, PEAK_FLOP / (blocks.length * cells.length)) : null;
       if (peak?.isSettled) maps.nonNormalPeak[key] = peak.value;
       else unsettled.push(key);

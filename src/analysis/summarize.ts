@@ -1,17 +1,18 @@
 /**
  * From what a run has gathered to its summary: verdicts for h and for c, diagnostics, assumptions and warnings.
  */
-import { forgetTimescale } from '../core/diagnostics/forget-timescale';
-import { highwayShare } from '../core/diagnostics/highway-share';
+import { TimescaleSum, type ForgetTimescale } from '../core/diagnostics/forget-timescale';
+import { highwaySteps } from '../core/diagnostics/highway-share';
 import { disagreementWarning, layerVerdict } from '../core/diagnostics/joint-verdict';
 import { meanReceptiveField } from '../core/diagnostics/receptive-field';
-import { gateSaturation } from '../core/diagnostics/saturation';
+import { SaturationCount } from '../core/diagnostics/saturation';
 import { stateVerdict } from '../core/diagnostics/verdict';
 import type { Direction, StateName } from '../core/jacobian';
 import { cellsOf, type Assumption, type CellDescription, type RecurrentLayer, type Warning } from '../core/model';
 import { makeReferenceCell } from '../core/reference/reference-cell';
+import type { Trajectory } from '../core/reference/run-cell';
 import type { Diagnostics, LayerVerdict, StateVerdict, Summary } from '../core/summary';
-import type { DirectionStates, LayerInput, LayerRun } from '../engine/engine';
+import type { DirectionStates, LayerInput, LayerRun, RealArray } from '../engine/engine';
 import type { Pace } from '../engine/pace';
 import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
 import type { LagCurves } from './lag-curves';
@@ -50,10 +51,12 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
   const { layer, started, request, run } = gathered;
   const { cell } = cellsOf(layer.operation)[0]!;
   const hidden = verdictOn('h', gathered);
+  await pace.breathe();
   const cellVerdict = started.hasCell ? verdictOn('c', gathered) : null;
+  await pace.breathe();
   const matrices = await matrixDiagnostics(layer, pace);
   await pace.breathe();
-  const diagnostics = { ...matrices.diagnostics, ...runDiagnostics(gathered) };
+  const diagnostics = { ...matrices.diagnostics, ...(await runDiagnostics(gathered, pace)) };
   return {
     schema: 1,
     tempograd: gathered.version,
@@ -94,7 +97,7 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       ...(cellVerdict ? disagreements('c', cellVerdict) : []),
       ...undefinedExponents(gathered),
       ...chaoticTrajectory(gathered),
-      ...notFiniteStates(gathered),
+      ...(await notFiniteStates(gathered, pace)),
     ],
   };
 }
@@ -145,29 +148,56 @@ function finiteOrNull(value: number): number | null {
 }
 
 /** Diagnostics that need the states of the run. */
-function runDiagnostics(gathered: Gathered): Diagnostics {
+async function runDiagnostics(gathered: Gathered, pace: Pace): Promise<Diagnostics> {
   const { started, states, request, lags } = gathered;
   const rows = started.batch * started.steps;
   const saturation: Record<string, { left: number; right: number }> = {};
   for (const [gate, values] of Object.entries(states.gates)) {
     // The candidate is not a gate: it lies between -1 and 1, and saturation below 0.1 means nothing there.
     if (gate === 'g' || gate === 'n') continue;
-    const { left, right } = gateSaturation(values, values.length / rows, states.mask);
+    const count = new SaturationCount(values.length / rows);
+    await inRows(values, rows, states.mask, pace, (part, mask) => count.add(part, mask));
+    const { left, right } = count.result();
     saturation[gate] = { left, right };
   }
   const keep = states.gates['f'] ?? states.gates['z'];
-  const timescale = keep ? forgetTimescale(keep, keep.length / rows, states.mask) : null;
+  let timescale: ForgetTimescale | null = null;
+  if (keep) {
+    const sum = new TimescaleSum(keep.length / rows);
+    await inRows(keep, rows, states.mask, pace, (part, mask) => sum.add(part, mask));
+    timescale = sum.result();
+  }
   const field = request.modes.includes('final') ? meanReceptiveField(lags.curves('h', started.directions[0]!)) : null;
   return {
     ...(Object.keys(saturation).length > 0 && { saturation }),
     ...(timescale && { forgetTimescale: { median: finiteOrNull(timescale.median), max: finiteOrNull(timescale.max) } }),
     ...(field && { receptiveField: field }),
-    ...(started.hasCell && { highwayShare: highwayShares(gathered) }),
+    ...(started.hasCell && { highwayShare: await highwayShares(gathered, pace) }),
   };
 }
 
+/** Entries looked at between two looks at the event loop. */
+const ENTRIES_AT_ONCE = 2 ** 18;
+
+/** Calls `take` with every piece of the rows `[rows, H]` and of their mask, letting messages in between. */
+async function inRows(
+  values: RealArray,
+  rows: number,
+  mask: Uint8Array | null,
+  pace: Pace,
+  take: (part: RealArray, mask: Uint8Array | null) => void,
+): Promise<void> {
+  const width = values.length / rows;
+  const count = Math.max(1, Math.floor(ENTRIES_AT_ONCE / width));
+  for (let from = 0; from < rows; from += count) {
+    const to = Math.min(rows, from + count);
+    take(values.subarray(from * width, to * width), mask?.subarray(from, to) ?? null);
+    await pace.breathe();
+  }
+}
+
 /** D20 of the first sequence and the first direction that is an LSTM, at lag 10 and over the whole run where that is affordable. */
-function highwayShares(gathered: Gathered): Record<string, number | null> {
+async function highwayShares(gathered: Gathered, pace: Pace): Promise<Record<string, number | null>> {
   const { layer, run } = gathered;
   const { cell, direction } = cellsOf(layer.operation).find((entry) => entry.cell.kind === 'LSTM')!;
   const perLag = 16 * cell.units ** 3;
@@ -177,7 +207,10 @@ function highwayShares(gathered: Gathered): Record<string, number | null> {
   const shares: Record<string, number | null> = { [String(HIGHWAY_LAG)]: null, full: null };
   if (wanted.length === 0) return shares;
   const states = run.states.find((entry) => entry.direction === direction)!;
-  const found = highwayShare(makeReferenceCell(cell), firstTrajectory(cell, states, gathered), wanted);
+  const lagByLag = highwaySteps(makeReferenceCell(cell), firstTrajectory(cell, states, gathered), wanted);
+  let step = lagByLag.next();
+  for (; !step.done; step = lagByLag.next()) await pace.breathe();
+  const found = step.value;
   wanted.forEach((lag, index) => {
     const share = finiteOrNull(found[index]!);
     if (lag === HIGHWAY_LAG) shares[String(HIGHWAY_LAG)] = share;
@@ -192,11 +225,7 @@ function validSteps({ run, input }: Gathered): number {
 }
 
 /** The engine's own states of the first sequence, in float64. */
-function firstTrajectory(
-  cell: CellDescription,
-  states: DirectionStates,
-  { run, input }: Gathered,
-): Parameters<typeof highwayShare>[1] {
+function firstTrajectory(cell: CellDescription, states: DirectionStates, { run, input }: Gathered): Trajectory {
   const { steps } = run;
   const { units, inputDim } = cell;
   const x = (states.direction === 'backward' ? input.backwardX : null) ?? input.x;
@@ -276,9 +305,11 @@ function chaoticTrajectory({ exponents, started }: Gathered): readonly Warning[]
 }
 
 /** States that left the finite numbers; silent where the file itself holds such weights, which explains them. */
-function notFiniteStates({ states, warnings }: Gathered): readonly Warning[] {
+async function notFiniteStates({ states, started, warnings }: Gathered, pace: Pace): Promise<readonly Warning[]> {
   let count = 0;
-  for (const value of states.h) if (!Number.isFinite(value)) count++;
+  await inRows(states.h, started.batch * started.steps, null, pace, (part) => {
+    for (const value of part) if (!Number.isFinite(value)) count++;
+  });
   if (count === 0 || warnings.some(({ code }) => code === 'numerics/not-finite')) return [];
   return [
     {

@@ -9,6 +9,40 @@ export interface ForgetTimescale {
   readonly max: number;
 }
 
+/** Sums the logs of a gate, some rows at a time. */
+export class TimescaleSum {
+  private readonly sums: Float64Array;
+  private valid = 0;
+
+  /**
+   * @param units - H.
+   */
+  constructor(private readonly units: number) {
+    this.sums = new Float64Array(units);
+  }
+
+  /**
+   * Adds some rows.
+   *
+   * @param gate - `[n, H]`
+   * @param mask - `[n]`, 1 = valid; null when all are.
+   */
+  add(gate: Float32Array | Float64Array, mask: ArrayLike<number> | null): void {
+    const { units, sums } = this;
+    const rows = gate.length / units;
+    for (let row = 0; row < rows; row++) {
+      if (mask !== null && mask[row] === 0) continue;
+      this.valid++;
+      for (let u = 0; u < units; u++) sums[u] += Math.log(gate[row * units + u]);
+    }
+  }
+
+  /** The timescales over all rows so far. */
+  result(): ForgetTimescale {
+    return summarise(this.sums.map((sum) => timescale(sum / this.valid)));
+  }
+}
+
 /**
  * tau_i = -1 / mean_t ln f_i(t) per unit, from the forget gate (of a GRU: the update gate z) over valid steps.
  *
@@ -24,15 +58,9 @@ export function forgetTimescale(
   units: number,
   mask: ArrayLike<number> | null = null,
 ): ForgetTimescale {
-  const rows = gate.length / units;
-  const sums = new Float64Array(units);
-  let valid = 0;
-  for (let row = 0; row < rows; row++) {
-    if (mask !== null && mask[row] === 0) continue;
-    valid++;
-    for (let u = 0; u < units; u++) sums[u] += Math.log(gate[row * units + u]);
-  }
-  return summarise(sums.map((sum) => timescale(sum / valid)));
+  const sum = new TimescaleSum(units);
+  sum.add(gate, mask);
+  return sum.result();
 }
 
 /**

@@ -16,6 +16,26 @@ import { isValidStep, stateBefore, timeIndex, type Trajectory } from '../referen
  * @returns One share per lag; NaN where the sequence is shorter or both norms are zero.
  */
 export function highwayShare(cell: ReferenceCell, trajectory: Trajectory, lags: readonly number[]): Float64Array {
+  const run = highwaySteps(cell, trajectory, lags);
+  for (;;) {
+    const { done, value } = run.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * The same lag by lag, for callers that must not block for the length of a whole sequence.
+ *
+ * @param cell - An LSTM.
+ * @param trajectory - Its states, or those of another engine.
+ * @param lags - Lags in valid steps, ascending; lag k spans the last k steps.
+ * @returns A generator that stops after each lag and ends with the shares.
+ */
+export function* highwaySteps(
+  cell: ReferenceCell,
+  trajectory: Trajectory,
+  lags: readonly number[],
+): Generator<undefined, Float64Array, void> {
   const { units, stateSize, inputDim } = cell;
   if (!cell.hasCell) throw new Error('only an LSTM has a cell highway');
   const { direction, steps, x } = trajectory;
@@ -44,6 +64,7 @@ export function highwayShare(cell: ReferenceCell, trajectory: Trajectory, lags: 
       exponent += shift;
     }
     lag++;
+    yield;
     const place = lags.indexOf(lag);
     if (place < 0) continue;
     shares[place] = Math.exp(logSumOfSquares(logGates) - logCellBlock(rows, units) - exponent * Math.LN2);

@@ -69,6 +69,7 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
 
   return {
     kind: 'GRU',
+    isFused: false,
     ...sizes,
     stateRow: (_block, unit) => unit,
     carry: () => null,

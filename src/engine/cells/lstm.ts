@@ -31,6 +31,7 @@ export function openLstm(ops: Ops, description: LstmCell): BareCell {
   const sizes = cellSizes(description);
   const form = sizes.isFactored ? factoredForm(ops, description, weights) : denseForm(ops, description, weights);
   const isPlain = activation.name === 'tanh' && recurrentActivation.name === 'sigmoid';
+  const isFused = isPlain && ops.native !== null;
 
   const fused = (x: Value, state: ValueState): ForwardSteps => {
     const made = ops.native?.fusedLstm(x, state.h, state.c as Value, weights.joined(), weights.bias);
@@ -41,10 +42,11 @@ export function openLstm(ops: Ops, description: LstmCell): BareCell {
 
   return {
     kind: 'LSTM',
+    isFused,
     ...sizes,
     ...form,
     forward: (x, state) =>
-      isPlain && ops.native
+      isFused
         ? fused(x, state)
         : runSteps(ops, weights.inputPart(x), state, (fromInput, before) => {
             const a = ops.add(fromInput, ops.matMul(before.h, weights.recurrentKernel));
@@ -59,7 +61,7 @@ export function openLstm(ops: Ops, description: LstmCell): BareCell {
   };
 }
 
-type Form = Omit<BareCell, 'kind' | 'forward' | keyof CellSizes>;
+type Form = Omit<BareCell, 'kind' | 'isFused' | 'forward' | keyof CellSizes>;
 
 function gateValues(ops: Ops, cell: LstmCell, a: readonly Value[]): Record<'i' | 'f' | 'g' | 'o', Value> {
   const gate = (description: ActivationDescription, at: number): Value => activate(ops, description, a[at]);

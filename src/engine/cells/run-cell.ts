@@ -7,12 +7,14 @@
 import { TempogradError } from '../../core/errors';
 import type { Direction } from '../../core/jacobian';
 import { gateNames } from '../../core/model';
+import { timeIndex } from '../../core/reference/run-cell';
 import type { RealTensor } from '../../core/tensor';
 import type { InitialState, RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 import { Pace } from '../pace';
+import { forwardSpan } from './forward-span';
 import type { ForwardSteps, TensorCell } from './tensor-cell';
-import { timeIndex, validSteps, type ValidSteps } from './valid-steps';
+import { validSteps, type ValidSteps } from './valid-steps';
 
 /** A piece of the forward pass keeps this many bytes of states and gates in engine memory. */
 const FORWARD_TILE_BYTES = 8 * 2 ** 20;
@@ -95,7 +97,8 @@ export async function runCell(ops: Ops, cell: TensorCell, x: RealTensor, options
   const pace = new Pace(signal);
   for (let first = 0; first < batch; first += sequences) {
     const count = Math.min(sequences, batch - first);
-    const stepsAtOnce = Math.max(1, Math.floor(FORWARD_TILE_BYTES / (stepBytes * count)));
+    const fitting = Math.max(1, Math.floor(FORWARD_TILE_BYTES / (stepBytes * count)));
+    const stepsAtOnce = Math.min(fitting, forwardSpan(cell, ops.engine, count));
     await runSequences(ops, cell, run, valid, first, count, stepsAtOnce, pace);
   }
   if (mask !== null) carryMasked(run, mask);

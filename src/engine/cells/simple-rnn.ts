@@ -31,6 +31,7 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
 
   return {
     kind: 'SimpleRNN',
+    isFused: false,
     ...sizes,
     stateRow: (_block, unit) => unit,
     forward: (x, state) =>

@@ -42,6 +42,8 @@ export type StepVectors = Readonly<Record<string, Value>>;
 /** One cell with its weights in engine memory, in one precision. */
 export interface BareCell extends CellSizes {
   readonly kind: CellKind;
+  /** Whether `forward` runs all its steps in one kernel. */
+  readonly isFused: boolean;
   /** The row of an operator (and of G) that belongs to unit `unit` of h (block 0) or c (block 1). */
   stateRow(block: number, unit: number): number;
   /**

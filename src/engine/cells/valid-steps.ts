@@ -5,6 +5,7 @@
  * computing, from the last timestep on for a backward recurrence.
  */
 import type { Direction } from '../../core/jacobian';
+import { timeIndex } from '../../core/reference/run-cell';
 
 /** The computed steps of B sequences. */
 export interface ValidSteps {
@@ -12,17 +13,6 @@ export interface ValidSteps {
   readonly longest: number;
   /** Time indices of the computed steps of one sequence, in the order of computing. */
   of(sequence: number): Int32Array;
-}
-
-/**
- * The time index of the n-th step in the order of computing; its own inverse.
- *
- * @param direction - Direction of the recurrence.
- * @param steps - T.
- * @param n - 0 for the step computed first.
- */
-export function timeIndex(direction: Direction, steps: number, n: number): number {
-  return direction === 'forward' ? n : steps - 1 - n;
 }
 
 /**

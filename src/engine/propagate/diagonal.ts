@@ -5,10 +5,10 @@
  * that every chunk uses again.
  */
 import type { DiagonalChunk } from '../../core/jacobian';
+import { timeIndex } from '../../core/reference/run-cell';
 import { sliceVectors } from '../cells/factored-step';
 import type { CellRun } from '../cells/run-cell';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
-import { timeIndex } from '../cells/valid-steps';
 import type { PropagateOptions } from '../engine';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';

@@ -5,10 +5,10 @@
  * what comes out copied to one reused host buffer, and turned into blocks with norms and scales at the end.
  */
 import type { FinalChunk } from '../../core/jacobian';
+import { timeIndex } from '../../core/reference/run-cell';
 import type { CellRun } from '../cells/run-cell';
 import { sliceVectors } from '../cells/factored-step';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
-import { timeIndex } from '../cells/valid-steps';
 import type { PropagateOptions } from '../engine';
 import type { Ops, Value } from '../ops';
 import { Pace } from '../pace';

@@ -5,10 +5,10 @@
  * is taken in float64 and an exact power of two brings them back near 1.
  */
 import { binaryExponent, largestMagnitude, logNorm, scaleByPower } from '../../core/linalg/scaling';
+import { timeIndex } from '../../core/reference/run-cell';
 import { sliceVectors } from '../cells/factored-step';
 import type { CellRun } from '../cells/run-cell';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
-import { timeIndex } from '../cells/valid-steps';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';

@@ -1,8 +1,8 @@
 /** Inputs and states of some steps of a run, uploaded as the points at which they are differentiated. */
+import { timeIndex } from '../../core/reference/run-cell';
 import type { Ops } from '../ops';
 import type { CellRun } from '../cells/run-cell';
 import type { StepPoints } from '../cells/tensor-cell';
-import { timeIndex } from '../cells/valid-steps';
 
 /** Some steps of some sequences. */
 export interface StepSelection {
