@@ -6,9 +6,9 @@
 import { FLOAT32_LOG_NORM_TOLERANCE, KNOWN_RUNS, type KnownRun } from '../core/known-runs';
 import { isAsExpected, KNOWN_VALUES } from '../core/known-values';
 import { makeTensor } from '../core/tensor';
-import type { RecurrentLayer } from '../core/model';
 import type { Engine } from '../engine/engine';
 import { availableEngines, loadEngine } from '../engine/load-engine';
+import { loneInput, loneLayer } from '../engine/lone-layer';
 import { EXIT, type Output } from './exit-codes';
 import { columns, jsonText } from './terminal-text';
 
@@ -57,32 +57,10 @@ export async function selfcheckCommand(isJson: boolean, output: Output, signal: 
 /** ln of the norm of one block of `final`, as the engine gives it. */
 async function checkRun(engine: Engine, run: KnownRun, signal: AbortSignal): Promise<CheckedRow> {
   const { cell, steps } = run;
-  const layer: RecurrentLayer = {
-    name: run.id,
-    className: cell.kind,
-    operation: {
-      kind: 'recurrent',
-      forward: cell,
-      backward: null,
-      mergeMode: 'concat',
-      returnSequences: true,
-      returnState: false,
-      stateful: false,
-      outputReversed: false,
-      zeroOutputForMask: false,
-      timeDistributed: false,
-      backwardInput: null,
-      initialState: [],
-    },
-    inputs: [],
-    weights: [],
-    origin: { path: '', sourceGateOrder: [] },
-  };
   const x = makeTensor([1, steps, cell.inputDim], new Float64Array(steps * cell.inputDim));
   const h0 = makeTensor([1, cell.units], run.initialHidden ?? new Float64Array(cell.units));
   const c0 = cell.kind === 'LSTM' ? makeTensor([1, cell.units], new Float64Array(cell.units)) : null;
-  const input = { x, backwardX: null, mask: null, initialState: { forward: { h0, c0 } } };
-  const layerRun = await engine.openLayer(layer, input, signal);
+  const layerRun = await engine.openLayer(loneLayer(run.id, cell), loneInput(x, { h0, c0 }), signal);
   let got = NaN;
   try {
     const source = steps - 1 - run.lag;

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PeakMemory } from '../../src/cli/bench/peak-memory';
-import type { RecurrentLayer } from '../../src/core/model';
 import type { Engine } from '../../src/engine/engine';
 import { estimateRun } from '../../src/engine/estimate';
 import { loadEngine } from '../../src/engine/load-engine';
+import { loneInput, loneLayer } from '../../src/engine/lone-layer';
 import { makeCell, makeInput, type Case } from './random-cells';
 
 const NEVER = new AbortController().signal;
@@ -65,7 +65,7 @@ describe('the estimated memory', () => {
 
 async function runWhole(engine: Engine, wanted: Case, mode: 'diagonal' | 'final'): Promise<void> {
   const { x } = makeInput(wanted);
-  const run = await engine.openLayer(layerOf(wanted), { x, backwardX: null, mask: null, initialState: {} }, NEVER);
+  const run = await engine.openLayer(loneLayer('layer', makeCell(wanted)), loneInput(x), NEVER);
   try {
     for await (const chunk of run[mode]('forward', { signal: NEVER, chunkBytes: 2 ** 24 })) {
       expect(chunk.count).toBeGreaterThan(0);
@@ -73,28 +73,4 @@ async function runWhole(engine: Engine, wanted: Case, mode: 'diagonal' | 'final'
   } finally {
     run.dispose();
   }
-}
-
-function layerOf(wanted: Case): RecurrentLayer {
-  return {
-    name: 'layer',
-    className: wanted.kind,
-    operation: {
-      kind: 'recurrent',
-      forward: makeCell(wanted),
-      backward: null,
-      mergeMode: 'concat',
-      returnSequences: true,
-      returnState: false,
-      stateful: false,
-      outputReversed: false,
-      zeroOutputForMask: false,
-      timeDistributed: false,
-      backwardInput: null,
-      initialState: [],
-    },
-    inputs: [],
-    weights: [],
-    origin: { path: '', sourceGateOrder: [] },
-  };
 }

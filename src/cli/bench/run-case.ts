@@ -4,10 +4,10 @@
  */
 import type { DiagonalChunk, FinalChunk } from '../../core/jacobian';
 import type { CellDescription, RecurrentLayer } from '../../core/model';
-import type { RealTensor } from '../../core/tensor';
 import { loadNative } from '../../engine/backend';
 import type { Engine, EngineName, LayerInput, LayerRun } from '../../engine/engine';
 import { loadEngine } from '../../engine/load-engine';
+import { loneInput, loneLayer } from '../../engine/lone-layer';
 import type { Ops } from '../../engine/ops';
 import { createTensorflowOps } from '../../engine/ops/tensorflow-ops';
 import { measureError, sampledSteps, type BenchError, type SampledBlock } from './accuracy';
@@ -40,8 +40,8 @@ const loadedBytes = new Map<EngineName, number>();
 export async function runCase(benchCase: BenchCase, signal: AbortSignal): Promise<BenchResult> {
   const engine = await loadEngine(benchCase.engine);
   const cell = benchCell(benchCase.units, benchCase.inputDim);
-  const input = layerInput(benchInput(benchCase));
-  const layer = benchLayer(cell);
+  const input = loneInput(benchInput(benchCase));
+  const layer = loneLayer('bench', cell);
   const ops = benchCase.engine === 'tensorflow' ? createTensorflowOps(loadNative()) : null;
   try {
     if (!benchCase.isCold) await warmUp(engine, layer, benchCase, input, signal);
@@ -64,34 +64,6 @@ export async function runCase(benchCase: BenchCase, signal: AbortSignal): Promis
   }
 }
 
-function layerInput(x: RealTensor): LayerInput {
-  return { x, backwardX: null, mask: null, initialState: {} };
-}
-
-function benchLayer(cell: CellDescription): RecurrentLayer {
-  return {
-    name: 'bench',
-    className: cell.kind,
-    operation: {
-      kind: 'recurrent',
-      forward: cell,
-      backward: null,
-      mergeMode: 'concat',
-      returnSequences: true,
-      returnState: false,
-      stateful: false,
-      outputReversed: false,
-      zeroOutputForMask: false,
-      timeDistributed: false,
-      backwardInput: null,
-      initialState: [],
-    },
-    inputs: [],
-    weights: [],
-    origin: { path: '', sourceGateOrder: [] },
-  };
-}
-
 /** Chunks of a mode. */
 function chunksOf(
   run: LayerRun,
@@ -112,7 +84,7 @@ async function warmUp(
   const { inputDim } = benchCase;
   const steps = Math.min(benchCase.steps, 20);
   const short = { shape: [1, steps, inputDim], data: x.data.subarray(0, steps * inputDim) };
-  const run = await engine.openLayer(layer, layerInput(short), signal);
+  const run = await engine.openLayer(layer, loneInput(short), signal);
   try {
     for (const mode of benchCase.modes) for await (const chunk of chunksOf(run, mode, signal)) void chunk;
   } finally {
