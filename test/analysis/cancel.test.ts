@@ -45,30 +45,34 @@ const RUNS: readonly [engine: 'tensorflow' | 'reference', kind: Case['kind'], mo
 ];
 
 describe('a long run', () => {
-  it.each(RUNS)('on %s of %s hears a message in every stage: %s', async (engine, kind, modes) => {
-    const abort = new AbortController();
-    let [last, longest] = [performance.now(), 0];
-    const timer = setInterval(() => {
-      const now = performance.now();
-      longest = Math.max(longest, now - last);
-      last = now;
-    }, TICK_MS);
-    const silences = new Map<string, number>();
-    try {
-      for await (const { event } of analyze(orderOf(kind, engine, modes), abort.signal)) {
-        if (event.kind !== 'progress') continue;
-        await new Promise((resolve) => setTimeout(resolve, 2 * TICK_MS));
-        silences.set(event.stage, Math.max(silences.get(event.stage) ?? 0, longest));
-        longest = 0;
+  it.each(RUNS)(
+    'on %s of %s hears a message in every stage: %s',
+    async (engine, kind, modes) => {
+      const abort = new AbortController();
+      let [last, longest] = [performance.now(), 0];
+      const timer = setInterval(() => {
+        const now = performance.now();
+        longest = Math.max(longest, now - last);
+        last = now;
+      }, TICK_MS);
+      const silences = new Map<string, number>();
+      try {
+        for await (const { event } of analyze(orderOf(kind, engine, modes), abort.signal)) {
+          if (event.kind !== 'progress') continue;
+          await new Promise((resolve) => setTimeout(resolve, 2 * TICK_MS));
+          silences.set(event.stage, Math.max(silences.get(event.stage) ?? 0, longest));
+          longest = 0;
+        }
+      } finally {
+        clearInterval(timer);
       }
-    } finally {
-      clearInterval(timer);
-    }
-    // What comes before the first progress is the loading of the library, which nothing can interrupt.
-    silences.delete('input');
-    silences.set('after the last progress', longest);
-    expect(silences.size).toBe(modes.length + 2);
-    for (const [stage, silence] of silences)
-      expect({ stage, isShort: silence < LIMIT_MS }).toEqual({ stage, isShort: true });
-  }, 120_000);
+      // What comes before the first progress is the loading of the library, which nothing can interrupt.
+      silences.delete('input');
+      silences.set('after the last progress', longest);
+      expect(silences.size).toBe(modes.length + 2);
+      for (const [stage, silence] of silences)
+        expect({ stage, isShort: silence < LIMIT_MS }).toEqual({ stage, isShort: true });
+    },
+    120_000,
+  );
 });
