@@ -67,6 +67,9 @@ export function cellAt(map: MapData, row: number, column: number): number | unde
   return map.values[map.offset + row * map.rowStride + column * map.columnStride];
 }
 
+/** Cells that are looked at between two yields; well below a millisecond. */
+const CELLS_PER_SLICE = 2 ** 16;
+
 /**
  * The finite range of a map and which special classes occur in it.
  *
@@ -74,29 +77,63 @@ export function cellAt(map: MapData, row: number, column: number): number | unde
  * @param logarithmic - True where `-Infinity` means an exact zero; otherwise 0 does.
  */
 export function rangeOf(map: MapData, logarithmic: boolean): MapRange {
-  let low = Infinity;
-  let high = -Infinity;
-  let hasZero = false;
-  let hasMissing = false;
-  let hasNotFinite = false;
+  return wholeOf(rangeInSlices(map, logarithmic));
+}
+
+/**
+ * As `rangeOf`, with a yield after every slice of work, for maps too large to be gone through at once.
+ *
+ * @param map - The map.
+ * @param logarithmic - True where `-Infinity` means an exact zero; otherwise 0 does.
+ */
+export function* rangeInSlices(map: MapData, logarithmic: boolean): Generator<void, MapRange, void> {
+  const sums: RangeSums = { low: Infinity, high: -Infinity, hasZero: false, hasNotFinite: false };
   const zero = logarithmic ? -Infinity : 0;
+  let hasMissing = false;
+  let cells = 0;
   for (let column = 0; column < map.columns; column += 1) {
     if (map.computed && !map.computed[column]) {
       hasMissing = true;
       continue;
     }
-    let position = map.offset + column * map.columnStride;
-    for (let row = 0; row < map.rows; row += 1, position += map.rowStride) {
-      const value = map.values[position] as number;
-      if (value === zero) hasZero = true;
-      if (value - value === 0) {
-        if (value < low) low = value;
-        if (value > high) high = value;
-      } else if (value !== zero) hasNotFinite = true;
-    }
+    addColumn(sums, map, column, zero);
+    cells += map.rows;
+    if (cells < CELLS_PER_SLICE) continue;
+    cells = 0;
+    yield;
   }
+  const { low, high, hasZero, hasNotFinite } = sums;
   const empty = low > high;
   return { low: empty ? null : low, high: empty ? null : high, hasZero, hasMissing, hasNotFinite };
+}
+
+interface RangeSums {
+  low: number;
+  high: number;
+  hasZero: boolean;
+  hasNotFinite: boolean;
+}
+
+function addColumn(sums: RangeSums, { values, rows, rowStride, ...map }: MapData, column: number, zero: number): void {
+  let { low, high } = sums;
+  let position = map.offset + column * map.columnStride;
+  for (let row = 0; row < rows; row += 1, position += rowStride) {
+    const value = values[position] as number;
+    if (value === zero) sums.hasZero = true;
+    if (value - value === 0) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+    } else if (value !== zero) sums.hasNotFinite = true;
+  }
+  sums.low = low;
+  sums.high = high;
+}
+
+function wholeOf<T>(slices: Generator<void, T, void>): T {
+  for (;;) {
+    const step = slices.next();
+    if (step.done === true) return step.value;
+  }
 }
 
 /** Positions of pixel borders along an axis: pixel p covers cells `edges[p]` .. `edges[p + 1]` (at least one). */
@@ -129,53 +166,83 @@ export function paintMap(
   maxWidth: number,
   maxHeight: number,
 ): ColourImage {
+  return wholeOf(paintInSlices(map, view, scale, theme, maxWidth, maxHeight));
+}
+
+/** As `paintMap`, with a yield after every slice of work, for maps too large to be painted at once. */
+export function* paintInSlices(
+  map: MapData,
+  view: MapWindow,
+  scale: MapScale,
+  theme: ThemeName,
+  maxWidth: number,
+  maxHeight: number,
+): Generator<void, ColourImage, void> {
   const xs = pixelEdges(view.columnStart, view.columnEnd, maxWidth);
   const ys = pixelEdges(view.rowStart, view.rowEnd, maxHeight);
   const width = xs.length - 1;
   const height = ys.length - 1;
   const pixels = new Uint8ClampedArray(width * height * 4);
   const words = new Uint32Array(pixels.buffer);
-  const colours = colourWords(scale.kind, theme);
-  const factor = scale.high > scale.low ? (LOOK_UP_SIZE - 1) / (scale.high - scale.low) : 0;
-  const zero = scale.logarithmic ? -Infinity : 0;
-  const bySize = scale.kind === 'diverging';
+  const wordOf = wordsOf(scale, theme);
+  const best: Extremes = { value: new Float64Array(height), isThere: new Uint8Array(height) };
+  let cells = 0;
   for (let x = 0; x < width; x += 1) {
+    best.isThere.fill(0);
+    for (let column = xs[x]!; column < xs[x + 1]!; column += 1) {
+      if (map.computed && !map.computed[column]) continue;
+      raiseExtremes(best, map, column, ys, scale.kind === 'diverging');
+      cells += view.rowEnd - view.rowStart;
+      if (cells < CELLS_PER_SLICE) continue;
+      cells = 0;
+      yield;
+    }
     for (let y = 0; y < height; y += 1) {
-      const value = extremeOf(map, xs[x]!, xs[x + 1]!, ys[y]!, ys[y + 1]!, bySize);
-      let word: number;
-      if (value === undefined) word = colours.missing;
-      else if (value === zero) word = colours.zero;
-      else if (value - value !== 0) word = colours.notFinite;
-      else {
-        const index = factor === 0 ? LOOK_UP_SIZE >> 1 : Math.round((value - scale.low) * factor);
-        word = colours.table[Math.min(LOOK_UP_SIZE - 1, Math.max(0, index))]!;
-      }
-      words[y * width + x] = word;
+      words[y * width + x] = wordOf(best.isThere[y] === 1 ? best.value[y]! : undefined);
     }
   }
   return { width, height, pixels };
 }
 
-/** The deciding value of a block of cells; undefined when none of it is computed. */
-function extremeOf(
-  map: MapData,
-  columnStart: number,
-  columnEnd: number,
-  rowStart: number,
-  rowEnd: number,
-  bySize: boolean,
-): number | undefined {
-  let best: number | undefined;
-  for (let column = columnStart; column < columnEnd; column += 1) {
-    if (map.computed && !map.computed[column]) continue;
-    let position = map.offset + column * map.columnStride + rowStart * map.rowStride;
-    for (let row = rowStart; row < rowEnd; row += 1, position += map.rowStride) {
-      const value = map.values[position] as number;
-      if (Number.isNaN(value)) return value;
-      if (best === undefined || (bySize ? Math.abs(value) > Math.abs(best) : value > best)) best = value;
+/** The deciding values of one column of pixels so far. */
+interface Extremes {
+  readonly value: Float64Array;
+  readonly isThere: Uint8Array;
+}
+
+/** Goes through one column of cells; the order in which cells lie in memory for maps over time. */
+function raiseExtremes(best: Extremes, map: MapData, column: number, ys: Uint32Array, bySize: boolean): void {
+  const { values, rowStride } = map;
+  const { value: found, isThere } = best;
+  let position = map.offset + column * map.columnStride + ys[0]! * rowStride;
+  for (let y = 0; y < found.length; y += 1) {
+    let extreme = found[y]!;
+    let isFirst = isThere[y] === 0;
+    for (let row = ys[y]!; row < ys[y + 1]!; row += 1, position += rowStride) {
+      const value = values[position] as number;
+      // A NaN that was found stays: no comparison with it holds.
+      if (isFirst || value !== value || (bySize ? Math.abs(value) > Math.abs(extreme) : value > extreme)) {
+        extreme = value;
+        isFirst = false;
+      }
     }
+    found[y] = extreme;
+    isThere[y] = 1;
   }
-  return best;
+}
+
+/** The colour of a value as a word; `undefined` is a value that is not computed. */
+function wordsOf(scale: MapScale, theme: ThemeName): (value: number | undefined) => number {
+  const colours = colourWords(scale.kind, theme);
+  const factor = scale.high > scale.low ? (LOOK_UP_SIZE - 1) / (scale.high - scale.low) : 0;
+  const zero = scale.logarithmic ? -Infinity : 0;
+  return (value) => {
+    if (value === undefined) return colours.missing;
+    if (value === zero) return colours.zero;
+    if (value - value !== 0) return colours.notFinite;
+    const index = factor === 0 ? LOOK_UP_SIZE >> 1 : Math.round((value - scale.low) * factor);
+    return colours.table[Math.min(LOOK_UP_SIZE - 1, Math.max(0, index))]!;
+  };
 }
 
 interface ColourWords {

@@ -17,8 +17,18 @@ import type { MapRange, MapScale, MapWindow } from './colour-image';
 import { formatFromLog } from './number-format';
 import type { Palette } from './palette';
 
-/** Draws one window of a map; what it returns is something that a canvas can draw. */
-export type MapPainter = (view: MapWindow, width: number, height: number) => unknown;
+/** A picture of one window of a map. */
+export interface PaintedMap {
+  /** Something that a canvas can draw. */
+  readonly image: unknown;
+  readonly view: MapWindow;
+}
+
+/**
+ * Paints one window of a map for so many pixels. May give the picture of another window, painted before, while the wanted
+ * one is being painted, or null when there is none yet.
+ */
+export type MapPainter = (view: MapWindow, width: number, height: number) => PaintedMap | null;
 
 /** What a map chart shows. */
 export interface MapChartInput {
@@ -128,14 +138,19 @@ export function visiblePart(full: Rectangle, plot: Rectangle, rows: number, colu
   const rowStart = Math.max(0, Math.floor((plot.y - full.y) / cellHeight + 1e-6));
   const rowEnd = Math.min(rows, Math.ceil((plot.y + plot.height - full.y) / cellHeight - 1e-6));
   if (columnEnd <= columnStart || rowEnd <= rowStart) return null;
+  const view = { columnStart, columnEnd, rowStart, rowEnd };
+  return { view, target: placeOf(view, full, rows, columns) };
+}
+
+/** Where a window of a map lies, given where the whole map would. */
+function placeOf(view: MapWindow, full: Rectangle, rows: number, columns: number): Rectangle {
+  const cellWidth = full.width / columns;
+  const cellHeight = full.height / rows;
   return {
-    view: { columnStart, columnEnd, rowStart, rowEnd },
-    target: {
-      x: full.x + columnStart * cellWidth,
-      y: full.y + rowStart * cellHeight,
-      width: (columnEnd - columnStart) * cellWidth,
-      height: (rowEnd - rowStart) * cellHeight,
-    },
+    x: full.x + view.columnStart * cellWidth,
+    y: full.y + view.rowStart * cellHeight,
+    width: (view.columnEnd - view.columnStart) * cellWidth,
+    height: (view.rowEnd - view.rowStart) * cellHeight,
   };
 }
 
@@ -157,17 +172,22 @@ function mapSeries(input: MapChartInput, palette: Palette): ChartOption {
       const full = { x, y, width: right - x, height: bottom - y };
       const part = visiblePart(full, parameters.coordSys, rows, columns);
       if (!part) return null;
-      const image = input.painter(part.view, part.target.width, part.target.height);
+      const painted = input.painter(part.view, part.target.width, part.target.height);
       return {
         type: 'group',
         children: [
-          { type: 'image', style: { image, ...part.target } },
+          ...(painted ? [imageShape(painted, placeOf(painted.view, full, rows, columns))] : []),
           ...selectionShapes(input, full, parameters.coordSys, palette),
         ],
       };
     },
   };
 }
+
+const imageShape = ({ image }: PaintedMap, place: Rectangle): ChartOption => ({
+  type: 'image',
+  style: { image, ...place },
+});
 
 /** Thin frames around the chosen row and column. */
 function selectionShapes(input: MapChartInput, full: Rectangle, plot: Rectangle, palette: Palette): ChartOption[] {

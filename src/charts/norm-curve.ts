@@ -46,27 +46,6 @@ export interface FittedLine {
   readonly valueAtEnd: number;
 }
 
-/** Running sums over the sequences of one position. */
-class PositionSums {
-  sum = 0;
-  count = 0;
-  zeros = 0;
-  notFinite = 0;
-  low = Infinity;
-  high = -Infinity;
-
-  add(value: number): void {
-    if (value === -Infinity) this.zeros += 1;
-    else if (value - value !== 0) this.notFinite += 1;
-    else {
-      this.sum += value;
-      this.count += 1;
-      if (value < this.low) this.low = value;
-      if (value > this.high) this.high = value;
-    }
-  }
-}
-
 /**
  * The curve of norms against the timestep.
  *
@@ -74,7 +53,7 @@ class PositionSums {
  * @param sequence - One sequence, or null for the mean and band over all.
  */
 export function curveOverSteps(norms: LogNorms, sequence: number | null): NormCurve {
-  return curveOf(norms.steps, sequence, norms, (_, position) => position);
+  return growingCurveOverSteps(norms, sequence).update();
 }
 
 /**
@@ -91,8 +70,99 @@ export function curveOverLags(
   mask: Uint8Array | null,
   sequence: number | null,
 ): NormCurve {
+  return growingCurveOverLags(norms, direction, mask, sequence).update();
+}
+
+/** As `curveOverSteps`, of norms that still arrive. */
+export function growingCurveOverSteps(norms: LogNorms, sequence: number | null): GrowingCurve {
+  return new GrowingCurve(norms, sequence, new Int32Array(norms.batch), 1);
+}
+
+/** As `curveOverLags`, of norms that still arrive. */
+export function growingCurveOverLags(
+  norms: LogNorms,
+  direction: Direction,
+  mask: Uint8Array | null,
+  sequence: number | null,
+): GrowingCurve {
   const ends = Int32Array.from({ length: norms.batch }, (_, b) => lastStepOf(b, norms.steps, direction, mask));
-  return curveOf(norms.steps, sequence, norms, (b, lag) => (direction === 'forward' ? ends[b]! - lag : ends[b]! + lag));
+  return new GrowingCurve(norms, sequence, ends, direction === 'forward' ? -1 : 1);
+}
+
+/**
+ * A curve of norms that arrive step by step; an update looks at the new steps only, so that following a long run does not
+ * cost the whole run each time.
+ */
+export class GrowingCurve {
+  private readonly from: number;
+  private readonly to: number;
+  private readonly seen: Uint8Array;
+  private readonly sum: Float64Array;
+  private readonly count: Uint32Array;
+  private readonly zero: Uint8Array;
+  private readonly broken: Uint8Array;
+  private readonly middle: Float64Array;
+  private readonly low: Float64Array;
+  private readonly high: Float64Array;
+  private readonly logMiddle: Float64Array;
+
+  /**
+   * @param norms - Log norms; read again at every update.
+   * @param sequence - One sequence, or null for all.
+   * @param ends - `[B]`, the step of position 0.
+   * @param order - 1 where positions run with the steps, -1 against them.
+   */
+  constructor(
+    private readonly norms: LogNorms,
+    sequence: number | null,
+    private readonly ends: Int32Array,
+    private readonly order: 1 | -1,
+  ) {
+    const { steps, batch } = norms;
+    const empty = (): Float64Array => new Float64Array(steps).fill(Number.NaN);
+    this.from = sequence ?? 0;
+    this.to = sequence === null ? batch : sequence + 1;
+    this.seen = new Uint8Array(steps);
+    this.sum = new Float64Array(steps);
+    this.count = new Uint32Array(steps);
+    this.zero = new Uint8Array(steps);
+    this.broken = new Uint8Array(steps);
+    this.middle = empty();
+    this.low = empty();
+    this.high = empty();
+    this.logMiddle = empty();
+  }
+
+  /** The curve with all that has arrived; its arrays are this object's own and change at the next update. */
+  update(): NormCurve {
+    const { computed, steps } = this.norms;
+    for (let step = 0; step < steps; step += 1) {
+      if (!computed[step] || this.seen[step]) continue;
+      this.seen[step] = 1;
+      for (let b = this.from; b < this.to; b += 1) this.add(b, step);
+    }
+    const { middle, low, high, logMiddle } = this;
+    return { middle, low, high, logMiddle, zeros: stretchesOf(this.zero), notFinite: stretchesOf(this.broken) };
+  }
+
+  private add(b: number, step: number): void {
+    const { steps, total } = this.norms;
+    const at = (step - this.ends[b]!) * this.order;
+    if (at < 0 || at >= steps) return;
+    const value = total[b * steps + step]!;
+    if (value === -Infinity) {
+      this.zero[at] = 1;
+      if (this.count[at] === 0) this.logMiddle[at] = -Infinity;
+    } else if (value - value !== 0) this.broken[at] = 1;
+    else {
+      const count = (this.count[at]! += 1);
+      const decades = value / Math.LN10;
+      this.logMiddle[at] = (this.sum[at]! += value) / count;
+      this.middle[at] = this.logMiddle[at]! / Math.LN10;
+      this.low[at] = count === 1 ? decades : Math.min(this.low[at]!, decades);
+      this.high[at] = count === 1 ? decades : Math.max(this.high[at]!, decades);
+    }
+  }
 }
 
 /**
@@ -109,39 +179,6 @@ export function lastStepOf(sequence: number, steps: number, direction: Direction
   const first = step;
   while (mask && step >= 0 && step < steps && !mask[sequence * steps + step]) step += order;
   return step < 0 || step >= steps ? first : step;
-}
-
-function curveOf(
-  length: number,
-  sequence: number | null,
-  norms: LogNorms,
-  stepAt: (sequence: number, position: number) => number,
-): NormCurve {
-  const middle = new Float64Array(length).fill(Number.NaN);
-  const low = new Float64Array(length).fill(Number.NaN);
-  const high = new Float64Array(length).fill(Number.NaN);
-  const logMiddle = new Float64Array(length).fill(Number.NaN);
-  const zero = new Uint8Array(length);
-  const notFinite = new Uint8Array(length);
-  const from = sequence ?? 0;
-  const to = sequence === null ? norms.batch : sequence + 1;
-  for (let position = 0; position < length; position += 1) {
-    const sums = new PositionSums();
-    for (let b = from; b < to; b += 1) {
-      const step = stepAt(b, position);
-      if (step < 0 || step >= norms.steps || !norms.computed[step]) continue;
-      sums.add(norms.total[b * norms.steps + step]!);
-    }
-    if (sums.zeros > 0) zero[position] = 1;
-    if (sums.notFinite > 0) notFinite[position] = 1;
-    if (sums.count > 0) {
-      logMiddle[position] = sums.sum / sums.count;
-      middle[position] = logMiddle[position]! / Math.LN10;
-      low[position] = sums.low / Math.LN10;
-      high[position] = sums.high / Math.LN10;
-    } else if (sums.zeros > 0) logMiddle[position] = -Infinity;
-  }
-  return { middle, low, high, logMiddle, zeros: stretchesOf(zero), notFinite: stretchesOf(notFinite) };
 }
 
 /**

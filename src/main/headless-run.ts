@@ -115,11 +115,17 @@ function checkLayers({ fileName, description }: OpenedModel): void {
   throw new TempogradError('cell/none-found', `${fileName} has no recurrent layer that can be analysed${why}`);
 }
 
-/** The picture once two in a row are the same: charts fade in, fonts come late. */
+/** Whether a picture in the page is still being painted. */
+async function isPainting(window: BrowserWindow): Promise<boolean> {
+  return (await window.webContents.executeJavaScript(`document.querySelector('[aria-busy="true"]') !== null`)) === true;
+}
+
+/** The picture once two in a row are the same: maps are painted in slices, fonts come late. */
 async function settledPicture(window: BrowserWindow): Promise<NativeImage> {
   let before = '';
   for (let attempt = 0; attempt < 40; attempt++) {
     await pause(250);
+    if (await isPainting(window)) continue;
     const picture = await window.webContents.capturePage();
     const bytes = picture.toPNG().toString('base64');
     if (bytes === before && !picture.isEmpty()) return picture;

@@ -3,6 +3,7 @@ import {
   curveOverLags,
   curveOverSteps,
   fittedLine,
+  growingCurveOverLags,
   lastStepOf,
   stretchesOf,
   thinnedPositions,
@@ -63,6 +64,22 @@ describe('curves of log norms', () => {
     expect(curve.middle[2]).toBeCloseTo(-2, 9);
     expect(curve.middle[3]).toBeNaN();
     expect(curve.logMiddle[3]).toBe(-Infinity);
+  });
+
+  it('grow with what arrives to what they are when made at the end, padded sequences too', () => {
+    const rows = [
+      [-9, -1, 0, -Infinity, -3],
+      [-2, Number.NaN, -4, -5, -Infinity],
+    ];
+    const mask = Uint8Array.from([1, 1, 1, 0, 0, 1, 1, 1, 1, 1]);
+    const whole = curveOverLags(norms(rows), 'forward', mask, null);
+    const arriving = norms(rows, [0, 0, 0, 0, 0]);
+    const growing = growingCurveOverLags(arriving, 'forward', mask, null);
+    for (const steps of [[4, 3], [], [0], [1, 2]]) {
+      for (const step of steps) arriving.computed[step] = 1;
+      expect(growing.update().middle[0]).toEqual(steps.includes(1) ? whole.middle[0] : expect.any(Number));
+    }
+    expect(growing.update()).toEqual(whole);
   });
 
   it('tell NaN from not computed', () => {

@@ -129,7 +129,7 @@ const mapInput = (overrides: Partial<MapChartInput> = {}): MapChartInput => ({
   scale: logScale({ low: -7, high: 0, hasZero: true, hasMissing: false, hasNotFinite: false }),
   range: { low: -7, high: 0, hasZero: true, hasMissing: false, hasNotFinite: false },
   scaleLabel: logScaleLabel,
-  painter: () => 'picture',
+  painter: (view) => ({ image: 'picture', view }),
   scalePainter: () => 'scale',
   selectedRow: 1,
   selectedColumn: null,
@@ -144,7 +144,7 @@ describe('the chart of a map', () => {
   it('asks its painter for the visible cells only, and draws them where they belong', () => {
     const asked: unknown[] = [];
     const option = mapChartOption(
-      mapInput({ painter: (view, width, height) => (asked.push({ view, width, height }), 'picture') }),
+      mapInput({ painter: (view, width, height) => (asked.push({ view, width, height }), { image: 'picture', view }) }),
       palette,
     );
     const { renderItem } = seriesOf(option, 'map')! as unknown as {

@@ -1,11 +1,13 @@
 /**
  * An ECharts instance in an element: made when the element is there, resized with it, redrawn at most once a frame.
  *
- * A redraw that took long makes the next one wait in proportion, so that a huge picture never takes the whole window.
+ * A redraw that took long makes the next one wait in proportion, so that a huge picture never takes the whole window; and
+ * charts that are due together share out their frames (frame-queue.ts).
  */
 import { effect, onBeforeUnmount, onMounted, shallowRef, stop, type Ref, type ShallowRef } from 'vue';
 import type { ChartOption } from '../../charts/axis-style';
 import { init, type ECharts } from './echarts';
+import { inFrame } from './frame-queue';
 
 /** Share of the time that drawing may take while data stream in. */
 const DRAWING_SHARE = 0.25;
@@ -37,6 +39,8 @@ export function useChart(
   const chart = shallowRef<ECharts | null>(null);
   let observer: ResizeObserver | null = null;
   let isScheduled = false;
+  /** The size or the type has changed, which the option does not read. */
+  let isForced = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let earliest = 0;
   let isGone = false;
@@ -44,7 +48,6 @@ export function useChart(
   /** Draws the option of this moment; what the option read makes the next drawing due when it changes. */
   const draw = effect(
     () => {
-      isScheduled = false;
       const instance = chart.value;
       if (!instance || instance.isDisposed()) return;
       const start = performance.now();
@@ -59,16 +62,25 @@ export function useChart(
     { scheduler: schedule },
   );
 
+  /** What the option read may have been touched without having become another. */
   function redraw(): void {
-    if (!isGone) draw();
+    isScheduled = false;
+    if (isGone || !(isForced || draw.effect.dirty)) return;
+    isForced = false;
+    draw();
   }
 
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;
     const wait = earliest - performance.now();
-    if (wait > 16) timer = setTimeout(() => requestAnimationFrame(redraw), wait);
-    else requestAnimationFrame(redraw);
+    if (wait > 16) timer = setTimeout(() => inFrame(redraw), wait);
+    else inFrame(redraw);
+  }
+
+  function force(): void {
+    isForced = true;
+    schedule();
   }
 
   function pointerOf(event: { offsetX: number; offsetY: number }): ChartPointer | null {
@@ -101,7 +113,7 @@ export function useChart(
   function fit(): void {
     if (isGone) return;
     chart.value?.resize();
-    schedule();
+    force();
   }
 
   onMounted(() => {
@@ -111,7 +123,7 @@ export function useChart(
     listen(chart.value);
     observer = new ResizeObserver(() => requestAnimationFrame(fit));
     observer.observe(element);
-    void document.fonts?.ready.then(() => schedule());
+    void document.fonts?.ready.then(force);
   });
 
   onBeforeUnmount(() => {

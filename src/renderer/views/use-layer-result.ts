@@ -1,5 +1,11 @@
 /** What all views ask of the selected layer's result: its norms in the chosen direction, maps of them, and what is missing. */
-import { lastStepOf } from '../../charts/norm-curve';
+import {
+  growingCurveOverLags,
+  growingCurveOverSteps,
+  lastStepOf,
+  type GrowingCurve,
+  type NormCurve,
+} from '../../charts/norm-curve';
 import type { MapData } from '../../charts/colour-image';
 import type { StateName } from '../../core/jacobian';
 import type { DirectionPart } from '../../shared/run';
@@ -9,6 +15,21 @@ import { useSelection } from '../stores/selection';
 
 /** Which norms of a block a map shows. */
 export type MapSide = 'units' | 'features';
+
+/** Curves that are followed, by the norms they are of: each is made once and then only grows. */
+const followed = new WeakMap<
+  NormSet,
+  Map<string, { readonly mask: Uint8Array | null; readonly curve: GrowingCurve }>
+>();
+
+function follow(set: NormSet, key: string, mask: Uint8Array | null, make: () => GrowingCurve): NormCurve {
+  const curves = followed.get(set) ?? new Map<string, { mask: Uint8Array | null; curve: GrowingCurve }>();
+  followed.set(set, curves);
+  const before = curves.get(key);
+  const entry = before?.mask === mask && before ? before : { mask, curve: make() };
+  curves.set(key, entry);
+  return entry.curve.update();
+}
 
 /** Readers of the selected layer's result; each is reactive where it is called. */
 export function useLayerResult() {
@@ -39,6 +60,18 @@ export function useLayerResult() {
     const found = result();
     const isOfX = found?.started.sourceSteps === found?.started.steps;
     return isOfX ? (found?.states?.mask ?? null) : null;
+  }
+
+  /** Norms against the timestep; of one sequence, or of all with null. */
+  function overSteps(set: NormSet, of: number | null): NormCurve {
+    return follow(set, `steps ${of}`, null, () => growingCurveOverSteps(set, of));
+  }
+
+  /** Norms of all sequences against the lag, in the direction on show. */
+  function overLags(set: NormSet): NormCurve {
+    const valid = mask();
+    const direction = part()?.direction ?? 'forward';
+    return follow(set, `lags ${direction}`, valid, () => growingCurveOverLags(set, direction, valid, null));
   }
 
   /** Units or features against timesteps, of the chosen sequence. */
@@ -101,7 +134,8 @@ export function useLayerResult() {
     part,
     sequence,
     norms,
-    mask,
+    overSteps,
+    overLags,
     mapOverSteps,
     mapOverLags,
     blankReason,
