@@ -2,7 +2,8 @@
  * Run messages on their way to the window, never more of them than the window has asked for.
  *
  * The engine process holds the sending side. A chunk is sent when there is credit, else the run waits: a window that
- * stands still must not make the engine's memory grow. The three endings need no credit, so that an end always arrives.
+ * stands still must not make the engine's memory grow. The pieces of a large message need credit each, so that what a
+ * cancelled run has left on the way is small. The three endings need none, so that an end always arrives.
  */
 import { INITIAL_CREDIT } from '../shared/channels';
 import type { RunEvent } from '../shared/run';
@@ -52,19 +53,36 @@ export function makeRunStream(): RunStream {
 
   /** Resolves when no message is under way in pieces. */
   let splitting: Promise<void> | null = null;
+  /** Lets the next piece go on its way. */
+  let wakePieces = (): void => undefined;
 
   const post = (event: RunEvent): void => port?.post({ runId, sequence: sequence++, event });
   const postInPieces = async ({ event, signal }: Waiting): Promise<void> => {
     const to = port;
+    const isOver = (): boolean => signal.aborted || to !== port;
     for (const item of splitMessage({ runId, sequence, event })) {
+      // The head has its credit from `drain`.
+      if (item.kind === 'piece') {
+        while (credit === 0 && !isOver()) await creditOrAbort(signal);
+        if (!isOver()) credit--;
+      }
       // A message that is not sent to its end does not count, and the next one takes its number.
-      if (signal.aborted || to !== port) return;
+      if (isOver()) return;
       to?.post(item);
       await new Promise((resolve) => setImmediate(resolve));
     }
     sequence += 1;
   };
+  const creditOrAbort = (signal: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      wakePieces = () => {
+        signal.removeEventListener('abort', wakePieces);
+        resolve();
+      };
+      signal.addEventListener('abort', wakePieces, { once: true });
+    });
   const drain = (): void => {
+    wakePieces();
     while (port !== null && credit > 0 && splitting === null) {
       const next = queue.shift();
       if (!next) return;

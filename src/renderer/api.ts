@@ -46,7 +46,7 @@ export function onNotice(receive: (notice: Notice) => void): void {
  * @param receive - Called for each message.
  */
 export function onRunMessage(receive: (message: RunMessage) => void): void {
-  window.tempograd.onRunMessage(makeJoiner(receive));
+  window.tempograd.onRunMessage(makeJoiner(receive, () => grantCredit(1)));
 }
 
 /**

@@ -169,7 +169,7 @@ export interface Bridge {
   onNotice(receive: (notice: Notice) => void): void;
   /** Registers the one receiver of run messages, large ones in pieces; the sender waits for `grantCredit`. */
   onRunMessage(receive: (item: RunItem) => void): void;
-  /** Allows the engine to send `count` more run messages. */
+  /** Allows the engine to send `count` more run items: messages, or pieces of large ones. */
   grantCredit(count: number): void;
   /** The real path of a dropped file. */
   pathOfFile(file: File): string;

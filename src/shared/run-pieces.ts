@@ -9,7 +9,7 @@ import type { RunEvent, RunMessage } from './run';
 type Numbers = Float32Array | Float64Array | Uint8Array;
 
 /** Messages with less in their arrays go whole, and no piece is larger. */
-export const PIECE_BYTES = 2 * 2 ** 20;
+export const PIECE_BYTES = 2 ** 19;
 
 /** The place of an array in an event. */
 interface ArrayPlace {
@@ -78,9 +78,10 @@ export function* splitMessage(
 /**
  * A receiver of items that hands on whole messages.
  *
- * @param receive - Called for each message, as soon as it is whole.
+ * @param receive - Called for each message, as soon as it is whole; the credit it took is given back by who receives it.
+ * @param grant - Gives back one credit, for a piece or for a message that will not become whole.
  */
-export function makeJoiner(receive: (message: RunMessage) => void): (item: RunItem) => void {
+export function makeJoiner(receive: (message: RunMessage) => void, grant: () => void): (item: RunItem) => void {
   let head: MessageHead | null = null;
   let arrays: Numbers[] = [];
   let missing = 0;
@@ -90,18 +91,24 @@ export function makeJoiner(receive: (message: RunMessage) => void): (item: RunIt
     head = null;
     receive(message);
   };
+  /** Whatever was under way belongs to a run that was stopped. */
+  const drop = (): void => {
+    if (head !== null) grant();
+    head = null;
+  };
   return (item) => {
     if (!('kind' in item)) {
-      // Whatever was under way belongs to a run that was stopped.
-      head = null;
+      drop();
       return receive(item);
     }
     if (item.kind === 'head') {
+      drop();
       head = item;
       missing = item.pieces;
       arrays = item.places.map((place) => allocate(item.message.event, place));
       return finish();
     }
+    grant();
     if (head === null) return;
     arrays[item.place]!.set(item.values, item.start);
     missing -= 1;

@@ -13,9 +13,14 @@ setMaxListeners(0, NEVER);
 let stream: RunStream;
 let sent: RunMessage[];
 let items: RunItem[];
+/** Whether the receiver gives the credit of pieces back. */
+let givesBack: boolean;
 
 const connect = (): void => {
-  const take = makeJoiner((message) => sent.push(message));
+  const take = makeJoiner(
+    (message) => sent.push(message),
+    () => givesBack && stream.grant(1),
+  );
   stream.connect({
     post(item) {
       items.push(item);
@@ -35,6 +40,7 @@ async function flood(count: number, signal = NEVER): Promise<Promise<void>[]> {
 beforeEach(() => {
   sent = [];
   items = [];
+  givesBack = true;
   stream = makeRunStream();
   stream.begin(1);
 });
@@ -134,7 +140,7 @@ describe('run stream', () => {
       gates: {},
     };
 
-    it('sends it in pieces, in its place among the others, for one credit', async () => {
+    it('sends it in pieces, in its place among the others, for one credit that stays', async () => {
       connect();
       await Promise.all([stream.send(PROGRESS, NEVER), stream.send(LARGE, NEVER), stream.send(CANCELLED, NEVER)]);
       expect(sent.map(({ sequence, event }) => [sequence, event.kind])).toEqual([
@@ -148,6 +154,32 @@ describe('run stream', () => {
       expect(items.length).toBeGreaterThan(10);
       await flood(INITIAL_CREDIT);
       expect(sent).toHaveLength(3 + INITIAL_CREDIT - 2);
+    });
+
+    it('sends no more pieces than there is credit for', async () => {
+      givesBack = false;
+      connect();
+      const large = stream.send(LARGE, NEVER);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(items).toHaveLength(INITIAL_CREDIT);
+      stream.grant(3);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      expect(items).toHaveLength(INITIAL_CREDIT + 3);
+      stream.grant(200);
+      await large;
+      expect(sent.map(({ event }) => event.kind)).toEqual(['states']);
+    });
+
+    it('ends at once when its run is aborted while it waits for credit', async () => {
+      givesBack = false;
+      connect();
+      const abort = new AbortController();
+      const large = stream.send(LARGE, abort.signal);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      abort.abort();
+      await large;
+      await stream.send(CANCELLED, abort.signal);
+      expect(sent.map(({ event }) => event.kind)).toEqual(['cancelled']);
     });
 
     it('lets the event loop turn between the pieces', async () => {

@@ -25,10 +25,17 @@ function statesMessage(steps: number): RunMessage {
 /** Joins items as the page does, each cloned as a port would. */
 function join(items: Iterable<RunItem>): RunMessage[] {
   const received: RunMessage[] = [];
-  const take = makeJoiner((message) => received.push(message));
+  const take = makeJoiner(
+    (message) => received.push(message),
+    () => (granted += 1),
+  );
+  granted = 0;
   for (const item of items) take(structuredClone(item));
   return received;
 }
+
+/** Credit that the last `join` gave back. */
+let granted = 0;
 
 describe('message pieces', () => {
   it.each([1, 7, 64, 1000])('give back the very message, %i bytes a piece', (pieceBytes) => {
@@ -37,6 +44,8 @@ describe('message pieces', () => {
     expect(join(items)).toEqual([message]);
     const head = items[0];
     expect(head?.kind === 'head' && head.pieces).toBe(items.length - 1);
+    // The message's own credit is given back by who receives it.
+    expect(granted).toBe(items.length - 1);
   });
 
   it('are never larger than they may be, and carry nothing but their part', () => {
@@ -61,6 +70,7 @@ describe('message pieces', () => {
     const [head, first] = [...splitMessage(statesMessage(50), 64)];
     const whole = statesMessage(10);
     expect(join([head!, first!, PROGRESS])).toEqual([PROGRESS]);
+    expect(granted).toBe(2);
     expect(join([head!, first!, ...splitMessage(whole, 64)])).toEqual([whole]);
     expect(join([first!, PROGRESS])).toEqual([PROGRESS]);
   });
