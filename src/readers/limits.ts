@@ -24,6 +24,10 @@ export interface ReadLimits {
   /** Nesting of groups. */
   readonly maxHdf5Depth: number;
   readonly maxAttributeBytes: number;
+  /** The index of a TensorFlow checkpoint, and all its keys together, bytes. */
+  readonly maxIndexBytes: number;
+  /** Tensors, and slices of tensors, of one checkpoint. */
+  readonly maxIndexEntries: number;
   /** One tensor as it is kept, bytes. */
   readonly maxTensorBytes: number;
   /** All tensors that one model keeps, bytes. */
@@ -50,6 +54,8 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxHdf5Objects: 200_000,
   maxHdf5Depth: 64,
   maxAttributeBytes: 64 * MIB,
+  maxIndexBytes: 64 * MIB,
+  maxIndexEntries: 500_000,
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,
   maxLayers: 20_000,

@@ -75,7 +75,9 @@ export async function readCell(
   if (config['units'] === undefined && config['output_dim'] !== undefined) {
     throw unsupported('it was written by Keras 1, whose recurrent layers are not read yet');
   }
-  const settings = parseConfig(cellSchema, config, place.layer);
+  const described = parseConfig(cellSchema, config, place.layer);
+  const units = weights.believedSize(place.part, 'recurrent_kernel', 0, described.units);
+  const settings = { ...described, units };
   sayDropout(settings.dropout, settings.recurrent_dropout, context);
   const isCudnn = className.startsWith('CuDNN');
   if (isCudnn) return readCudnnCell(kind, settings.units, place, weights);

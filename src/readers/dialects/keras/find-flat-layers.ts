@@ -75,8 +75,13 @@ function isKernel(variable: StoredTensor | undefined): boolean {
   return variable !== undefined && lastPart(variable.name) === 'kernel';
 }
 
-/** Names say whether cells are two directions or stand on one another. */
-function toStages(cells: readonly FoundCell[], variables: readonly StoredTensor[]): FoundLayer['stages'] {
+/**
+ * Cells of one layer as stages: names say whether they are two directions or stand on one another.
+ *
+ * @param cells - The cells.
+ * @param variables - All variables of the layer.
+ */
+export function toStages(cells: readonly FoundCell[], variables: readonly StoredTensor[]): FoundLayer['stages'] {
   const isBackward = ({ kernel }: FoundCell): boolean => /(^|\/)backward_/.test(kernel.name);
   const backward = cells.filter(isBackward);
   const forward = cells.filter((cell) => !isBackward(cell));

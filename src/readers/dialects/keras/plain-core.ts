@@ -20,7 +20,8 @@ const maskingSchema = z.object({ mask_value: z.number().nullish() });
 const IDENTITY: PlainOperation = { kind: 'identity' };
 
 const readDense: PlainReader = async ({ config, layer, weights, part, context }) => {
-  const { units, use_bias: useBias } = parseConfig(denseSchema, config, layer);
+  const { units: described, use_bias: useBias } = parseConfig(denseSchema, config, layer);
+  const units = weights.believedSize(part, 'kernel', -1, described);
   const slots = [slot('kernel', 'kernel', [null, units]), ...(useBias ? [slot('bias', 'bias', [units])] : [])];
   const [kernel, bias = null] = await weights.take(part, slots, null);
   if (!kernel) throw new Error('a kernel was asked for');

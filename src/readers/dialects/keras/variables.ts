@@ -24,6 +24,11 @@ export interface LayerVariables {
   take(part: string, names: readonly string[]): Promise<readonly StoredTensor[]>;
   /** All variables, for layers that are only listed. */
   all(): Promise<readonly StoredTensor[]>;
+  /**
+   * The shape of a variable, in layouts where the description may be that of another save, so that the variables are
+   * believed and not it; null when there is none.
+   */
+  storedShape?(part: string, name: string): readonly number[] | null;
 }
 
 /** The variables of the layers of one model. */

@@ -72,6 +72,25 @@ export class WeightReader {
     return tensors;
   }
 
+  /**
+   * The size of an axis as the variables have it where they are believed, else as the configuration says it.
+   *
+   * @param part - Part of the layer.
+   * @param name - The variable.
+   * @param axis - The axis; negative ones count from the end.
+   * @param described - What the configuration says.
+   */
+  believedSize(part: string, name: string, axis: number, described: number): number {
+    const stored = this.#variables.storedShape?.(part, name)?.at(axis);
+    if (stored === undefined || stored === 0 || stored === described) return described;
+    this.#context.warnings.push({
+      code: 'cell/shape-mismatch',
+      message: `Layer ${this.#layer}: the metadata says ${String(described)} units, the variables have ${String(stored)}, which are taken`,
+      remedy: 'The metadata is that of another save; settings such as activations may be too.',
+    });
+    return stored;
+  }
+
   /** Lists all variables without reading their numbers: for a layer that cannot be run. */
   async listAll(): Promise<void> {
     const variables = await this.#variables.all();

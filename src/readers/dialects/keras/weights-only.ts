@@ -37,11 +37,26 @@ export async function readWeightsOnly(
 ): Promise<RecurrentModel> {
   const found = layout === 'tree' ? await findTreeLayers(file) : await findFlatLayers(file);
   const builder = new GraphBuilder(context.limits);
+  await addFoundLayers(found, builder, context);
+  return finishModel(format, producerOf(context.writer), builder.layers, [], context);
+}
+
+/**
+ * Adds layers that were told from weights: recurrent ones to be analysed, all others as they are listed.
+ *
+ * @param found - The layers.
+ * @param builder - The graph.
+ * @param context - The reading.
+ */
+export async function addFoundLayers(
+  found: readonly FoundLayer[],
+  builder: GraphBuilder,
+  context: KerasContext,
+): Promise<void> {
   for (const layer of found) {
     if (layer.stages.length > 0) await addRecurrent(layer, builder, context);
     else addListed(layer, builder, 'The file holds weights only; what this layer computes is not stored.');
   }
-  return finishModel(format, producerOf(context.writer), builder.layers, [], context);
 }
 
 /**
