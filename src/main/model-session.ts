@@ -7,7 +7,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { TempogradError } from '../core/errors';
-import type { StartChild } from '../host/child-channel';
+import type { ChildChannel, StartChild } from '../host/child-channel';
 import { openFileSource } from '../host/file-source';
 import { parseInChild, type Parsed } from '../host/parse-process';
 import {
@@ -40,6 +40,9 @@ interface Delivery {
   readonly parsed: Parsed<ReadModelResult>;
 }
 
+/** A signal of something that nobody ends. */
+const NEVER = new AbortController().signal;
+
 /** What is open. */
 export class ModelSession {
   readonly #options: ModelSessionOptions;
@@ -47,6 +50,7 @@ export class ModelSession {
   #nextModelId = 1;
   #delivery: Delivery | null = null;
   #loading: Promise<void> = Promise.resolve();
+  #preparing: Promise<void> = Promise.resolve();
   /** Key and state of the files whose arrays the engine holds. */
   #loadedData = '';
 
@@ -123,9 +127,19 @@ export class ModelSession {
    * Resolves when the engine process holds the open model and the files of a run.
    *
    * @param request - The run.
-   * @throws TempogradError `usage/bad-option` without a model, else as the readers do.
+   * @param signal - Ends the reading of its files.
+   * @throws TempogradError `usage/bad-option` without a model, else as the readers do; the signal's reason.
+   *
+   * One after another: the engine process keeps the files of one run, and the last asked for must be what it keeps.
    */
-  async prepare(request: RunRequest): Promise<void> {
+  prepare(request: RunRequest, signal: AbortSignal = NEVER): Promise<void> {
+    const prepared = this.#preparing.then(() => this.#prepare(request, signal));
+    this.#preparing = prepared.catch(() => undefined);
+    return prepared;
+  }
+
+  async #prepare(request: RunRequest, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     if (this.#current === null) {
       throw new TempogradError('usage/bad-option', 'No model is open', { remedy: 'Open a model first.' });
     }
@@ -137,8 +151,9 @@ export class ModelSession {
     const state = `${key} ${stateOf(files)}`;
     if (state === this.#loadedData) return;
     const [readerPort, enginePort] = this.#options.makeChannel();
-    const parsed = await this.#readData(files, [readerPort]);
+    const parsed = await this.#readData(files, [readerPort], signal);
     try {
+      signal.throwIfAborted();
       await this.#options.supervisor.call('loadData', { key }, [enginePort]);
       this.#loadedData = state;
     } finally {
@@ -180,10 +195,15 @@ export class ModelSession {
     return { file: { path, bytes, sha256 }, port: enginePort, parsed };
   }
 
-  #readData(files: DataFiles, ports: readonly unknown[]): Promise<Parsed<ReadDataResult>> {
+  #readData(files: DataFiles, ports: readonly unknown[], signal = NEVER): Promise<Parsed<ReadDataResult>> {
     const paths = pathsOf(files);
     const bytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
-    return parseInChild<ReadDataResult>(this.#options.startReader, {
+    const startReader = (): ChildChannel => {
+      const child = this.#options.startReader();
+      signal.addEventListener('abort', () => child.kill(), { once: true });
+      return child;
+    };
+    return parseInChild<ReadDataResult>(startReader, {
       job: { kind: 'data', files },
       bytes,
       name: paths[0] ?? '',

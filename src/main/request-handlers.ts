@@ -48,7 +48,7 @@ export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
       await model.prepare(request);
       return supervisor.call('estimate', request);
     },
-    startRun: ({ request }) => runs.start(request),
+    startRun: ({ request }) => Promise.resolve(runs.start(request)),
     cancelRun({ runId }) {
       runs.cancel(runId);
       return Promise.resolve(null);

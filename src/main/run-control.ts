@@ -25,6 +25,8 @@ export interface RunControlOptions {
 interface ActiveRun {
   readonly id: number;
   readonly request: RunRequest;
+  /** Stops the reading of its files. */
+  readonly reading: AbortController;
   /** Before that, the engine process does not know of the run. */
   isSent: boolean;
   isCancelled: boolean;
@@ -48,39 +50,47 @@ export class RunControl {
   }
 
   /**
-   * The number of a run that has been started; its events follow on the run port.
+   * The number of a run that has been started; its events follow. It comes before the files of the run are read, so that
+   * the run can be cancelled from the start; files that cannot be read end it with a `failed` event.
    *
    * @param request - What to run.
-   * @throws TempogradError `usage/bad-option` while another run is under way or no model is open; as the readers do
-   * for files of the request.
+   * @throws TempogradError `usage/bad-option` while another run is under way.
    */
-  async start(request: RunRequest): Promise<{ readonly runId: number }> {
+  start(request: RunRequest): { readonly runId: number } {
     if (this.#active) {
       throw new TempogradError('usage/bad-option', 'A run is under way', { remedy: 'Cancel it, or wait for its end.' });
     }
-    const run: ActiveRun = { id: this.#nextId++, request, isSent: false, isCancelled: false, cancelTimer: null };
+    const run: ActiveRun = {
+      id: this.#nextId++,
+      request,
+      reading: new AbortController(),
+      isSent: false,
+      isCancelled: false,
+      cancelTimer: null,
+    };
     this.#active = run;
     // A run is asked for by hand, which is reason enough to try an engine again that was given up.
     this.#options.supervisor.start();
-    try {
-      await this.#options.model.prepare(request);
-    } catch (error) {
-      this.#active = null;
-      throw error;
-    }
-    if (run.isCancelled) {
-      this.#tellWindow(run, { kind: 'cancelled' });
-      this.#finish(run, { kind: 'cancelled' });
-      return { runId: run.id };
-    }
-    run.isSent = true;
-    this.#options.supervisor.setBusy(true);
-    this.#options.supervisor.send({ kind: 'run', runId: run.id, request });
+    void this.#send(run);
     return { runId: run.id };
   }
 
+  async #send(run: ActiveRun): Promise<void> {
+    try {
+      await this.#options.model.prepare(run.request, run.reading.signal);
+    } catch (error) {
+      if (!run.isCancelled) this.#end(run, { kind: 'failed', error: toErrorRecord(error) });
+      return;
+    }
+    if (run.isCancelled) return;
+    run.isSent = true;
+    this.#options.supervisor.setBusy(true);
+    this.#options.supervisor.send({ kind: 'run', runId: run.id, request: run.request });
+  }
+
   /**
-   * Asks the engine to stop a run; kills it when it does not within a second.
+   * Asks the engine to stop a run, and kills it when it does not within a second; a run of which the engine does not know
+   * yet ends here.
    *
    * @param runId - Which run; one that has ended already is left as it is.
    */
@@ -88,7 +98,10 @@ export class RunControl {
     const run = this.#active;
     if (run?.id !== runId || run.isCancelled) return;
     run.isCancelled = true;
-    if (!run.isSent) return;
+    if (!run.isSent) {
+      run.reading.abort();
+      return this.#end(run, { kind: 'cancelled' });
+    }
     this.#options.supervisor.send({ kind: 'cancel', runId });
     run.cancelTimer = setTimeout(
       () => this.#options.supervisor.kill('it did not answer a cancel within a second'),
@@ -123,16 +136,14 @@ export class RunControl {
     // A run that is still being prepared hears of it from what it waits for.
     if (!run?.isSent) return;
     // A cancel that had to be enforced is still a cancel for the user.
-    const ending = run.isCancelled
-      ? ({ kind: 'cancelled' } as const)
-      : ({ kind: 'failed', error: toErrorRecord(error) } as const);
-    this.#tellWindow(run, ending);
-    this.#finish(run, ending);
+    this.#end(run, run.isCancelled ? { kind: 'cancelled' } : { kind: 'failed', error: toErrorRecord(error) });
   }
 
-  #tellWindow(run: ActiveRun, ending: Exclude<RunEnding, { kind: 'done' }>): void {
+  /** Ends a run in the place of the engine process. */
+  #end(run: ActiveRun, ending: Exclude<RunEnding, { kind: 'done' }>): void {
     const event = ending.kind === 'cancelled' ? { kind: 'cancelled' as const, fraction: 0 } : ending;
     this.#options.sendToWindow({ runId: run.id, sequence: SEQUENCE_OF_MAIN, event });
+    this.#finish(run, ending);
   }
 
   #finish(run: ActiveRun, ending: RunEnding): void {

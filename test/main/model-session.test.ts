@@ -182,6 +182,31 @@ describe('data of a run', () => {
     expect(loads()).toBe(4);
   });
 
+  it('is what the last one asked for, one reading after another', async () => {
+    await session.open(path('a.h5'));
+    writeFileSync(path('y.csv'), 'abcd');
+    const other = {
+      ...withTable(),
+      input: { kind: 'file', path: path('y.csv'), key: null, header: null },
+    } as RunRequest;
+    await Promise.all([session.prepare(withTable()), session.prepare(other), session.prepare(other)]);
+    expect(jobs.filter((job) => job === 'data')).toHaveLength(2);
+  });
+
+  it('is no longer read when its run is cancelled', async () => {
+    await session.open(path('a.h5'));
+    const abort = new AbortController();
+    const before = released;
+    const prepared = session.prepare(withTable(), abort.signal);
+    while (!jobs.includes('data')) await Promise.resolve();
+    abort.abort();
+    await expect(prepared).rejects.toThrow();
+    expect(released).toBeGreaterThan(before);
+    expect(calls.some((call) => call.startsWith('loadData'))).toBe(false);
+    await session.prepare(withTable());
+    expect(calls.at(-1)).toBe('loadData with port');
+  });
+
   it('is described without being kept', async () => {
     expect(await session.describeData(path('x.csv'))).toEqual({
       path: path('x.csv'),

@@ -10,7 +10,7 @@ const GONE = new TempogradError('engine/stopped', 'The engine process stopped: k
 
 let send: ReturnType<typeof vi.fn>;
 let kill: ReturnType<typeof vi.fn>;
-let prepare: () => Promise<void>;
+let prepare: (request: RunRequest, signal: AbortSignal) => Promise<void>;
 let toWindow: RunMessage[];
 let ended: string[];
 let runs: RunControl;
@@ -24,7 +24,9 @@ beforeEach(() => {
   ended = [];
   runs = new RunControl({
     supervisor: { start: () => undefined, send, kill, setBusy: () => undefined } as unknown as EngineSupervisor,
-    model: { prepare: () => prepare() } as unknown as ModelSession,
+    model: {
+      prepare: (request: RunRequest, signal: AbortSignal) => prepare(request, signal),
+    } as unknown as ModelSession,
     sendToWindow: (message) => toWindow.push(message),
     onEnded: (runId, _request, { kind }) => ended.push(`${runId} ${kind}`),
   });
@@ -32,27 +34,53 @@ beforeEach(() => {
 
 afterEach(() => vi.useRealTimers());
 
+/** Starts a run and lets its files be read. */
+async function start(): Promise<number> {
+  const { runId } = runs.start(REQUEST);
+  await vi.advanceTimersByTimeAsync(0);
+  return runId;
+}
+
 describe('run control', () => {
   it('numbers runs and lets one at a time go', async () => {
-    expect(await runs.start(REQUEST)).toEqual({ runId: 1 });
-    await expect(runs.start(REQUEST)).rejects.toMatchObject({ code: 'usage/bad-option' });
+    expect(await start()).toBe(1);
+    expect(() => runs.start(REQUEST)).toThrow('A run is under way');
     runs.handleEnded(1, { kind: 'cancelled' });
-    expect(await runs.start(REQUEST)).toEqual({ runId: 2 });
+    expect(await start()).toBe(2);
     expect(send.mock.calls.map(([message]) => message)).toEqual([
       { kind: 'run', runId: 1, request: REQUEST },
       { kind: 'run', runId: 2, request: REQUEST },
     ]);
   });
 
-  it('starts nothing when the files of the run cannot be read, and is free again', async () => {
+  it('ends with the reason when the files of the run cannot be read, and is free again', async () => {
     prepare = () => Promise.reject(new TempogradError('input/not-readable', 'no'));
-    await expect(runs.start(REQUEST)).rejects.toMatchObject({ code: 'input/not-readable' });
+    expect(await start()).toBe(1);
     expect(send).not.toHaveBeenCalled();
+    expect(toWindow).toMatchObject([{ runId: 1, event: { kind: 'failed', error: { code: 'input/not-readable' } } }]);
+    expect(ended).toEqual(['1 failed']);
     expect(runs.isRunning).toBe(false);
   });
 
+  it('has its number before its files are read, and a cancel does not wait for them', async () => {
+    let reading: AbortSignal | undefined;
+    prepare = (_request, signal) => {
+      reading = signal;
+      return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('killed'))));
+    };
+    expect(runs.start(REQUEST)).toEqual({ runId: 1 });
+    runs.cancel(1);
+    expect(toWindow).toEqual([{ runId: 1, sequence: -1, event: { kind: 'cancelled', fraction: 0 } }]);
+    expect(reading?.aborted).toBe(true);
+    expect(runs.isRunning).toBe(false);
+    prepare = () => Promise.resolve();
+    expect(await start()).toBe(2);
+    expect(ended).toEqual(['1 cancelled']);
+    expect(send.mock.calls.map(([message]) => message)).toEqual([{ kind: 'run', runId: 2, request: REQUEST }]);
+  });
+
   it('asks for a cancel once, and does no more when the engine answers', async () => {
-    await runs.start(REQUEST);
+    await start();
     runs.cancel(1);
     runs.cancel(1);
     expect(send.mock.calls.filter(([message]) => message.kind === 'cancel')).toHaveLength(1);
@@ -63,7 +91,7 @@ describe('run control', () => {
   });
 
   it('kills an engine that does not answer a cancel within a second; that is still a cancel', async () => {
-    await runs.start(REQUEST);
+    await start();
     runs.cancel(1);
     await vi.advanceTimersByTimeAsync(1000);
     expect(kill).toHaveBeenCalledOnce();
@@ -73,24 +101,24 @@ describe('run control', () => {
   });
 
   it('tells the window one failure when the engine process is gone, and takes the next run', async () => {
-    await runs.start(REQUEST);
+    await start();
     runs.handleGone(GONE);
     runs.handleGone(GONE);
     runs.handleEnded(1, { kind: 'cancelled' });
     expect(toWindow).toHaveLength(1);
     expect(toWindow[0]).toMatchObject({ event: { kind: 'failed', error: { code: 'engine/stopped' } } });
     expect(ended).toEqual(['1 failed']);
-    expect(await runs.start(REQUEST)).toEqual({ runId: 2 });
+    expect(await start()).toBe(2);
   });
 
   it('does not send a run that was cancelled while its files were read', async () => {
     let go: () => void = () => undefined;
     prepare = () => new Promise((resolve) => (go = resolve));
-    const start = runs.start(REQUEST);
+    await start();
     runs.cancelAny();
     runs.handleGone(GONE);
     go();
-    expect(await start).toEqual({ runId: 1 });
+    await vi.advanceTimersByTimeAsync(0);
     expect(send).not.toHaveBeenCalled();
     expect(toWindow).toEqual([{ runId: 1, sequence: -1, event: { kind: 'cancelled', fraction: 0 } }]);
     await vi.advanceTimersByTimeAsync(5000);
@@ -103,7 +131,7 @@ describe('run control', () => {
   });
 
   it('ignores ends and cancels of other runs', async () => {
-    await runs.start(REQUEST);
+    await start();
     runs.cancel(7);
     runs.handleEnded(7, { kind: 'cancelled' });
     expect(runs.isRunning).toBe(true);
