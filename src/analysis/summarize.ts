@@ -8,12 +8,12 @@ import { meanReceptiveField } from '../core/diagnostics/receptive-field';
 import { SaturationCount } from '../core/diagnostics/saturation';
 import { stateVerdict } from '../core/diagnostics/verdict';
 import type { Direction, StateName } from '../core/jacobian';
-import { cellsOf, type Assumption, type CellDescription, type RecurrentLayer, type Warning } from '../core/model';
+import { cellsOf, type Assumption, type RecurrentLayer, type Warning } from '../core/model';
 import { makeReferenceCell } from '../core/reference/reference-cell';
-import type { Trajectory } from '../core/reference/run-cell';
 import type { Diagnostics, LayerVerdict, StateVerdict, Summary } from '../core/summary';
-import type { DirectionStates, LayerInput, LayerRun, RealArray } from '../engine/engine';
+import type { LayerInput, LayerRun, RealArray } from '../engine/engine';
 import type { Pace } from '../engine/pace';
+import { trajectoryOf } from '../engine/trajectories';
 import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
 import type { LagCurves } from './lag-curves';
 import { matrixDiagnostics } from './matrix-diagnostics';
@@ -206,8 +206,7 @@ async function highwayShares(gathered: Gathered, pace: Pace): Promise<Record<str
   const wanted = [...new Set(lags)].sort((a, b) => a - b);
   const shares: Record<string, number | null> = { [String(HIGHWAY_LAG)]: null, full: null };
   if (wanted.length === 0) return shares;
-  const states = run.states.find((entry) => entry.direction === direction)!;
-  const lagByLag = highwaySteps(makeReferenceCell(cell), firstTrajectory(cell, states, gathered), wanted);
+  const lagByLag = highwaySteps(makeReferenceCell(cell), trajectoryOf(run, gathered.input, cell, direction, 0), wanted);
   let step = lagByLag.next();
   for (; !step.done; step = lagByLag.next()) await pace.breathe();
   const found = step.value;
@@ -222,25 +221,6 @@ async function highwayShares(gathered: Gathered, pace: Pace): Promise<Record<str
 function validSteps({ run, input }: Gathered): number {
   if (!input.mask) return run.steps;
   return input.mask.data.subarray(0, run.steps).reduce((sum, flag) => sum + flag, 0);
-}
-
-/** The engine's own states of the first sequence, in float64. */
-function firstTrajectory(cell: CellDescription, states: DirectionStates, { run, input }: Gathered): Trajectory {
-  const { steps } = run;
-  const { units, inputDim } = cell;
-  const x = (states.direction === 'backward' ? input.backwardX : null) ?? input.x;
-  const initial = input.initialState[states.direction];
-  const start = (data: ArrayLike<number> | undefined): Float64Array =>
-    Float64Array.from({ length: units }, (_, unit) => data?.[unit] ?? 0);
-  return {
-    direction: states.direction,
-    steps,
-    x: Float64Array.from(x.data.subarray(0, steps * inputDim)),
-    mask: input.mask?.data.subarray(0, steps) ?? null,
-    initial: { h: start(initial?.h0.data), c: cell.kind === 'LSTM' ? start(initial?.c0?.data) : null },
-    h: Float64Array.from(states.h.subarray(0, steps * units)),
-    c: states.c ? Float64Array.from(states.c.subarray(0, steps * units)) : null,
-  };
 }
 
 function disagreements(state: StateName, verdict: LayerVerdict): readonly Warning[] {

@@ -1,17 +1,16 @@
 /**
  * `--wrt model-input` through the layers below, against central differences of the whole path in float64.
  *
- * Step 1e-5 and order 2: the error of a difference is about 1e-10 of the largest entry, so 1e-7 leaves room for curvature.
+ * The error of a difference is about 1e-10 of the largest entry, so 1e-7 leaves room for curvature.
  */
 import { describe, expect, it } from 'vitest';
 import { analyze } from '../../src/analysis/analyze';
 import { findLayer } from '../../src/analysis/find-layer';
 import type { RecurrentModel } from '../../src/core/model';
-import { loadEngine } from '../../src/engine/load-engine';
 import { collectRun, type CollectedRun } from '../support/collect-run';
+import { expectDifferences } from '../support/differences';
 import { fixtureRun, kerasFixtureNames, loadKerasFixture, readFixtureModel } from '../support/keras-fixtures';
 
-const STEP = 1e-5;
 const TOLERANCE = 1e-7;
 const SIGNAL = new AbortController().signal;
 
@@ -37,23 +36,6 @@ async function runWith(
   return { model, run, data: input.data, shape: input.shape, layer: findLayer(model, fixture.layer).index };
 }
 
-/** h of the layer `[B, T, H]` for a model input. */
-async function hiddenOf(
-  model: RecurrentModel,
-  layer: number,
-  shape: readonly number[],
-  data: Float64Array,
-): Promise<Float64Array> {
-  const engine = await loadEngine('reference');
-  const input = await engine.runBelow(model, layer, [{ shape, data }], SIGNAL);
-  const run = await engine.openLayer(model.layers[layer] as Parameters<typeof engine.openLayer>[0], input, SIGNAL);
-  const h = Float64Array.from(run.states[0]!.h);
-  run.dispose();
-  return h;
-}
-
-const hasTwoDirections = (run: CollectedRun): boolean => run.started!.parts.length > 1;
-
 describe('with respect to the model input', () => {
   it.each(NAMES)('%s equals central differences', async (name) => {
     const { model, run, data, shape, layer } = await runWith(name, 'reference').catch((error: unknown) => {
@@ -62,36 +44,7 @@ describe('with respect to the model input', () => {
       return { run: null } as never;
     });
     if (run === null) return;
-    const { batch, steps, sourceSteps, units, inputDim } = run.started!;
-    if (hasTwoDirections(run)) return;
-    const direction = run.started!.directions[0]!;
-    const lastStep = direction === 'forward' ? steps - 1 : 0;
-    const [found, final] = [run.arrays.get('dh_dx'), run.arrays.get('dhT_dx')!];
-    expect(found !== undefined).toBe(sourceSteps === steps);
-    const size = sourceSteps * inputDim;
-    expect(data.length).toBe(batch * size);
-    let [worst, largest] = [0, 0];
-    for (let at = 0; at < size; at++) {
-      const shifted = (by: number): Float64Array =>
-        data.map((value, index) => (index % size === at ? value + by : value));
-      const plus = await hiddenOf(model, layer, shape, shifted(STEP));
-      const minus = await hiddenOf(model, layer, shape, shifted(-STEP));
-      const [k, d] = [Math.floor(at / inputDim), at % inputDim];
-      for (let b = 0; b < batch; b++) {
-        for (let u = 0; u < units; u++) {
-          const difference = (t: number): number => {
-            const place = (b * steps + t) * units + u;
-            return (plus[place]! - minus[place]!) / (2 * STEP);
-          };
-          const place = ((b * sourceSteps + k) * units + u) * inputDim + d;
-          largest = Math.max(largest, Math.abs(final[place]!), Math.abs(found?.[place] ?? 0));
-          worst = Math.max(worst, Math.abs(final[place]! - difference(lastStep)));
-          if (found) worst = Math.max(worst, Math.abs(found[place]! - difference(k)));
-        }
-      }
-    }
-    expect(largest).toBeGreaterThan(0);
-    expect(worst / largest).toBeLessThan(TOLERANCE);
+    await expectDifferences(model, layer, { data, shape }, run, TOLERANCE);
   });
 
   it.each(['keras3-below-conv-strides', 'keras3-below-conv-same', 'keras3-below-dense'])(

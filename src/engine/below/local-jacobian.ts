@@ -5,7 +5,7 @@
  * one pass, so the number of passes is window width times features, whatever T is. Everything is float64.
  */
 import { TempogradError } from '../../core/errors';
-import { isRecurrent, type Layer, type RecurrentModel } from '../../core/model';
+import type { Layer, RecurrentModel } from '../../core/model';
 import { sizeOf, type RealTensor, type Tensor } from '../../core/tensor';
 import { versionOf } from '../forward';
 import type { Flow, LayerContext } from '../layers/flow';
@@ -14,6 +14,7 @@ import type { Ops, Value } from '../ops';
 import { createFloat64Ops } from '../ops/float64-ops';
 import { Pace } from '../pace';
 import { ownSteps, reachOf, widthOf, type Reach } from './reach';
+import { independent, layersBelow, startsOf } from './source-layers';
 import { tangentOf } from './tangent-layer';
 
 /** More memory than this for the band is refused. */
@@ -23,7 +24,7 @@ const TANGENTS_AT_ONCE = 64;
 
 /** The sequence u that is differentiated against, and dx/du. */
 export interface LocalJacobian {
-  /** u `[B, T_u, D_u]`; the embedded sequence where the model starts with an Embedding. */
+  /** u `[B, T_u, D_u]`; the embedded sequence where the model starts with an Embedding, side by side for several. */
   readonly sequence: RealTensor;
   /** Steps of x. */
   readonly steps: number;
@@ -61,11 +62,9 @@ export async function localJacobian(
   inputs: readonly Tensor[],
   signal: AbortSignal,
 ): Promise<LocalJacobian> {
-  const { operation } = model.layers[layer];
-  if (operation.kind === 'recurrent' && operation.timeDistributed) throw folded(model.layers[layer]);
   const ops = createFloat64Ops();
   const order = layersBelow(model, layer);
-  const start = startOf(model, order);
+  const starts = startsOf(model, layer, order);
   const batch = inputs[0].shape[0];
   const pace = new Pace(signal);
   const bands: Float64Array[] = [];
@@ -73,8 +72,8 @@ export async function localJacobian(
   let sequence: { data: Float64Array; shape: readonly number[] } | null = null;
   try {
     for (let b = 0; b < batch; b++) {
-      const points = runSequence(ops, model, order, start, inputs, b);
-      const source = points.get(start)!.flow.value;
+      const points = runSequence(ops, model, order, starts, inputs, b);
+      const source = sourceOf(ops, starts, points);
       const target = points.get(model.layers[layer].inputs[0].layer)!;
       if (target.reach === null) throw independent(model.layers[layer]);
       const [, steps, inputDim] = target.flow.value.shape;
@@ -84,8 +83,8 @@ export async function localJacobian(
       shared = { reach: target.reach, steps, inputDim, width };
       sequence ??= { data: new Float64Array(batch * sourceSteps * features), shape: [batch, sourceSteps, features] };
       ops.readInto(source, sequence.data, b * sourceSteps * features);
-      bands.push(await pushAll({ ops, order, start, points, target, width, pace, model }));
-      ops.dispose(...[...points.values()].map(({ flow }) => flow.value));
+      bands.push(await pushAll({ ops, order, starts, points, target, source, width, pace, model }));
+      ops.dispose(source, ...[...points.values()].map(({ flow }) => flow.value));
     }
   } finally {
     ops.close();
@@ -107,48 +106,11 @@ export async function localJacobian(
   };
 }
 
-/** The layers between the inputs and the layer, in order. */
-function layersBelow(model: RecurrentModel, layer: number): readonly number[] {
-  const found = new Set<number>();
-  const pending = model.layers[layer].inputs.map((ref) => ref.layer);
-  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    if (found.has(next)) continue;
-    found.add(next);
-    pending.push(...model.layers[next].inputs.map((ref) => ref.layer));
-  }
-  const order = [...found].sort((a, b) => a - b);
-  const recurrent = order.map((index) => model.layers[index]).find(isRecurrent);
-  if (recurrent) {
-    throw new TempogradError(
-      'cell/unsupported',
-      `layer ${recurrent.name} below ${model.layers[layer].name} is recurrent; the derivative with respect to the model's input does not go through it`,
-      { remedy: 'Use --wrt layer-input.', details: { layer: model.layers[layer].name, recurrent: recurrent.name } },
-    );
-  }
-  return order;
-}
-
-/** Where u is: the first input, or the Embedding that reads it. */
-function startOf(model: RecurrentModel, order: readonly number[]): number {
-  const input = model.inputs[0];
-  const embedding = order.find(
-    (index) => model.layers[index].operation.kind === 'embedding' && model.layers[index].inputs[0].layer === input,
-  );
-  return embedding ?? input;
-}
-
-function independent(layer: Layer): TempogradError {
-  return new TempogradError('cell/unsupported', `layer ${layer.name} does not depend on the model's first input`, {
-    remedy: 'Use --wrt layer-input.',
-  });
-}
-
-/** TimeDistributed around a recurrent layer: its sequences are no steps of u. */
-function folded(layer: Layer): TempogradError {
-  return new TempogradError(
-    'cell/unsupported',
-    `layer ${layer.name} runs over sequences inside each timestep; the derivative with respect to the model's input does not go through that`,
-    { remedy: 'Use --wrt layer-input.', details: { layer: layer.name } },
+/** u of one sequence `[1, T_u, D_u]`, the starts side by side. */
+function sourceOf(ops: Ops, starts: readonly number[], points: ReadonlyMap<number, Point>): Value {
+  return ops.concat(
+    starts.map((start) => points.get(start)!.flow.value),
+    2,
   );
 }
 
@@ -166,7 +128,7 @@ function runSequence(
   ops: Ops,
   model: RecurrentModel,
   order: readonly number[],
-  start: number,
+  starts: readonly number[],
   inputs: readonly Tensor[],
   b: number,
 ): Map<number, Point> {
@@ -190,9 +152,8 @@ function runSequence(
       );
     const { shape } = flow.value;
     let reach: Reach | null = null;
-    if (index === start) {
-      if (shape.length !== 3)
-        throw new TempogradError('input/shape-mismatch', `the model's input has no time axis: [${shape.join(', ')}]`);
+    if (starts.includes(index)) {
+      if (shape.length !== 3 || (steps !== 0 && steps !== shape[1])) throw noCommonSteps(starts, model, shape);
       steps = shape[1];
       reach = ownSteps(steps);
     } else if (operation.kind !== 'input') {
@@ -211,6 +172,18 @@ function runSequence(
   return points;
 }
 
+/** u needs one time axis, the same for all Embeddings. */
+function noCommonSteps(starts: readonly number[], model: RecurrentModel, shape: readonly number[]): TempogradError {
+  const names = starts.map((start) => model.layers[start].name).join(', ');
+  return new TempogradError(
+    'input/shape-mismatch',
+    starts.length === 1
+      ? `the model's input has no time axis: ${names} gives [${shape.join(', ')}]`
+      : `the Embeddings ${names} of one input have no common time axis`,
+    { remedy: 'Use --wrt layer-input.', details: { actual: [...shape] } },
+  );
+}
+
 function uploadOne(ops: Ops, { shape, data }: Tensor, b: number): Value {
   const size = sizeOf(shape) / shape[0];
   const part = data.subarray(b * size, (b + 1) * size);
@@ -225,17 +198,19 @@ interface Push {
   readonly ops: Ops;
   readonly model: RecurrentModel;
   readonly order: readonly number[];
-  readonly start: number;
+  readonly starts: readonly number[];
   readonly points: ReadonlyMap<number, Point>;
   readonly target: Point;
+  /** `[1, T_u, D_u]` */
+  readonly source: Value;
   readonly width: number;
   readonly pace: Pace;
 }
 
 /** The band of one sequence, `[T, width, D, D_u]`. */
 async function pushAll(push: Push): Promise<Float64Array> {
-  const { ops, points, start, target, width, pace } = push;
-  const [, sourceSteps, features] = points.get(start)!.flow.value.shape;
+  const { ops, source, target, width, pace } = push;
+  const [, sourceSteps, features] = source.shape;
   const [, steps, inputDim] = target.flow.value.shape;
   const reach = target.reach!;
   const band = new Float64Array(steps * width * inputDim * features);
@@ -266,8 +241,10 @@ async function pushAll(push: Push): Promise<Float64Array> {
 }
 
 /** Tangents `[n, T_u, D_u]` of u to tangents `[n, T, D]` of x. */
-function pushOnce({ model, order, start, points, target }: Push, seeds: Value): Value {
-  const tangents = new Map<number, Value>([[start, seeds]]);
+function pushOnce({ ops, model, order, starts, points, target }: Push, seeds: Value): Value {
+  const widths = starts.map((start) => points.get(start)!.flow.value.shape[2]);
+  const parts = starts.length === 1 ? [seeds] : ops.split(seeds, widths, 2);
+  const tangents = new Map<number, Value>(starts.map((start, index) => [start, parts[index]]));
   for (const index of order) {
     if (tangents.has(index)) continue;
     const { operation, inputs } = model.layers[index];
