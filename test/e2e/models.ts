@@ -3,6 +3,7 @@
  */
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { File as Hdf5File, ready } from 'h5wasm/node';
 import { makeFolder, ROOT } from './launch-app';
 
 /** A good model: LSTM `memory`, 4 units, 3 features, any number of steps. */
@@ -53,6 +54,42 @@ export function makeDropFolder(): DropFolder {
     text: path('notes.keras'),
     modelFolder: path('checkpoint'),
   };
+}
+
+/**
+ * A Keras 2 file with one LSTM `memory` of 8 features and any number of steps; its weights repeat from run to run.
+ *
+ * @param path - The file; it ends in `.h5`.
+ * @param units - H.
+ */
+export async function writeLstm(path: string, units: number): Promise<void> {
+  await ready;
+  const input = { batch_input_shape: [null, null, 8], dtype: 'float32', name: 'x' };
+  const memory = { name: 'memory', units, activation: 'tanh', recurrent_activation: 'sigmoid', use_bias: true };
+  const layers = [
+    { class_name: 'InputLayer', config: input },
+    { class_name: 'LSTM', config: { ...memory, return_sequences: true } },
+  ];
+  const file = new Hdf5File(path, 'w');
+  file.create_attribute('model_config', JSON.stringify({ class_name: 'Sequential', config: { name: 'long', layers } }));
+  file.create_attribute('keras_version', '2.15.0');
+  file.create_attribute('backend', 'tensorflow');
+  const weights = file.create_group('model_weights');
+  weights.create_attribute('layer_names', ['x', 'memory']);
+  weights.create_group('x');
+  const layer = weights.create_group('memory');
+  layer.create_attribute('weight_names', ['memory/kernel:0', 'memory/recurrent_kernel:0', 'memory/bias:0']);
+  const tensors = layer.create_group('memory');
+  const gates = 4 * units;
+  const write = (name: string, shape: number[], size: number): void => {
+    const count = shape.reduce((product, axis) => product * axis, 1);
+    const data = Float32Array.from({ length: count }, (_, at) => size * Math.sin(at * 12.9898 + (at % 7)));
+    tensors.create_dataset({ name, data, shape, dtype: '<f' });
+  };
+  write('kernel:0', [8, gates], 0.3);
+  write('recurrent_kernel:0', [units, gates], 1.5 / Math.sqrt(units));
+  write('bias:0', [gates], 1);
+  file.close();
 }
 
 /** A table with a header; the numbers repeat from run to run. */

@@ -1,0 +1,101 @@
+/**
+ * Cancel at moments spread over a long run: it ends as cancelled, by itself, whatever the run is doing.
+ *
+ * The times depend on what else the machine does, so they are printed, not judged; running.test.ts holds the 200 ms.
+ */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchApp, makeFolder, type RunningApp } from './launch-app';
+import { writeLstm } from './models';
+
+const STEPS = '60000';
+const UNITS = 64;
+/** Milliseconds after Run: at once, while states are computed, sent and drawn, and while Jacobians are. */
+const MOMENTS = [0, 30, 100, 300, 500, 700, 900, 1200, 1800, 3000, 5000];
+
+interface Cancelled {
+  /** When Cancel was pressed, milliseconds after Run. */
+  readonly at: number;
+  /** What the run bar said then. */
+  readonly stage: string;
+  /** Milliseconds from the press until the bar offers Run again. */
+  readonly took: number;
+}
+
+let folder: string;
+let running: RunningApp;
+let page: Page;
+
+/** Presses Run, then Cancel after a while, as quickly as the page lets it. */
+function runAndCancel(after: number): Promise<Cancelled> {
+  return page.evaluate(async (wait) => {
+    const pause = (milliseconds: number): Promise<unknown> =>
+      new Promise((resolve) => setTimeout(resolve, milliseconds));
+    const find = (id: string): HTMLElement | null => document.querySelector(`[data-testid="${id}"]`);
+    const start = performance.now();
+    find('run-button')!.click();
+    while (find('cancel-button') === null) await pause(1);
+    while (performance.now() - start < wait) await pause(2);
+    const pressed = performance.now();
+    const stage = find('progress')!.innerText.split(' ·')[0]!;
+    find('cancel-button')!.click();
+    while (find('run-button') === null) await pause(1);
+    return { at: Math.round(pressed - start), stage, took: Math.round(performance.now() - pressed) };
+  }, after);
+}
+
+const enginePid = (): Promise<number | undefined> =>
+  running.app.evaluate(({ app }) => app.getAppMetrics().find(({ name }) => name === 'tempograd-engine')?.pid);
+
+beforeAll(async () => {
+  folder = makeFolder('cancel');
+  await writeLstm(join(folder, 'long.h5'), UNITS);
+  running = await launchApp({ args: [join(folder, 'long.h5')] });
+  page = running.page;
+  await page.getByTestId('layer-memory').waitFor();
+  await page
+    .getByTestId('engine-chip')
+    .getByText(/TensorFlow|wasm|reference/i)
+    .waitFor();
+  await page.getByLabel('Timesteps T').fill(STEPS);
+});
+
+afterAll(async () => {
+  await running?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('Cancel', () => {
+  it.each(['verdict', 'states'])('ends a run at every moment, with the %s on show', async (view) => {
+    await page.getByTestId(`tab-${view}`).click();
+    const pid = await enginePid();
+    const cancels: Cancelled[] = [];
+    for (const moment of MOMENTS) {
+      cancels.push(await runAndCancel(moment));
+      const bar = await page.locator('.status-bar').innerText();
+      expect(bar).toMatch(/cancelled|Not run yet/);
+      expect(await page.getByTestId('error-panel').count()).toBe(0);
+    }
+    console.info(
+      `Cancel at T = ${STEPS}, H = ${UNITS}, ${view}: ` +
+        cancels.map(({ at, stage, took }) => `${took} ms (at ${at} ms, ${stage})`).join(', '),
+    );
+    // Never by killing the process.
+    expect(await enginePid()).toBe(pid);
+    // The moments did reach the parts of a run that they are meant for.
+    expect(new Set(cancels.map(({ stage }) => stage)).size).toBeGreaterThan(1);
+  });
+
+  it('leaves nothing behind that the next run could not do without', async () => {
+    await page.getByTestId('tab-verdict').click();
+    await page.getByLabel('Timesteps T').fill('100');
+    await page.getByTestId('run-button').click();
+    await page
+      .getByTestId('verdict-h')
+      .getByText(/vanishing|carried|exploding|undetermined/i)
+      .first()
+      .waitFor();
+  });
+});
