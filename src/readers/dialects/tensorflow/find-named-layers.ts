@@ -22,7 +22,7 @@ export interface NamedLayers {
 }
 
 /** Levels of a name that are no layer: cells, and the two sides of a wrapper. */
-const WRAPPERS = /^(forward_.*|backward_.*|(.*_)?cell(_\d+)?|cells)$/;
+const WRAPPERS = /^(forward_.*|backward_.*|(.*_)?cell(_\d+)?|cells|stacked_rnn_cells(_\d+)?)$/;
 
 /**
  * The layers of Keras among tensors.

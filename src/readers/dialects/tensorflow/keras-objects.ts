@@ -6,7 +6,7 @@
  */
 import type { ByteSource } from '../../byte-source';
 import { readFields, readText, toInteger } from '../../containers/protobuf';
-import { isObject, parseJson, stringField, type JsonObject } from '../../json';
+import { field, isArray, isObject, parseJson, stringField, type JsonObject, type JsonValue } from '../../json';
 import { checkLimit, type ReadLimits } from '../../limits';
 import type { SavedNode } from './object-graph';
 
@@ -78,7 +78,7 @@ interface WrittenObject {
 function addObject(found: KerasObject[], written: WrittenObject, limits: ReadLimits): void {
   const { node, path, identifier, metadata } = written;
   if (metadata === '' || !identifier.startsWith('_tf_keras_')) return;
-  const description = parseJson(metadata, `the metadata of object ${String(node)}`, limits);
+  const description = withPlainLists(parseJson(metadata, `the metadata of object ${String(node)}`, limits));
   if (!isObject(description)) return;
   found.push({
     node,
@@ -89,4 +89,14 @@ function addObject(found: KerasObject[], written: WrittenObject, limits: ReadLim
     className: (stringField(description, 'class_name') ?? '').replace(/^(Keras|keras)>/, ''),
   });
   checkLimit('Number of Keras objects', found.length, 'maxLayers', limits);
+}
+
+/** Tuples and shapes, which are written as `{ class_name: '__tuple__', items }`, as lists. */
+function withPlainLists(value: JsonValue): JsonValue {
+  if (isArray(value)) return value.map(withPlainLists);
+  if (!isObject(value)) return value;
+  const items = field(value, 'items');
+  const isList = stringField(value, 'class_name') === '__tuple__' || stringField(value, 'class_name') === 'TensorShape';
+  if (isList && isArray(items)) return items.map(withPlainLists);
+  return Object.fromEntries(Object.keys(value).map((key) => [key, withPlainLists(field(value, key) ?? null)]));
 }
