@@ -10,8 +10,8 @@ import type { Direction } from '../core/jacobian';
 import { cellsOf, type Assumption, type RecurrentModel, type Warning } from '../core/model';
 import type { Summary } from '../core/summary';
 import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
-import { withRespectToModelInput } from '../engine/below/model-input-run';
-import { estimateRun, type RunCost } from '../engine/estimate';
+import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
+import { estimateRun, fitRun, type RunCost } from '../engine/estimate';
 import type { Engine, LayerInput, LayerRun } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice, type OpenedEngine } from '../engine/load-engine';
 import { Pace } from '../engine/pace';
@@ -25,9 +25,6 @@ import { sizeRun, type RunData, type RunSize } from './size-run';
 import { joinDirections } from './join-directions';
 import { stepNorms } from './step-norms';
 import { summarize } from './summarize';
-
-/** The engine gives pieces of at most this size; small enough to cancel within 200 ms, large enough to be fast. */
-const CHUNK_BYTES = 16 * 2 ** 20;
 
 /** A timer beyond this fires at once; it is 24 days. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -49,6 +46,8 @@ export interface RunPlan {
   readonly size: RunSize;
   readonly engine: EngineChoice;
   readonly cost: RunCost;
+  /** The engine gives pieces of at most this size, smaller where memory is short. */
+  readonly chunkBytes: number;
   readonly estimate: RunEstimate;
 }
 
@@ -65,9 +64,10 @@ export function planRun(order: AnalysisOrder): RunPlan {
   const cells = cellsOf(found.layer.operation).map(({ cell }) => cell);
   const { flop } = estimateRun(cells, size.batch, size.steps, request.modes, 'reference');
   const engine = chooseEngine(request.engine, flop);
-  const cost = estimateRun(cells, size.batch, size.steps, request.modes, engine.name);
+  const limit = request.maxMemoryBytes;
+  const { cost, chunkBytes } = fitRun(cells, size.batch, size.steps, request.modes, engine.name, limit);
   const estimate = { ...cost, engine, batch: size.batch, steps: size.steps };
-  return { found, size, engine, cost, estimate };
+  return { found, size, engine, cost, chunkBytes, estimate };
 }
 
 /**
@@ -76,7 +76,7 @@ export function planRun(order: AnalysisOrder): RunPlan {
  * @param order - What to analyse.
  * @param signal - Cancels; answered between chunks of work.
  * @throws TempogradError of the reader, input, cell, engine families; `engine/time-limit` with `maxSeconds`;
- * `engine/out-of-memory` when the estimate exceeds `maxMemoryBytes`.
+ * `engine/out-of-memory` when not even the smallest pieces fit into `maxMemoryBytes`.
  */
 export async function* analyze(order: AnalysisOrder, signal: AbortSignal): AsyncGenerator<AnalysisStep, void, void> {
   const run = new Run(order, signal);
@@ -119,7 +119,7 @@ class Run {
   async *steps(): AsyncGenerator<AnalysisStep, void, void> {
     const { request } = this.order;
     const plan = planRun(this.order);
-    checkMemory(plan, request);
+    checkMemory(plan.cost.peakBytes, request);
     const opened = await openEngine(request.engine, plan.cost.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
@@ -138,8 +138,8 @@ class Run {
     const lags = new LagCurves(started.batch, started.sourceSteps, isSameTime ? input.mask : null);
     for (const direction of started.directions) {
       if (request.modes.includes('diagonal') && isSameTime)
-        yield* this.propagate('diagonal', layerRun, direction, lags);
-      if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags);
+        yield* this.propagate('diagonal', layerRun, direction, lags, plan.chunkBytes);
+      if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags, plan.chunkBytes);
     }
     yield this.progress('diagnostics', 1 - STATES_SHARE);
     const exponents = new Map<Direction, Float64Array>();
@@ -166,7 +166,12 @@ class Run {
     const own = initialStates(plan.found, data, below.x.shape[0]!);
     const fed = { ...below, initialState: { ...below.initialState, ...own } };
     if (request.wrt === 'layer-input') return { input: fed, local: null };
-    return { input: fed, local: await localJacobian(model, plan.found.index, input.tensors, this.signal) };
+    const left = request.maxMemoryBytes === null ? undefined : request.maxMemoryBytes - plan.cost.peakBytes;
+    const local = await localJacobian(model, plan.found.index, input.tensors, this.signal, left);
+    const cells = cellsOf(plan.found.layer.operation).map(({ cell }) => cell);
+    const more = modelInputBytes(local, cells, request.modes, plan.chunkBytes);
+    checkMemory(plan.cost.peakBytes + more, request);
+    return { input: fed, local };
   }
 
   private async *propagate(
@@ -174,14 +179,15 @@ class Run {
     layerRun: LayerRun,
     direction: Direction,
     lags: LagCurves,
+    chunkBytes: number,
   ): AsyncGenerator<AnalysisStep, void, void> {
-    const options = { signal: this.signal, chunkBytes: CHUNK_BYTES };
+    const options = { signal: this.signal, chunkBytes };
     const chunks = mode === 'diagonal' ? layerRun.diagonal(direction, options) : layerRun.final(direction, options);
     for await (const chunk of chunks) {
       const event = stepNorms(chunk, layerRun.batch, layerRun.inputDim);
       if (event.kind === 'final') lags.add(event);
       yield { event, chunk };
-      yield this.progress(mode, this.fraction + this.shareOf(mode, chunk.count / layerRun.steps, layerRun));
+      yield this.progress(mode, this.fraction + this.shareOf(mode, chunk.count / lags.steps, layerRun));
     }
   }
 
@@ -203,13 +209,13 @@ class Run {
 /** Share of the progress line that states, and likewise diagnostics, take. */
 const STATES_SHARE = 0.05;
 
-function checkMemory(plan: RunPlan, request: RunRequest): void {
-  const limit = request.maxMemoryBytes;
-  if (limit === null || plan.cost.peakBytes <= limit) return;
+/** Refuses a run that does not fit even in the smallest pieces. */
+function checkMemory(peakBytes: number, { maxMemoryBytes: limit }: RunRequest): void {
+  if (limit === null || peakBytes <= limit) return;
   throw new TempogradError(
     'engine/out-of-memory',
-    `the run needs about ${plan.cost.peakBytes} bytes, the limit is ${limit}`,
-    { details: { peakBytes: plan.cost.peakBytes, maxMemory: limit } },
+    `the run needs about ${peakBytes} bytes even in its smallest pieces, the limit is ${limit}`,
+    { details: { peakBytes, maxMemory: limit } },
   );
 }
 

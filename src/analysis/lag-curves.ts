@@ -20,7 +20,7 @@ export class LagCurves {
    */
   constructor(
     private readonly batch: number,
-    private readonly steps: number,
+    readonly steps: number,
     private readonly mask: Tensor<Uint8Array> | null,
   ) {}
 

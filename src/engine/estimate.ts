@@ -8,7 +8,7 @@ import type { AnalysisMode } from '../core/jacobian';
 import type { CellDescription, CellKind } from '../core/model';
 import { cellSizes } from './cells/cell-sizes';
 import type { EngineName } from './engine';
-import { planDiagonal, planFinal } from './propagate/plan';
+import { LARGEST_CHUNK_BYTES, planDiagonal, planFinal } from './propagate/plan';
 
 /** Cost of a run. */
 export interface RunCost {
@@ -27,8 +27,8 @@ const STEP_SECONDS: Readonly<Record<EngineName, number>> = { tensorflow: 1.5e-4,
 /** Bytes per second at which results of the memory-bound diagonal appear. */
 const FILL_RATE = 1e9;
 const GATES: Readonly<Record<CellKind, number>> = { SimpleRNN: 1, LSTM: 4, GRU: 3 };
-/** What the caller allows a chunk of results to have. */
-const CHUNK_BYTES = 16 * 2 ** 20;
+/** A chunk of results is not cut smaller than this. */
+const SMALLEST_CHUNK_BYTES = 2 ** 10;
 /** Threads, small values, and host arrays that wait for the garbage collector; the memory of wasm never shrinks. */
 const FIRST_USE_BYTES: Readonly<Record<EngineName, number>> = {
   tensorflow: 32 * 2 ** 20,
@@ -46,6 +46,7 @@ const FORWARD_BYTES = 16 * 2 ** 20;
  * @param steps - T.
  * @param modes - What is asked for.
  * @param engine - Which engine runs it.
+ * @param chunkBytes - What a chunk of results may have.
  *
  * Source: method.md 2.5, the rows "form A", "form B" and "final" (q = H, or 2H where c is wanted too).
  */
@@ -55,6 +56,7 @@ export function estimateRun(
   steps: number,
   modes: readonly AnalysisMode[],
   engine: EngineName,
+  chunkBytes = LARGEST_CHUNK_BYTES,
 ): RunCost {
   let flop = 0;
   let resultBytes = 0;
@@ -77,7 +79,7 @@ export function estimateRun(
     if (modes.includes('final')) resultBytes += batch * steps * states * 12;
     heldBytes +=
       batch * steps * H * (states + (cell.kind === 'SimpleRNN' ? 0 : gates)) * width + weightBytes(cell, engine);
-    workingBytes = Math.max(workingBytes, propagationBytes(cell, batch, steps, modes, engine));
+    workingBytes = Math.max(workingBytes, propagationBytes(cell, batch, steps, modes, engine, chunkBytes));
   }
   const loops =
     cells.length * ((modes.includes('final') ? steps : 0) + (modes.includes('diagonal') ? steps / 16 : 0) + steps);
@@ -87,6 +89,38 @@ export function estimateRun(
     resultBytes: resultBytes + jacobianBytes * (4 / width),
     seconds: flop / RATES[engine] + loops * STEP_SECONDS[engine] + jacobianBytes / FILL_RATE,
   };
+}
+
+/** A run cut to fit. */
+export interface FittedRun {
+  readonly cost: RunCost;
+  /** What a chunk of its results may have. */
+  readonly chunkBytes: number;
+}
+
+/**
+ * The run with the largest pieces that fit the memory; with the smallest ones where none do.
+ *
+ * @param cells - One per direction.
+ * @param batch - B.
+ * @param steps - T.
+ * @param modes - What is asked for.
+ * @param engine - Which engine runs it.
+ * @param maxBytes - The memory; null = as much as there is.
+ */
+export function fitRun(
+  cells: readonly CellDescription[],
+  batch: number,
+  steps: number,
+  modes: readonly AnalysisMode[],
+  engine: EngineName,
+  maxBytes: number | null,
+): FittedRun {
+  for (let chunkBytes = LARGEST_CHUNK_BYTES; ; chunkBytes /= 2) {
+    const cost = estimateRun(cells, batch, steps, modes, engine, chunkBytes);
+    const isFitting = maxBytes === null || cost.peakBytes <= maxBytes;
+    if (isFitting || chunkBytes <= SMALLEST_CHUNK_BYTES) return { cost, chunkBytes };
+  }
 }
 
 /** Weights in the forms that the passes use: as they are, stacked, in pieces for forming, and stacked in float64. */
@@ -102,16 +136,20 @@ function propagationBytes(
   steps: number,
   modes: readonly AnalysisMode[],
   engine: EngineName,
+  allowedBytes: number,
 ): number {
   const sizes = cellSizes(cell);
   const { units, inputDim, stateBlocks, operatorColumns, vectorLength } = sizes;
   const size = units * stateBlocks;
   if (engine === 'reference') {
     // One sequence at a time has its rows and step Jacobians; a chunk of results is gathered from all.
-    const chunkBytes = Math.min(CHUNK_BYTES, 8 * batch * steps * size * inputDim);
+    const chunkBytes = Math.min(
+      Math.max(allowedBytes, 8 * batch * size * inputDim),
+      8 * batch * steps * size * inputDim,
+    );
     return 8 * (4 * size * size + 2 * size * inputDim) * (modes.includes('final') ? batch : 1) + 2 * chunkBytes;
   }
-  const shape = { ...sizes, batch, steps, chunkBytes: CHUNK_BYTES, hasBatchedProducts: engine !== 'wasm' };
+  const shape = { ...sizes, batch, steps, chunkBytes: allowedBytes, hasBatchedProducts: engine !== 'wasm' };
   let bytes = Math.min(FORWARD_BYTES, 8 * batch * steps * units * (GATES[cell.kind] + stateBlocks + 1));
   if (modes.includes('diagonal')) {
     const { chunkSteps, sequences, tilePairs } = planDiagonal(shape);

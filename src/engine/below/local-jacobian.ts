@@ -53,6 +53,7 @@ interface Point {
  * @param layer - Index of the recurrent layer.
  * @param inputs - One tensor per `model.inputs`; u is the first.
  * @param signal - Aborts between layers.
+ * @param maxBytes - The memory for it; never more than 1 GiB is taken.
  * @throws TempogradError `cell/unsupported` when a recurrent layer stands below, x does not depend on the first input, or
  * the layer is inside TimeDistributed; `engine/out-of-memory` when the band would not fit.
  */
@@ -61,6 +62,7 @@ export async function localJacobian(
   layer: number,
   inputs: readonly Tensor[],
   signal: AbortSignal,
+  maxBytes = MAX_BAND_BYTES,
 ): Promise<LocalJacobian> {
   const ops = createFloat64Ops();
   const order = layersBelow(model, layer);
@@ -79,7 +81,11 @@ export async function localJacobian(
       const [, steps, inputDim] = target.flow.value.shape;
       const [, sourceSteps, features] = source.shape;
       const width = widthOf(target.reach);
-      checkBand(batch * steps * inputDim * width * features * 8, model.layers[layer]);
+      checkBand(
+        batch * steps * inputDim * width * features * 8,
+        Math.min(maxBytes, MAX_BAND_BYTES),
+        model.layers[layer],
+      );
       shared = { reach: target.reach, steps, inputDim, width };
       sequence ??= { data: new Float64Array(batch * sourceSteps * features), shape: [batch, sourceSteps, features] };
       ops.readInto(source, sequence.data, b * sourceSteps * features);
@@ -114,12 +120,12 @@ function sourceOf(ops: Ops, starts: readonly number[], points: ReadonlyMap<numbe
   );
 }
 
-function checkBand(bytes: number, layer: Layer): void {
-  if (bytes <= MAX_BAND_BYTES) return;
+function checkBand(bytes: number, limit: number, layer: Layer): void {
+  if (bytes <= limit) return;
   throw new TempogradError(
     'engine/out-of-memory',
-    `the Jacobian of the layers below ${layer.name} would take ${bytes} bytes, the limit is ${MAX_BAND_BYTES}`,
-    { remedy: 'Use fewer steps or sequences, or --wrt layer-input.', details: { bytes, limit: MAX_BAND_BYTES } },
+    `the Jacobian of the layers below ${layer.name} would take ${bytes} bytes, ${Math.max(0, limit)} are left`,
+    { remedy: 'Use fewer steps or sequences, or --wrt layer-input.', details: { bytes, limit } },
   );
 }
 

@@ -5,13 +5,15 @@
  */
 
 import { cellsOf, type CellDescription, type RecurrentLayer } from '../../core/model';
-import type { DiagonalChunk, Direction } from '../../core/jacobian';
+import type { AnalysisMode, DiagonalChunk, Direction } from '../../core/jacobian';
+import { cellSizes } from '../cells/cell-sizes';
 import type { LayerInput, LayerRun, RealArray } from '../engine';
 import { trajectoryOf } from '../trajectories';
 import { accumulate } from './accumulate';
 import { bandedDiagonal } from './banded-diagonal';
 import { finalOf } from './final-sums';
 import type { LocalJacobian } from './local-jacobian';
+import { openSteps, widthOf } from './reach';
 
 /**
  * The same layer run, differentiated against the model's input.
@@ -50,6 +52,36 @@ export function withRespectToModelInput(
     leadingExponent: (direction, warmUp, signal) => run.leadingExponent(direction, warmUp, signal),
     dispose: () => run.dispose(),
   };
+}
+
+/**
+ * Bytes that the derivative by the model's input holds besides the run itself: dx/du, the sums that are open at once,
+ * states in float64, and a chunk.
+ *
+ * @param local - dx/du.
+ * @param cells - One per direction.
+ * @param modes - What is asked for.
+ * @param chunkBytes - What a chunk of results may have.
+ */
+export function modelInputBytes(
+  local: LocalJacobian,
+  cells: readonly CellDescription[],
+  modes: readonly AnalysisMode[],
+  chunkBytes: number,
+): number {
+  const [batch, sourceSteps, features] = local.sequence.shape;
+  const { steps, inputDim, reach } = local;
+  const width = widthOf(reach);
+  const doubles = cells.map((cell) => {
+    const { units, stateBlocks } = cellSizes(cell);
+    const size = batch * units * stateBlocks;
+    const chunkSteps = Math.max(1, Math.floor(chunkBytes / (4 * size * inputDim)));
+    const final = modes.includes('final') ? size * features * openSteps(reach, chunkSteps) : 0;
+    const isPushed = modes.includes('diagonal') && !local.isStepwise && steps === sourceSteps;
+    return Math.max(final, isPushed ? size * features * width + steps * (batch * inputDim + size) : 0);
+  });
+  const band = batch * steps * inputDim * width * features;
+  return 8 * (band + batch * sourceSteps * features + Math.max(...doubles)) + 2 * chunkBytes;
 }
 
 /** dh_t/dx_t dx_t/du_t, chunk by chunk. */

@@ -31,6 +31,25 @@ export function widthOf(reach: Reach): number {
 }
 
 /**
+ * The most input steps that are open at once when the output steps are gone through a chunk at a time, from either end.
+ *
+ * @param reach - The reach.
+ * @param chunkSteps - Output steps of a chunk.
+ */
+export function openSteps({ first, last }: Reach, chunkSteps: number): number {
+  const lowest = first.slice();
+  for (let step = lowest.length - 2; step >= 0; step--) lowest[step] = Math.min(lowest[step], lowest[step + 1]);
+  const highest = last.slice();
+  for (let step = 1; step < highest.length; step++) highest[step] = Math.max(highest[step], highest[step - 1]);
+  let most = 1;
+  for (let step = 0; step < lowest.length; step++) {
+    const end = Math.min(lowest.length, step + chunkSteps) - 1;
+    most = Math.max(most, highest[end] - lowest[step] + 1);
+  }
+  return most;
+}
+
+/**
  * The reach of a layer's output.
  *
  * @param layer - The layer, for wrappers.

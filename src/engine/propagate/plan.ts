@@ -8,17 +8,17 @@
 
 import type { CellSizes } from '../cells/cell-sizes';
 
-/** Bytes of step operators formed at once, and of Jacobians formed at once. */
+/** Bytes of step operators formed at once, and of Jacobians formed at once, with the largest chunks. */
 const TILE_BYTES = 4 * 2 ** 20;
 
-/** Bytes of pulled rows of the sequences that go through one product together. */
+/** Bytes of pulled rows of the sequences that go through one product together, likewise. */
 const ROWS_BYTES = 8 * 2 ** 20;
 
 /** A chunk costs at most about half a second on two cores, so that the first one comes soon. */
 const CHUNK_FLOP = 1e11;
 
-/** No chunk is larger than this, whatever the caller allows. */
-const CHUNK_BYTES = 16 * 2 ** 20;
+/** No chunk is larger than this, whatever the caller allows: small enough to cancel within 200 ms, large enough to be fast. */
+export const LARGEST_CHUNK_BYTES = 16 * 2 ** 20;
 
 /** No group is longer: one check of the norms for so many steps. */
 const MAX_GROUP_STEPS = 64;
@@ -27,6 +27,7 @@ const MAX_GROUP_STEPS = 64;
 export interface PlanShape extends CellSizes {
   readonly batch: number;
   readonly steps: number;
+  /** What the caller allows a chunk; everything that is formed at once shrinks with it. */
   readonly chunkBytes: number;
   /** Whether products of several sequences are done together as fast as one by one. */
   readonly hasBatchedProducts: boolean;
@@ -62,14 +63,18 @@ export function planFinal(shape: PlanShape): FinalPlan {
   const stateSize = units * stateBlocks;
   const operatorBytes = 4 * stateSize * operatorColumns;
   const rowsBytes = 4 * stateSize * stateSize;
-  const most = shape.hasBatchedProducts ? Math.min(TILE_BYTES / operatorBytes, ROWS_BYTES / rowsBytes) : 1;
+  const { chunkBytes, tileBytes, togetherBytes } = budgets(shape);
+  const most = shape.hasBatchedProducts ? Math.min(tileBytes / operatorBytes, togetherBytes / rowsBytes) : 1;
   const sequences = between(1, most, batch);
-  const groupSteps = between(1, TILE_BYTES / (operatorBytes * sequences), Math.min(steps, MAX_GROUP_STEPS));
+  const groupSteps = between(1, tileBytes / (operatorBytes * sequences), Math.min(steps, MAX_GROUP_STEPS));
   const resultBytes = 4 * batch * stateSize * inputDim;
   const vectorBytes = 4 * sequences * shape.vectorLength;
   const flop = 2 * stateSize * stateSize * operatorColumns * batch;
-  const bytes = Math.min(shape.chunkBytes, CHUNK_BYTES);
-  const chunkSteps = between(1, Math.min(bytes / resultBytes, ROWS_BYTES / vectorBytes, CHUNK_FLOP / flop), steps);
+  const chunkSteps = between(
+    1,
+    Math.min(chunkBytes / resultBytes, togetherBytes / vectorBytes, CHUNK_FLOP / flop),
+    steps,
+  );
   return { chunkSteps, sequences, groupSteps: Math.min(groupSteps, chunkSteps) };
 }
 
@@ -81,12 +86,19 @@ export function planFinal(shape: PlanShape): FinalPlan {
 export function planDiagonal(shape: PlanShape): DiagonalPlan {
   const { batch, steps, units, inputDim, stateBlocks } = shape;
   const pairBytes = 4 * stateBlocks * units * inputDim;
-  const bytes = Math.min(shape.chunkBytes, CHUNK_BYTES);
+  const { chunkBytes, tileBytes, togetherBytes } = budgets(shape);
   const vectorBytes = 4 * shape.vectorLength;
-  const chunkSteps = between(1, bytes / (pairBytes * batch), steps);
-  const sequences = between(1, ROWS_BYTES / (vectorBytes * chunkSteps), batch);
-  const tilePairs = between(1, TILE_BYTES / pairBytes, sequences * chunkSteps);
+  const chunkSteps = between(1, chunkBytes / (pairBytes * batch), steps);
+  const sequences = between(1, togetherBytes / (vectorBytes * chunkSteps), batch);
+  const tilePairs = between(1, tileBytes / pairBytes, sequences * chunkSteps);
   return { chunkSteps, sequences, tilePairs };
+}
+
+/** The bytes of a chunk and of what is formed for it, smaller in proportion where the caller allows less. */
+function budgets(shape: PlanShape): { chunkBytes: number; tileBytes: number; togetherBytes: number } {
+  const chunkBytes = Math.min(shape.chunkBytes, LARGEST_CHUNK_BYTES);
+  const share = chunkBytes / LARGEST_CHUNK_BYTES;
+  return { chunkBytes, tileBytes: share * TILE_BYTES, togetherBytes: share * ROWS_BYTES };
 }
 
 function between(low: number, wanted: number, high: number): number {
