@@ -221,7 +221,7 @@ function raiseExtremes(best: Extremes, map: MapData, column: number, ys: Uint32A
     for (let row = ys[y]!; row < ys[y + 1]!; row += 1, position += rowStride) {
       const value = values[position] as number;
       // A NaN that was found stays: no comparison with it holds.
-      if (isFirst || value !== value || (bySize ? Math.abs(value) > Math.abs(extreme) : value > extreme)) {
+      if (isFirst || Number.isNaN(value) || (bySize ? Math.abs(value) > Math.abs(extreme) : value > extreme)) {
         extreme = value;
         isFirst = false;
       }

@@ -6,13 +6,15 @@ import { basename, extname } from 'node:path';
 import { dialog, type BrowserWindow, type FileFilter } from 'electron';
 import type { RequestInput } from '../shared/contract';
 
-type Purpose = RequestInput<'openDialog'>['purpose'];
+type Purpose = RequestInput<'openDialog'>['purpose'] | RequestInput<'chooseFile'>['purpose'];
 type ExportFormat = RequestInput<'exportRun'>['format'] | RequestInput<'exportPicture'>['type'];
 
 const OPEN_TITLES: Readonly<Record<Purpose, string>> = {
   model: 'Open a model',
   data: 'Open input data',
   folder: 'Open a folder with a model',
+  mask: 'Choose a mask, [B, T]',
+  'initial-state': 'Choose initial states h0 and c0',
 };
 
 const OPEN_FILTERS: Readonly<Record<Purpose, FileFilter[]>> = {
@@ -25,6 +27,11 @@ const OPEN_FILTERS: Readonly<Record<Purpose, FileFilter[]>> = {
     { name: 'All files', extensions: ['*'] },
   ],
   folder: [],
+  mask: [
+    { name: 'Arrays and tables', extensions: ['npy', 'npz', 'csv'] },
+    { name: 'All files', extensions: ['*'] },
+  ],
+  'initial-state': [{ name: 'NumPy arrays', extensions: ['npz'] }],
 };
 
 const SAVE_FILTERS: Readonly<Record<Exclude<ExportFormat, 'csv'>, FileFilter>> = {

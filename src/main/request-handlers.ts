@@ -2,6 +2,7 @@
  * What each request of the window does; the counterpart of contract.ts, in its order.
  */
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { BrowserWindow } from 'electron';
 import { openFileSink } from '../host/file-sink';
 import type { SampleCatalogue } from '../host/samples';
@@ -37,6 +38,10 @@ export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
     async openDialog({ purpose }) {
       const path = await askForOpening(window, purpose);
       return path === null ? null : openPaths([path]);
+    },
+    async chooseFile({ purpose }) {
+      const path = await askForOpening(window, purpose);
+      return path === null ? null : { path, fileName: basename(path) };
     },
     openSample: ({ name }) => openPaths([samples().pathOf(name)]),
     async closeModel() {

@@ -32,6 +32,8 @@ export const requestSchemas = {
   /** Opens a model file or folder, or (with an open model) takes data files as input. */
   openPaths: z.object({ paths: z.array(path).min(1).max(1000) }),
   openDialog: z.object({ purpose: z.enum(['model', 'data', 'folder']) }),
+  /** Asks for a file that a run takes beside its input; it is read when the run is. */
+  chooseFile: z.object({ purpose: z.enum(['mask', 'initial-state']) }),
   openSample: z.object({ name: z.string().max(200) }),
   closeModel: z.object({}),
   listSamples: z.object({}),
@@ -119,6 +121,7 @@ export interface EngineStatus {
 export interface RequestResults {
   openPaths: OpenOutcome;
   openDialog: OpenOutcome | null;
+  chooseFile: { readonly path: string; readonly fileName: string } | null;
   openSample: OpenOutcome;
   closeModel: null;
   listSamples: readonly SampleInfo[];

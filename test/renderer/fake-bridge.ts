@@ -491,6 +491,7 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
     openPaths: ({ paths }) => openPath(paths[0]!),
     openDialog: ({ purpose }) =>
       purpose === 'data' ? { model: null, data: OPENED_DATA } : openPath('turbine-forecast.keras'),
+    chooseFile: ({ purpose }) => ({ path: `/home/ada/${purpose}.npz`, fileName: `${purpose}.npz` }),
     openSample: () => openPath('sample.keras'),
     closeModel: () => null,
     listSamples: () => [

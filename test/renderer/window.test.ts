@@ -119,7 +119,7 @@ describe('an open model', () => {
     await openWindow();
     await openSample();
     await until(() => find('estimate').exists() && text('estimate').includes('MB'));
-    expect(text('estimate')).toMatch(/^\d+ ms · \d+ MB$/);
+    expect(text('estimate')).toMatch(/^about \d+ ms · \d+ MB$/);
   });
 
   it('says what there is when no layer can be analysed', async () => {

@@ -1,9 +1,12 @@
-/** What the run bar asks for, the request made of it, and its estimate. */
+/** What the run bar asks for, the request made of it, and its estimate; without a choice, what the command takes. */
 import { defineStore } from 'pinia';
 import { computed, reactive, ref, shallowRef, watch } from 'vue';
 import type { ErrorRecord } from '../../core/errors';
+import { formatCount } from '../../charts/number-format';
 import type { RunEstimate, RunRequest } from '../../shared/run';
+import { MAX_STEPS_OR_BATCH } from '../../shared/run-limits';
 import { request } from '../api';
+import { useProblem } from './problem';
 import { useSelection } from './selection';
 import { useSession } from './session';
 
@@ -22,6 +25,28 @@ export interface InputOption {
   readonly label: string;
 }
 
+/** A file that a run takes beside its input. */
+export interface ChosenFile {
+  readonly path: string;
+  readonly fileName: string;
+}
+
+/** Which file. */
+export type FileField = 'mask' | 'initialState';
+
+/** A number field that may be left empty, which means that the run decides. */
+type OptionalNumber = number | null;
+
+/** What is under More, as it is when nobody has touched it: what the command takes without an option. */
+const PLAIN_OPTIONS = {
+  wrt: 'layer-input' as RunRequest['wrt'],
+  engine: null as RunRequest['engine'],
+  warmUp: null as OptionalNumber,
+  span: null as OptionalNumber,
+  mask: null as ChosenFile | null,
+  initialState: null as ChosenFile | null,
+};
+
 /** The run bar. */
 export const useRunForm = defineStore('run-form', () => {
   const fields = reactive({
@@ -30,6 +55,7 @@ export const useRunForm = defineStore('run-form', () => {
     batch: 1,
     seed: 0,
     modes: { diagonal: true, final: true, states: true },
+    ...PLAIN_OPTIONS,
   });
   const estimate = shallowRef<RunEstimate | null>(null);
   const estimateError = shallowRef<ErrorRecord | null>(null);
@@ -66,25 +92,61 @@ export const useRunForm = defineStore('run-form', () => {
 
   const modes = computed(() => FORM_MODES.filter((mode) => fields.modes[mode]));
 
+  const isAtLayer = computed(() => choice.value.endsWith('at-layer'));
+
+  /** How many of the options under More are not as they were. */
+  const optionCount = computed(
+    () =>
+      Object.entries(optionsInUse.value).filter(([, value]) => value !== null && value !== PLAIN_OPTIONS.wrt).length,
+  );
+
+  /** The options under More that this input has: a mask goes with an input of the layer's own, its steps have no model. */
+  const optionsInUse = computed(() => ({
+    wrt: isAtLayer.value ? PLAIN_OPTIONS.wrt : fields.wrt,
+    maskFile: isAtLayer.value ? (fields.mask?.path ?? null) : null,
+    initialStateFile: fields.initialState?.path ?? null,
+    engine: fields.engine,
+    warmUp: fields.warmUp,
+    span: fields.span,
+  }));
+
+  /** What is wrong with a field, null when all are right. */
+  const fieldProblem = computed<string | null>(() => {
+    if (modes.value.length === 0) return 'Choose what to compute';
+    if (isRandom.value) {
+      if (!isWhole(fields.steps, 1, MAX_STEPS_OR_BATCH)) return `T takes a whole number from 1 to ${LARGEST_COUNT}`;
+      if (!isWhole(fields.batch, 1, MAX_STEPS_OR_BATCH)) return `B takes a whole number from 1 to ${LARGEST_COUNT}`;
+      if (!isWhole(fields.seed, 0)) return 'Seed takes a whole number from 0 on';
+    }
+    if (fields.warmUp !== null && !isWhole(fields.warmUp, 0)) return 'Warm-up takes a whole number from 0 on';
+    if (fields.span !== null && !isWhole(fields.span, 1)) return 'Span takes a whole number from 1 on';
+    return null;
+  });
+
+  /** Asks for a file; a dialog that is closed leaves the one before. */
+  async function chooseFile(field: FileField): Promise<void> {
+    const reply = await request('chooseFile', { purpose: field === 'mask' ? 'mask' : 'initial-state' });
+    if (!reply.ok) useProblem().show(reply.error, 'open');
+    else if (reply.value) fields[field] = reply.value;
+  }
+
+  /** Everything under More as it was. */
+  function resetOptions(): void {
+    Object.assign(fields, PLAIN_OPTIONS);
+  }
+
   const runRequest = computed<RunRequest | null>(() => {
     const { layer, data } = useSession();
-    if (!layer || modes.value.length === 0) return null;
-    if (isRandom.value && !isWhole(fields.steps, 1)) return null;
-    if (isRandom.value && (!isWhole(fields.batch, 1) || !isWhole(fields.seed, 0))) return null;
+    if (!layer || fieldProblem.value !== null) return null;
     if (!isRandom.value && !data) return null;
     return {
       layer: layer.name,
-      wrt: 'layer-input',
-      atLayer: choice.value.endsWith('at-layer'),
+      atLayer: isAtLayer.value,
       input: isRandom.value
         ? { kind: 'random', steps: fixedSteps.value ?? fields.steps, batch: fields.batch, seed: fields.seed }
         : { kind: 'file', path: data!.path, key: null, header: null },
-      maskFile: null,
-      initialStateFile: null,
+      ...optionsInUse.value,
       modes: [...modes.value],
-      engine: null,
-      warmUp: null,
-      span: null,
       exact: false,
       maxSeconds: null,
       maxMemoryBytes: null,
@@ -137,8 +199,35 @@ export const useRunForm = defineStore('run-form', () => {
     },
   );
 
-  return { fields, options, choice, isRandom, fixedSteps, modes, runRequest, estimate, estimateError, isEstimating };
+  /** Files belong to the model that they were chosen for. */
+  watch(
+    () => useSession().model?.modelId,
+    () => {
+      fields.mask = null;
+      fields.initialState = null;
+    },
+  );
+
+  return {
+    fields,
+    options,
+    choice,
+    isRandom,
+    isAtLayer,
+    fixedSteps,
+    modes,
+    optionCount,
+    fieldProblem,
+    chooseFile,
+    resetOptions,
+    runRequest,
+    estimate,
+    estimateError,
+    isEstimating,
+  };
 });
 
-const isWhole = (value: unknown, least: number): value is number =>
-  typeof value === 'number' && Number.isInteger(value) && value >= least && value <= 1_000_000_000;
+const LARGEST_COUNT = formatCount(MAX_STEPS_OR_BATCH);
+
+const isWhole = (value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most;

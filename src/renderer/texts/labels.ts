@@ -86,12 +86,12 @@ export function engineLine(status: EngineStatus): string {
 }
 
 /**
- * What a run will take: `0.41 s · 38 MB`.
+ * What a run will take: `about 0.41 s · 38 MB`.
  *
  * @param estimate - The estimate.
  */
 export function estimateLine(estimate: RunEstimate): string {
-  return `${formatSeconds(estimate.seconds)} · ${formatBytes(estimate.peakBytes)}`;
+  return `about ${formatSeconds(estimate.seconds)} · ${formatBytes(estimate.peakBytes)}`;
 }
 
 /**
