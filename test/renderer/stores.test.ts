@@ -203,3 +203,59 @@ describe('the session', () => {
     ]);
   });
 });
+
+describe('options of a run', () => {
+  it('are those of the command when nobody has touched them', async () => {
+    const { form } = await openModel();
+    expect(request(form)).toMatchObject({
+      wrt: 'layer-input',
+      maskFile: null,
+      initialStateFile: null,
+      engine: null,
+      warmUp: null,
+      span: null,
+    });
+    expect(form.optionCount).toBe(0);
+  });
+
+  it('reach the request, a mask only with an input of the layer’s own', async () => {
+    const { form } = await openModel();
+    Object.assign(form.fields, { wrt: 'model-input', engine: 'reference', warmUp: 0, span: 300 });
+    await form.chooseFile('mask');
+    await form.chooseFile('initialState');
+    expect(request(form)).toMatchObject({
+      wrt: 'model-input',
+      engine: 'reference',
+      warmUp: 0,
+      span: 300,
+      maskFile: null,
+      initialStateFile: '/home/ada/initial-state.npz',
+    });
+    form.fields.choice = 'random-at-layer';
+    expect(request(form)).toMatchObject({ atLayer: true, wrt: 'layer-input', maskFile: '/home/ada/mask.npz' });
+    expect(form.optionCount).toBe(5);
+    form.resetOptions();
+    expect(form.optionCount).toBe(0);
+  });
+
+  it.each([
+    ['warmUp', -1, 'Warm-up takes'],
+    ['span', 0, 'Span takes'],
+    ['span', Number.NaN, 'Span takes'],
+    ['steps', 1_000_001, 'T takes'],
+    ['batch', 1.5, 'B takes'],
+  ] as const)('hold the run back: %s %d', async (field, value, words) => {
+    const { form } = await openModel();
+    Object.assign(form.fields, { [field]: value });
+    expect(form.runRequest).toBeNull();
+    expect(form.fieldProblem).toContain(words);
+  });
+
+  it('let go of the files of another model', async () => {
+    const { form, session } = await openModel();
+    await form.chooseFile('initialState');
+    session.forget();
+    await session.openSample('lstm-carrying');
+    expect(form.fields.initialState).toBeNull();
+  });
+});
