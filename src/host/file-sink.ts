@@ -107,14 +107,20 @@ export function removeLeftovers(folder: string, pid: number): void {
   for (const name of names) if (pattern.test(name)) rmSync(join(folder, name), { force: true });
 }
 
-/** Makes the rename itself durable; not every platform can open a folder, which costs durability only. */
+/**
+ * Makes the rename itself durable. The file is there by now: where a platform or a file system cannot sync a folder,
+ * or it may not be read, that costs durability only.
+ */
 function syncFolder(folder: string): void {
   if (process.platform === 'win32') return;
-  const descriptor = openSync(folder, 'r');
+  let descriptor: number | null = null;
   try {
+    descriptor = openSync(folder, 'r');
     fsyncSync(descriptor);
+  } catch {
+    // Nothing that the user could do about it.
   } finally {
-    closeSync(descriptor);
+    if (descriptor !== null) closeSync(descriptor);
   }
 }
 
