@@ -177,6 +177,7 @@ function matches(summary: Summary, order: AnalyzeOrder): boolean {
 function writeHost(batch: OutputBatch): WriteHost {
   return {
     openSink: (path) => batch.openSink(path),
+    isTaken: (path) => batch.isTaken(path),
     makeFolder: (path) => batch.makeFolder(path),
     join,
     freeBytes: (path) => {

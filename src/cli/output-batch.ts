@@ -31,6 +31,15 @@ export class OutputBatch {
   }
 
   /**
+   * Whether a path is that of an input or of another output.
+   *
+   * @param path - The path.
+   */
+  isTaken(path: string): boolean {
+    return this.taken.has(identity(path));
+  }
+
+  /**
    * A sink whose `commit` keeps the file back until `commit` of the batch.
    *
    * @param path - Final name.

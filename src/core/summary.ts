@@ -89,6 +89,10 @@ export interface Summary {
     readonly modes: readonly AnalysisMode[];
     readonly seed: number | null;
     readonly input: string | null;
+    /** What a random input is drawn from: standard normal numbers, uniform ids, or both; null for a file. */
+    readonly randomInput?: string | null;
+    /** Lags left out of the fit, as asked for; null = the first tenth. */
+    readonly warmUp?: number | null;
     readonly seconds: number;
     readonly peakBytes: number;
     readonly exact: boolean;

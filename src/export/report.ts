@@ -34,6 +34,7 @@ import type { Direction, StateName } from '../core/jacobian';
 import type { StateVerdict, Summary } from '../core/summary';
 import type { StartedEvent } from '../shared/run';
 import { seriesKey, type RunRecord } from '../shared/run-record';
+import { fitStart } from './fit-start';
 import { escapeHtml, htmlTable } from './html';
 import { REPORT_STYLE } from './report-style';
 import { reportFormulas } from './report-formulas';
@@ -164,7 +165,7 @@ function curvesOf(run: FinishedRun, mode: 'diagonal' | 'final'): readonly NormCh
           colour: state === 'h' ? PALETTE.hidden : PALETTE.cell,
           curve,
           showBand: started.batch > 1,
-          fit: verdict ? fittedLine(curve, verdict.slope, Math.ceil(started.steps / 10)) : null,
+          fit: verdict ? fittedLine(curve, verdict.slope, fitStart(summary.run.warmUp ?? null, mask, norms)) : null,
           mark: horizon === null ? null : { position: horizon, text: `horizon of ${state} ${formatCount(horizon)}` },
         },
       ];
@@ -264,7 +265,7 @@ function diagnosticsTable({ diagnostics }: Summary): string {
 function settingsTable({ summary, started }: FinishedRun): string {
   const { run, engine, layer } = summary;
   const rows = [
-    ['Input', run.input ?? `standard normal, seed ${run.seed ?? 0}`],
+    ['Input', run.input ?? `${run.randomInput ?? 'random'}, seed ${run.seed ?? 0}`],
     ['Sequences × timesteps', `${run.batch} × ${run.steps}`],
     ['With respect to', run.wrt],
     ['Modes', run.modes.join(', ')],

@@ -29,6 +29,8 @@ export interface WriteHost {
   join(folder: string, name: string): string;
   /** Bytes free where a file would go; null where that cannot be told. */
   freeBytes(path: string): number | null;
+  /** Whether a name belongs to an input or another output, so that no file may take its place; none does when left out. */
+  isTaken?(path: string): boolean;
 }
 
 /** What became of a run. */
@@ -82,7 +84,7 @@ export async function writeRun(
     if (record.isCancelled) {
       await csv?.abort();
       if (arrays && record.states && targets.npz !== null) {
-        const partial = partialName(targets.npz);
+        const partial = partialName(targets.npz, host);
         await arrays.closePartial(partial);
         files.push(partial);
       } else await abort();
@@ -99,8 +101,12 @@ export async function writeRun(
   }
 }
 
-function partialName(path: string): string {
-  return `${path.replace(/\.npz$/i, '')}.partial.npz`;
+/** The name of what is kept of a cancelled run; never that of an input. */
+function partialName(path: string, host: WriteHost): string {
+  const stem = path.replace(/\.npz$/i, '');
+  let name = `${stem}.partial.npz`;
+  for (let number = 2; host.isTaken?.(name); number++) name = `${stem}.partial-${number}.npz`;
+  return name;
 }
 
 function checkRoom(path: string, bytes: number, host: WriteHost): void {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { analyze } from '../../src/analysis/analyze';
+import { fitStart } from '../../src/export/fit-start';
 import { renderReport } from '../../src/export/report';
 import { addToRecord, emptyRecord, type RunRecord } from '../../src/shared/run-record';
 import { fixtureRun, loadKerasFixture, readFixtureModel } from '../support/keras-fixtures';
 
-async function recordOf(name: string, layerName?: string): Promise<RunRecord> {
+async function recordOf(name: string, layerName?: string, isRandom = false): Promise<RunRecord> {
   const fixture = loadKerasFixture(name);
   const model = await readFixtureModel(fixture);
   const { request, data } = fixtureRun(fixture, 'reference');
@@ -23,8 +24,12 @@ async function recordOf(name: string, layerName?: string): Promise<RunRecord> {
     model: renamed,
     source,
     version: 'test',
-    request: { ...request, layer: layerName ?? request.layer },
-    data,
+    request: {
+      ...request,
+      layer: layerName ?? request.layer,
+      ...(isRandom && { input: { kind: 'random' as const, steps: 20, batch: 1, seed: 7 }, warmUp: 3 }),
+    },
+    data: isRandom ? { ...data, input: null } : data,
   };
   for await (const { event } of analyze(order, new AbortController().signal)) addToRecord(record, event);
   return record;
@@ -56,5 +61,25 @@ describe('renderReport', () => {
     const html = renderReport([await recordOf('keras3-bidirectional-unlike-kinds')], 'model.keras');
     expect(html).toContain('h forward');
     expect(html).toContain('h backward');
+  });
+
+  it.each([
+    ['keras3-lstm', 'standard normal, seed 7'],
+    ['keras3-embedding-no-mask', 'uniform ids, seed 7'],
+  ])('says what the input of %s was drawn from', async (name, said) => {
+    const record = await recordOf(name, undefined, true);
+    expect(renderReport([record], 'model.keras')).toContain(said);
+    expect(record.summary!.run.warmUp).toBe(3);
+  });
+});
+
+describe('fitStart', () => {
+  it('is what was asked for, else the first tenth of the valid steps of the longest sequence', () => {
+    const sizes = { batch: 2, steps: 100 };
+    const mask = Uint8Array.from({ length: 200 }, (_, at) => Number(at % 100 >= (at < 100 ? 70 : 40)));
+    expect(fitStart(null, null, sizes)).toBe(10);
+    expect(fitStart(null, mask, sizes)).toBe(6);
+    expect(fitStart(25, mask, sizes)).toBe(25);
+    expect(fitStart(0, null, sizes)).toBe(0);
   });
 });
