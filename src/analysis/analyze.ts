@@ -20,7 +20,7 @@ import type { RunEstimate, RunRequest, StartedEvent } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
 import { LagCurves } from './lag-curves';
 import { initialStates } from './initial-states';
-import { makeInputs } from './make-inputs';
+import { makeInputs, randomInputName } from './make-inputs';
 import { sizeRun, type RunData, type RunSize } from './size-run';
 import { joinDirections } from './join-directions';
 import { stepNorms } from './step-norms';
@@ -150,7 +150,20 @@ class Run {
     const { assumptions, warnings } = notesOf(this.order, plan, started);
     const { version, source } = this.order;
     const { layer } = plan.found;
-    const gathered = { version, source, request, layer, started, states, run: layerRun, input, lags, exponents };
+    const randomInput = randomInputName(this.order.model, request, plan.size);
+    const gathered = {
+      version,
+      source,
+      request,
+      randomInput,
+      layer,
+      started,
+      states,
+      run: layerRun,
+      input,
+      lags,
+      exponents,
+    };
     const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, new Pace(this.signal));
     this.fraction = 1;
     yield { event: { kind: 'done', summary }, chunk: null };

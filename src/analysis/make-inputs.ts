@@ -2,7 +2,7 @@
  * The sequences of a run: made at random, or taken from what the user gave, checked against the model.
  */
 import { TempogradError } from '../core/errors';
-import { cellsOf, type Layer, type RecurrentModel } from '../core/model';
+import { cellsOf, type Layer, type PlainOperation, type RecurrentModel } from '../core/model';
 import { makeRandom, type RandomSource } from '../core/random';
 import { sizeOf, type RealTensor, type Tensor } from '../core/tensor';
 import type { LayerInput } from '../engine/engine';
@@ -11,7 +11,17 @@ import type { RunRequest } from '../shared/run';
 import type { FoundLayer } from './find-layer';
 import { initialStates } from './initial-states';
 import type { PartialShape } from './layer-shape';
-import { batchOf, declaredShape, modelInputShape, randomSource, type RunData, type RunSize } from './size-run';
+import {
+  batchOf,
+  fittedToModel,
+  modelInputShape,
+  randomSource,
+  withBatch,
+  type RunData,
+  type RunSize,
+} from './size-run';
+
+type EmbeddingOperation = Extract<PlainOperation, { kind: 'embedding' }>;
 
 /** The input of a run, at one of its two ends. */
 export type RunInput =
@@ -64,6 +74,33 @@ export async function makeInputs(
   return { kind: 'model', tensors };
 }
 
+/**
+ * What a random input is drawn from; null when the input is a file.
+ *
+ * @param model - The model.
+ * @param request - The request.
+ * @param size - What `sizeRun` gave.
+ */
+export function randomInputName(model: RecurrentModel, request: RunRequest, size: RunSize): string | null {
+  if (request.input.kind !== 'random') return null;
+  const inputs = size.atLayer ? [] : model.inputs;
+  const names = inputs.map((index) => (readerOf(model, index) ? 'uniform ids' : 'standard normal'));
+  return [...new Set(names)].join(' and ') || 'standard normal';
+}
+
+/** The Embedding that an input of ids feeds, itself or through layers that only move ids; undefined for real numbers. */
+function readerOf(model: RecurrentModel, index: number): EmbeddingOperation | undefined {
+  const operation = model.layers[index]!.operation;
+  if (operation.kind !== 'input' || !operation.integer) return undefined;
+  const carriers = new Set([index]);
+  for (const [at, layer] of model.layers.entries()) {
+    if (!layer.inputs.some((ref) => carriers.has(ref.layer))) continue;
+    if (layer.operation.kind === 'embedding') return layer.operation;
+    carriers.add(at);
+  }
+  return undefined;
+}
+
 function sizes(layer: Layer, shape: PartialShape): number[] {
   return shape.map((size, axis) => {
     if (size !== null) return size;
@@ -79,23 +116,7 @@ function sizes(layer: Layer, shape: PartialShape): number[] {
 }
 
 function fileTensor(layer: Layer, tensor: Tensor): Tensor {
-  const declared = declaredShape(layer);
-  const shaped = withBatch(tensor, declared.length + 1);
-  const fits =
-    shaped.shape.length === declared.length + 1 &&
-    declared.every((size, axis) => size === null || size === shaped.shape[axis + 1]) &&
-    shaped.shape.every((size) => size > 0);
-  if (!fits) {
-    const expected = ['B', ...declared.map((size, axis) => size ?? (axis === 0 ? 'T' : '*'))].join(', ');
-    throw new TempogradError(
-      'input/shape-mismatch',
-      `the input has shape [${tensor.shape.join(', ')}], the model takes [${expected}]`,
-      {
-        remedy: `Give an array of shape [${expected}], or the layer’s own input with --at-layer.`,
-        details: { layer: layer.name, actual: [...tensor.shape], expected },
-      },
-    );
-  }
+  const shaped = fittedToModel(layer, tensor);
   const isIds = layer.operation.kind === 'input' && layer.operation.integer;
   return isIds ? { shape: shaped.shape, data: idsOf(shaped) } : realOf(shaped);
 }
@@ -116,10 +137,6 @@ function realOf(tensor: Tensor): RealTensor {
   const { shape, data } = tensor;
   if (data instanceof Float32Array || data instanceof Float64Array) return { shape, data };
   return { shape, data: Float64Array.from(data) };
-}
-
-function withBatch<T extends Tensor>(tensor: T, rank: number): T {
-  return tensor.shape.length === rank - 1 ? { ...tensor, shape: [1, ...tensor.shape] } : tensor;
 }
 
 function maskOf(tensor: Tensor, size: RunSize): Tensor<Uint8Array> {
@@ -184,12 +201,10 @@ async function randomTensor(
   random: RandomSource,
   pace: Pace,
 ): Promise<Tensor> {
-  const operation = model.layers[index]!.operation;
-  if (operation.kind !== 'input' || !operation.integer) return normalTensor(random, shape, pace);
-  const reader = model.layers.find((layer) => layer.operation.kind === 'embedding' && layer.inputs[0]?.layer === index);
-  if (reader?.operation.kind !== 'embedding') return normalTensor(random, shape, pace);
-  const first = reader.operation.maskZero ? 1 : 0;
-  const choices = Math.max(1, reader.operation.table.shape[0]! - first);
+  const reader = readerOf(model, index);
+  if (!reader) return normalTensor(random, shape, pace);
+  const first = reader.maskZero ? 1 : 0;
+  const choices = Math.max(1, reader.table.shape[0]! - first);
   const data = new Int32Array(sizeOf(shape));
   await inPieces(data.length, pace, (from, to) => {
     for (let at = from; at < to; at++) data[at] = first + Math.floor(random.nextUniform() * choices);

@@ -63,7 +63,7 @@ export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Prom
       else unsettled.push(key);
     }
   }
-  return { diagnostics: maps, warnings: [...unsettledWarning(unsettled), ...sizeWarning(cells[0]!.cell.units)] };
+  return { diagnostics: maps, warnings: [...unsettledWarning(unsettled), ...sizeWarnings(cells)] };
 }
 
 function unsettledWarning(gates: readonly string[]): readonly Warning[] {
@@ -78,17 +78,23 @@ function unsettledWarning(gates: readonly string[]): readonly Warning[] {
   ];
 }
 
-function sizeWarning(units: number): readonly Warning[] {
-  if (units <= MAX_UNITS_EIGENVALUES) return [];
-  const left =
-    units > MAX_UNITS_SINGULAR
+/** What is left out of kernels that are too large; the two directions of a layer may differ in size. */
+function sizeWarnings(cells: ReturnType<typeof cellsOf>): readonly Warning[] {
+  const isAlike = cells.every(({ cell }) => cell.units === cells[0]!.cell.units);
+  return (isAlike ? cells.slice(0, 1) : cells).flatMap(({ cell: { units }, direction }) => {
+    if (units <= MAX_UNITS_EIGENVALUES) return [];
+    const isBeyondBoth = units > MAX_UNITS_SINGULAR;
+    const left = isBeyondBoth
       ? 'spectralRadius, nonNormalPeak and orthogonalityMargin'
       : 'spectralRadius and nonNormalPeak';
-  return [
-    {
-      code: 'diagnostics/left-out',
-      message: `${left} are left out above ${units > MAX_UNITS_SINGULAR ? MAX_UNITS_SINGULAR : MAX_UNITS_EIGENVALUES} units (this layer has ${units}).`,
-      remedy: 'The verdict does not rest on them; spectralNorm is given.',
-    },
-  ];
+    const limit = isBeyondBoth ? MAX_UNITS_SINGULAR : MAX_UNITS_EIGENVALUES;
+    const whose = isAlike ? 'this layer has' : `the ${direction} direction has`;
+    return [
+      {
+        code: 'diagnostics/left-out',
+        message: `${left} are left out above ${limit} units (${whose} ${units}).`,
+        remedy: 'The verdict does not rest on them; spectralNorm is given.',
+      },
+    ];
+  });
 }

@@ -54,6 +54,7 @@ export function sizeRun(model: RecurrentModel, found: FoundLayer, request: RunRe
     const { steps, batch } = randomSource(request.input);
     return { batch, steps, atLayer, notes };
   }
+  if (data.input) fittedToModel(model.layers[model.inputs[0]!]!, data.input);
   const batch = data.input ? batchOf(model, data.input) : randomSource(request.input).batch;
   const shapes = model.inputs.map((index) => modelInputShape(model.layers[index]!, request, data));
   const asked = request.input.kind === 'random' ? request.input.steps : null;
@@ -139,6 +140,42 @@ function givenShape(layer: Layer, tensor: Tensor): readonly number[] {
 export function batchOf(model: RecurrentModel, tensor: Tensor): number {
   const rank = declaredShape(model.layers[model.inputs[0]!]!).length;
   return tensor.shape.length === rank ? 1 : tensor.shape[0]!;
+}
+
+/**
+ * The user's array as the model's input takes it, with its batch axis.
+ *
+ * @param layer - An input layer.
+ * @param tensor - The array.
+ * @throws TempogradError `input/shape-mismatch` when it does not fit.
+ */
+export function fittedToModel(layer: Layer, tensor: Tensor): Tensor {
+  const declared = declaredShape(layer);
+  const shaped = withBatch(tensor, declared.length + 1);
+  const fits =
+    shaped.shape.length === declared.length + 1 &&
+    declared.every((size, axis) => size === null || size === shaped.shape[axis + 1]) &&
+    shaped.shape.every((size) => size > 0);
+  if (fits) return shaped;
+  const expected = ['B', ...declared.map((size, axis) => size ?? (axis === 0 ? 'T' : '*'))].join(', ');
+  throw new TempogradError(
+    'input/shape-mismatch',
+    `the input has shape [${tensor.shape.join(', ')}], the model takes [${expected}]`,
+    {
+      remedy: `Give an array of shape [${expected}], or the layer’s own input with --at-layer.`,
+      details: { layer: layer.name, actual: [...tensor.shape], expected },
+    },
+  );
+}
+
+/**
+ * The array with a batch axis; one without is one sequence.
+ *
+ * @param tensor - The array.
+ * @param rank - Axes with the batch.
+ */
+export function withBatch<T extends Tensor>(tensor: T, rank: number): T {
+  return tensor.shape.length === rank - 1 ? { ...tensor, shape: [1, ...tensor.shape] } : tensor;
 }
 
 function layerInputShape(found: FoundLayer, tensor: Tensor): readonly [number, number] {

@@ -23,6 +23,8 @@ export interface Gathered {
   readonly version: string;
   readonly source: Summary['model'];
   readonly request: RunRequest;
+  /** What a random input was drawn from; null for a file. */
+  readonly randomInput: string | null;
   readonly layer: RecurrentLayer;
   readonly started: StartedEvent;
   readonly states: StatesEvent;
@@ -80,6 +82,8 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       modes: request.modes,
       seed: request.input.kind === 'random' ? request.input.seed : null,
       input: request.input.kind === 'file' ? request.input.path : null,
+      randomInput: gathered.randomInput,
+      warmUp: request.warmUp,
       seconds: gathered.seconds,
       peakBytes: started.estimate.peakBytes,
       exact: true,
