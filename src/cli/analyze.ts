@@ -13,7 +13,7 @@ import type { RunRecord } from '../shared/run-record';
 import type { AnalyzeOrder } from './analyze-options';
 import { EXIT, type Output } from './exit-codes';
 import { fileNames } from './layer-files';
-import { OutputBatch } from './output-batch';
+import { OutputBatch } from '../host/output-batch';
 import { makeProgress } from './progress';
 import { openModelFile, readRunFiles } from './read-files';
 import { jsonText, oneLine } from './terminal-text';

@@ -6,7 +6,7 @@ import { makeAnalyzeOrder } from '../../src/cli/analyze-options';
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes';
 import { fileNames } from '../../src/cli/layer-files';
 import { planCleaning } from '../../src/cli/leftovers';
-import { OutputBatch } from '../../src/cli/output-batch';
+import { OutputBatch } from '../../src/host/output-batch';
 import { columns, jsonText, oneLine, printable } from '../../src/cli/terminal-text';
 import { ERROR_CODES, TempogradError } from '../../src/core/errors';
 import { listFolder, makeFolder } from './run-cli';

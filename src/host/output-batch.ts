@@ -7,7 +7,7 @@
 import { existsSync, mkdirSync, realpathSync, rmdirSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
-import { openFileSink } from '../host/file-sink';
+import { openFileSink } from './file-sink';
 import type { FileSink } from '../shared/file-sink';
 
 /** A finished file that waits for the others. */
