@@ -11,7 +11,7 @@ import type { ByteSource } from '../byte-source';
 import { readFields, readText } from '../containers/protobuf';
 import { openTensorBundle, type TensorBundle } from '../containers/tensor-bundle';
 import { newContext } from '../dialects/keras/context';
-import { weightsOf } from '../dialects/tensorflow/checkpoint-names';
+import { isKeras3, weightsOf } from '../dialects/tensorflow/checkpoint-names';
 import { kerasObjectsOf, readKerasMetadata, type KerasObject } from '../dialects/tensorflow/keras-objects';
 import {
   readCheckpointGraph,
@@ -62,7 +62,8 @@ async function readSavedModel({ source, name }: ModelFile, options: FormatOption
     const model = await readSavedKeras({ objects, saved, nodes, tensors: bundle.tensors }, producer, context);
     if (model.layers.some(isRecurrent) || context.failures.length === 0) return model;
   }
-  return readNamedTensors('saved-model', producer, weightsOf(bundle.tensors, nodes), options);
+  const generation = isKeras3(bundle.tensors) ? 3 : 2;
+  return readNamedTensors('saved-model', { producer, generation }, weightsOf(bundle.tensors, nodes), options);
 }
 
 function readKerasObjects(saved: readonly SavedNode[], options: FormatOptions): readonly KerasObject[] {

@@ -3,7 +3,7 @@
  */
 import type { RecurrentModel } from '../../core/model';
 import { openTensorBundle } from '../containers/tensor-bundle';
-import { weightsOf } from '../dialects/tensorflow/checkpoint-names';
+import { isKeras3, weightsOf } from '../dialects/tensorflow/checkpoint-names';
 import { OBJECT_GRAPH, readNamedTensors } from '../dialects/tensorflow/named-tensors';
 import { readCheckpointGraph } from '../dialects/tensorflow/object-graph';
 import type { FormatOptions } from '../reading';
@@ -21,5 +21,6 @@ function readCheckpoint({ source, name }: ModelFile, options: FormatOptions): Pr
   const objects = bundle.text(OBJECT_GRAPH);
   const nodes = objects ? readCheckpointGraph(objects, options.limits) : [];
   const producer = objects ? 'TensorFlow 2 (version not stored)' : 'TensorFlow 1 (version not stored)';
-  return readNamedTensors('tf-checkpoint', producer, weightsOf(bundle.tensors, nodes), options);
+  const generation = isKeras3(bundle.tensors) ? 3 : 2;
+  return readNamedTensors('tf-checkpoint', { producer, generation }, weightsOf(bundle.tensors, nodes), options);
 }

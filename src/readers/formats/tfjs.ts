@@ -11,9 +11,11 @@ import { newContext } from '../dialects/keras/context';
 import { readModelEntry } from '../dialects/keras/layer-config';
 import { producerOf } from '../dialects/keras/writer';
 import { isTree, listedTree, listedVariables } from '../dialects/tensorflow/listed-variables';
+import { nameGraphWeights } from '../dialects/tensorflow/graph-model-names';
+import { readNamedTensors } from '../dialects/tensorflow/named-tensors';
 import { layerNamesIn, readTfjsTopology } from '../dialects/tensorflow/tfjs-topology';
 import { readTfjsWeights } from '../dialects/tensorflow/tfjs-weights';
-import { field, stringField } from '../json';
+import { field, stringField, type JsonValue } from '../json';
 import { assume, type FormatOptions } from '../reading';
 import type { ModelFile, ModelFormat } from './format';
 
@@ -24,11 +26,36 @@ export const tfjs: ModelFormat = {
   read: readTfjs,
 };
 
+/** A graph-model's topology is a graph of nodes. */
+function isGraph(json: JsonValue): boolean {
+  const topology = field(json, 'modelTopology');
+  return stringField(json, 'format') === 'graph-model' || Array.isArray(field(topology, 'node'));
+}
+
+async function readGraphModel(
+  name: string,
+  json: JsonValue,
+  manifest: JsonValue,
+  options: FormatOptions,
+): Promise<RecurrentModel> {
+  const weights = readTfjsWeights(manifest, name, { open: options.openBeside, sayRenamed: () => undefined });
+  const version = stringField(json, 'generatedBy');
+  const producer = `TensorFlow ${version ?? '(version not stored)'}, frozen for TensorFlow.js`;
+  const model = await readNamedTensors('tfjs', { producer, generation: 2 }, nameGraphWeights(weights), options);
+  const warning = {
+    code: 'cell/unsupported',
+    message: `${name} is a frozen graph (graph-model): it has no layers left, and its recurrent cells are told from its weights`,
+    remedy: 'Convert the Keras model itself to a layers-model, or open it, to have the whole of it.',
+  };
+  return { ...model, warnings: [warning, ...model.warnings] };
+}
+
 async function readTfjs({ name, json }: ModelFile, options: FormatOptions): Promise<RecurrentModel> {
   const manifest = field(json, 'weightsManifest');
   if (manifest === undefined || manifest === null) {
     throw new TempogradError('reader/external-data-missing', `${name} describes a model, but lists no weights`);
   }
+  if (isGraph(json)) return readGraphModel(name, json, manifest, options);
   const { config, writer } = readTfjsTopology(field(json, 'modelTopology'), name);
   const context = newContext(writer, options);
   const weights = readTfjsWeights(manifest, name, {

@@ -56,7 +56,8 @@ export function findKerasLayers(tensors: readonly StoredTensor[]): NamedLayers {
 function ownerOf(holder: string): string {
   const parts = holder.split('/');
   const kept = parts.filter((part, index) => !WRAPPERS.test(part) && parts[index - 1] !== 'cells');
-  return kept.join('/');
+  // Keras 3 may leave the wrapper's own name out: `forward_lstm/lstm_cell`.
+  return kept.length > 0 ? kept.join('/') : (/^(?:forward|backward)_(.+)$/.exec(parts[0] ?? '')?.[1] ?? '');
 }
 
 function toLayer(name: string, cells: readonly FoundCell[]): FoundLayer {
@@ -97,8 +98,15 @@ export function findShapedLayers(tensors: readonly StoredTensor[]): NamedLayers 
   return { layers, rest };
 }
 
-/** In any order, where only one is possible; a SimpleRNN could be two Dense layers, so that it must have its bias. */
-function shapedCell(tensors: readonly StoredTensor[]): FoundCell | null {
+/**
+ * The cell that two or three tensors can be, in any order where only one is possible; else the kernel stands first.
+ *
+ * A SimpleRNN could be two Dense layers: it must have its bias, and have it last.
+ *
+ * @param tensors - Two or three tensors.
+ * @param isCell - They are known to be a cell.
+ */
+export function shapedCell(tensors: readonly StoredTensor[], isCell = false): FoundCell | null {
   const matrices = tensors.filter(({ shape }) => shape.length === 2 && shape[0] !== 2);
   const others = tensors.filter((tensor) => !matrices.includes(tensor));
   if (tensors.length < 2 || matrices.length !== 2 || others.length > 1) return null;
@@ -108,7 +116,7 @@ function shapedCell(tensors: readonly StoredTensor[]): FoundCell | null {
   const [cell] = found;
   if (!cell) return null;
   const isSimple = kindFromShapes(cell.kernel.shape, cell.recurrentKernel.shape) === 'SimpleRNN';
-  return isSimple && (cell.bias === null || tensors[2] !== cell.bias) ? null : cell;
+  return isSimple && !isCell && (cell.bias === null || tensors[2] !== cell.bias) ? null : cell;
 }
 
 function holderOf(tensor: StoredTensor | undefined): string {

@@ -6,28 +6,36 @@ import { GraphBuilder } from '../../graph-builder';
 import { assume, finishModel, type FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { newContext } from '../keras/context';
+import { classOfFound, type FoundLayer } from '../keras/found-layer';
 import { addFoundLayers } from '../keras/weights-only';
 import { findKerasLayers, findShapedLayers } from './find-named-layers';
 
 /** The key under which TensorFlow 2 keeps the graph of objects. */
 export const OBJECT_GRAPH = '_CHECKPOINTABLE_OBJECT_GRAPH';
 
+/** Who wrote named tensors. */
+export interface NamedWriter {
+  readonly producer: string;
+  /** Which Keras's words and defaults hold. */
+  readonly generation: 2 | 3;
+}
+
 /**
  * The recurrent layers among named tensors; all other tensors are listed.
  *
  * @param format - `tf-checkpoint`, `saved-model`, `tfjs`.
- * @param producer - Who wrote the file.
+ * @param writer - Who wrote the file, and whose words it uses.
  * @param tensors - The tensors, without those that only training needs.
  * @param options - Options.
  * @throws TempogradError as `finishModel`.
  */
 export async function readNamedTensors(
   format: string,
-  producer: string,
+  { producer, generation }: NamedWriter,
   tensors: readonly StoredTensor[],
   options: FormatOptions,
 ): Promise<RecurrentModel> {
-  const context = newContext({ generation: 2, version: null }, options);
+  const context = newContext({ generation, version: null }, options);
   const builder = new GraphBuilder(context.limits);
   const keras = findKerasLayers(tensors);
   await addFoundLayers(keras.layers, builder, context);
@@ -41,19 +49,24 @@ export async function readNamedTensors(
     });
   }
   await addFoundLayers(shaped.layers, builder, context);
-  for (const tensor of shaped.rest) {
-    builder.add({
-      name: tensor.name,
-      className: 'tensor',
-      operation: {
-        kind: 'unsupported',
-        reason: 'The file holds weights only; what this tensor belongs to is not stored.',
-      },
-      inputs: [],
-      weights: [{ role: 'other', name: tensor.name, shape: [...tensor.shape], dtype: tensor.dtype, direction: null }],
-      path: tensor.name,
-      sourceGateOrder: [],
-    });
-  }
+  await addFoundLayers(listedLayers(shaped.rest), builder, context);
   return finishModel(format, producer, builder.layers, [], context);
+}
+
+/** Tensors that are no cell's, those of one holder together. */
+function listedLayers(tensors: readonly StoredTensor[]): readonly FoundLayer[] {
+  const layers = new Map<string, StoredTensor[]>();
+  for (const tensor of tensors) {
+    const holder = tensor.name.split('/').slice(0, -1).join('/') || tensor.name;
+    const own = layers.get(holder);
+    if (own) own.push(tensor);
+    else layers.set(holder, [tensor]);
+  }
+  return [...layers].map(([name, variables]) => ({
+    name,
+    path: name,
+    className: classOfFound(name.split('/').at(-1) ?? name, []),
+    stages: [],
+    variables,
+  }));
 }
