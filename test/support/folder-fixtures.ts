@@ -1,0 +1,52 @@
+/** Fixtures whose model is a file with others beside it, opened as the program opens them: from disk, by ranges. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { RecurrentModel } from '../../src/core/model';
+import { openFileSource } from '../../src/host/file-source';
+import { neighboursOf } from '../../src/host/open-beside';
+import { readModel } from '../../src/readers/read-model';
+import type { FixtureDescription, KerasFixture } from './keras-fixtures';
+import { readNpz } from './read-npz';
+
+const ROOT = fileURLToPath(new URL('../fixtures', import.meta.url));
+
+/** Names of all fixtures below some folders, as `folder/name`. */
+export function folderFixtureNames(folders: readonly string[]): readonly string[] {
+  return folders.flatMap((folder) =>
+    readdirSync(join(ROOT, folder))
+      .filter((name) => existsSync(join(ROOT, folder, name, 'fixture.json')))
+      .sort()
+      .map((name) => `${folder}/${name}`),
+  );
+}
+
+/** A fixture by `folder/name`. */
+export function loadFolderFixture(path: string): KerasFixture {
+  const folder = join(ROOT, path);
+  const description = JSON.parse(readFileSync(join(folder, 'fixture.json'), 'utf8')) as FixtureDescription;
+  const modelPath = join(folder, description.file);
+  return {
+    ...description,
+    modelPath,
+    bytes: readFileSync(modelPath),
+    expected: readNpz(readFileSync(join(folder, 'expected.npz'))),
+  };
+}
+
+/** The model of a fixture, read with the options that it names and all that lies beside it. */
+export async function readFolderModel({ modelPath, options }: KerasFixture): Promise<RecurrentModel> {
+  const source = openFileSource(modelPath);
+  const neighbours = neighboursOf(modelPath);
+  try {
+    return await readModel(source, basename(modelPath), {
+      activation: (options['activation'] as string | undefined) ?? null,
+      recurrentActivation: (options['recurrent-activation'] as string | undefined) ?? null,
+      resetAfter: (options['reset-after'] as boolean | undefined) ?? null,
+      openBeside: (path) => neighbours.open(path),
+    });
+  } finally {
+    source.close();
+    neighbours.close();
+  }
+}
