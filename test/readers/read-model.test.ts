@@ -132,6 +132,9 @@ describe('readModel', () => {
       activation: { name: 'relu' },
       recurrentActivation: { name: 'hard_sigmoid', slope: 0.2 },
     });
+    const left = changed.assumptions.map(({ change }) => change);
+    expect(left).not.toContain('--activation');
+    expect(left).not.toContain('--recurrent-activation');
   });
 
   it('says once that dropout is off', async () => {

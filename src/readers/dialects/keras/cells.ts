@@ -72,9 +72,6 @@ export async function readCell(
   const kind = cellKind(className);
   if (kind === null)
     throw unsupported(`its cell is of the class ${className}, which is not a SimpleRNN, LSTM or GRU cell of Keras`);
-  if (config['units'] === undefined && config['output_dim'] !== undefined) {
-    throw unsupported('it was written by Keras 1, whose recurrent layers are not read yet');
-  }
   const described = parseConfig(cellSchema, config, place.layer);
   const units = weights.believedSize(place.part, 'recurrent_kernel', 0, described.units);
   const settings = { ...described, units };
@@ -148,7 +145,9 @@ function readRecurrentActivation(
   context: KerasContext,
 ): ActivationDescription {
   if (value !== undefined) return readActivation(value, context.writer);
-  const assumed = context.options.recurrentActivation ?? (isStandalone(context.writer) ? 'hard_sigmoid' : 'sigmoid');
+  const given = context.options.recurrentActivation;
+  if (given !== null) return readActivation(given, context.writer);
+  const assumed = isStandalone(context.writer) ? 'hard_sigmoid' : 'sigmoid';
   assume(context, {
     what: `recurrent activation of ${layer}`,
     assumed,
@@ -168,7 +167,8 @@ function isStandalone({ generation, version, isTfjs }: KerasContext['writer']): 
 }
 
 function assumedResetAfter(layer: string, context: KerasContext): boolean {
-  const assumed = context.options.resetAfter ?? !isStandalone(context.writer);
+  if (context.options.resetAfter !== null) return context.options.resetAfter;
+  const assumed = !isStandalone(context.writer);
   assume(context, {
     what: `reset_after of ${layer}`,
     assumed: String(assumed),

@@ -147,15 +147,18 @@ async function readFound(
 function assumedActivations(kind: CellKind, layer: string, context: KerasContext): Readonly<Record<string, string>> {
   const why = 'the file holds weights only';
   const activation = context.options.activation ?? 'tanh';
-  assume(context, { what: `activation of ${layer}`, assumed: activation, why, change: '--activation' });
+  if (context.options.activation === null)
+    assume(context, { what: `activation of ${layer}`, assumed: activation, why, change: '--activation' });
   if (kind === 'SimpleRNN') return { activation };
   const recurrentActivation = context.options.recurrentActivation ?? 'sigmoid';
-  assume(context, {
-    what: `recurrent activation of ${layer}`,
-    assumed: recurrentActivation,
-    why,
-    change: '--recurrent-activation',
-  });
+  if (context.options.recurrentActivation === null) {
+    assume(context, {
+      what: `recurrent activation of ${layer}`,
+      assumed: recurrentActivation,
+      why,
+      change: '--recurrent-activation',
+    });
+  }
   if (recurrentActivation === 'hard_sigmoid' && context.writer.version === null) {
     const slope = context.writer.generation >= 3 ? 'x / 6 + 0.5, as in Keras 3' : '0.2 x + 0.5, as in Keras 2';
     assume(context, { what: `hard_sigmoid of ${layer}`, assumed: slope, why: 'no version is stored', change: '' });
