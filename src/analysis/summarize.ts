@@ -1,46 +1,16 @@
 /**
  * From what a run has gathered to its summary: verdicts for h and for c, diagnostics, assumptions and warnings.
  */
-import { TimescaleSum, type ForgetTimescale } from '../core/diagnostics/forget-timescale';
-import { highwaySteps } from '../core/diagnostics/highway-share';
 import { disagreementWarning, layerVerdict } from '../core/diagnostics/joint-verdict';
-import { meanReceptiveField } from '../core/diagnostics/receptive-field';
-import { SaturationCount } from '../core/diagnostics/saturation';
 import { stateVerdict } from '../core/diagnostics/verdict';
 import type { Direction, StateName } from '../core/jacobian';
-import { cellsOf, type Assumption, type RecurrentLayer, type Warning } from '../core/model';
-import { makeReferenceCell } from '../core/reference/reference-cell';
+import { cellsOf, type Warning } from '../core/model';
 import type { Diagnostics, LayerVerdict, StateVerdict, Summary } from '../core/summary';
-import type { LayerInput, LayerRun, RealArray } from '../engine/engine';
 import type { Pace } from '../engine/pace';
-import { trajectoryOf } from '../engine/trajectories';
-import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
-import type { LagCurves } from './lag-curves';
+import type { Gathered } from './gathered';
+import { inRows } from './in-rows';
 import { matrixDiagnostics } from './matrix-diagnostics';
-
-/** What a summary is made from. */
-export interface Gathered {
-  readonly version: string;
-  readonly source: Summary['model'];
-  readonly request: RunRequest;
-  /** What a random input was drawn from; null for a file. */
-  readonly randomInput: string | null;
-  readonly layer: RecurrentLayer;
-  readonly started: StartedEvent;
-  readonly states: StatesEvent;
-  readonly run: LayerRun;
-  readonly input: LayerInput;
-  readonly lags: LagCurves;
-  /** `[B]` per direction. */
-  readonly exponents: ReadonlyMap<Direction, Float64Array>;
-  readonly seconds: number;
-  readonly assumptions: readonly Assumption[];
-  readonly warnings: readonly Warning[];
-}
-
-/** Work allowed for the highway share, FLOP; about a second in plain TypeScript. */
-const HIGHWAY_FLOP = 1e9;
-const HIGHWAY_LAG = 10;
+import { runDiagnostics } from './run-diagnostics';
 
 /**
  * The summary of a run.
@@ -145,86 +115,6 @@ function meanOf(values: Float64Array | undefined): number | null {
   if (!values || values.length === 0) return null;
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Number.isFinite(mean) ? mean : null;
-}
-
-function finiteOrNull(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
-}
-
-/** Diagnostics that need the states of the run. */
-async function runDiagnostics(gathered: Gathered, pace: Pace): Promise<Diagnostics> {
-  const { started, states, request, lags } = gathered;
-  const rows = started.batch * started.steps;
-  const saturation: Record<string, { left: number; right: number }> = {};
-  for (const [gate, values] of Object.entries(states.gates)) {
-    // The candidate is not a gate: it lies between -1 and 1, and saturation below 0.1 means nothing there.
-    if (gate === 'g' || gate === 'n') continue;
-    const count = new SaturationCount(values.length / rows);
-    await inRows(values, rows, states.mask, pace, (part, mask) => count.add(part, mask));
-    const { left, right } = count.result();
-    saturation[gate] = { left, right };
-  }
-  const keep = states.gates['f'] ?? states.gates['z'];
-  let timescale: ForgetTimescale | null = null;
-  if (keep) {
-    const sum = new TimescaleSum(keep.length / rows);
-    await inRows(keep, rows, states.mask, pace, (part, mask) => sum.add(part, mask));
-    timescale = sum.result();
-  }
-  const field = request.modes.includes('final') ? meanReceptiveField(lags.curves('h', started.directions[0]!)) : null;
-  return {
-    ...(Object.keys(saturation).length > 0 && { saturation }),
-    ...(timescale && { forgetTimescale: { median: finiteOrNull(timescale.median), max: finiteOrNull(timescale.max) } }),
-    ...(field && { receptiveField: field }),
-    ...(started.hasCell && { highwayShare: await highwayShares(gathered, pace) }),
-  };
-}
-
-/** Entries looked at between two looks at the event loop. */
-const ENTRIES_AT_ONCE = 2 ** 18;
-
-/** Calls `take` with every piece of the rows `[rows, H]` and of their mask, letting messages in between. */
-async function inRows(
-  values: RealArray,
-  rows: number,
-  mask: Uint8Array | null,
-  pace: Pace,
-  take: (part: RealArray, mask: Uint8Array | null) => void,
-): Promise<void> {
-  const width = values.length / rows;
-  const count = Math.max(1, Math.floor(ENTRIES_AT_ONCE / width));
-  for (let from = 0; from < rows; from += count) {
-    const to = Math.min(rows, from + count);
-    take(values.subarray(from * width, to * width), mask?.subarray(from, to) ?? null);
-    await pace.breathe();
-  }
-}
-
-/** D20 of the first sequence and the first direction that is an LSTM, at lag 10 and over the whole run where that is affordable. */
-async function highwayShares(gathered: Gathered, pace: Pace): Promise<Record<string, number | null>> {
-  const { layer, run } = gathered;
-  const { cell, direction } = cellsOf(layer.operation).find((entry) => entry.cell.kind === 'LSTM')!;
-  const perLag = 16 * cell.units ** 3;
-  const valid = validSteps(gathered);
-  const lags = [HIGHWAY_LAG, valid].filter((lag) => lag <= valid && lag > 0 && lag * perLag <= HIGHWAY_FLOP);
-  const wanted = [...new Set(lags)].sort((a, b) => a - b);
-  const shares: Record<string, number | null> = { [String(HIGHWAY_LAG)]: null, full: null };
-  if (wanted.length === 0) return shares;
-  const lagByLag = highwaySteps(makeReferenceCell(cell), trajectoryOf(run, gathered.input, cell, direction, 0), wanted);
-  let step = lagByLag.next();
-  for (; !step.done; step = lagByLag.next()) await pace.breathe();
-  const found = step.value;
-  wanted.forEach((lag, index) => {
-    const share = finiteOrNull(found[index]!);
-    if (lag === HIGHWAY_LAG) shares[String(HIGHWAY_LAG)] = share;
-    if (lag === valid) shares['full'] = share;
-  });
-  return shares;
-}
-
-function validSteps({ run, input }: Gathered): number {
-  if (!input.mask) return run.steps;
-  return input.mask.data.subarray(0, run.steps).reduce((sum, flag) => sum + flag, 0);
 }
 
 function disagreements(state: StateName, verdict: LayerVerdict): readonly Warning[] {
