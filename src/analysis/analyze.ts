@@ -18,6 +18,7 @@ import { Pace } from '../engine/pace';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { RunEstimate, RunRequest, StartedEvent } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
+import { frameworkDifferences } from './framework-differences';
 import { LagCurves } from './lag-curves';
 import { initialStates } from './initial-states';
 import { makeInputs, randomInputName } from './make-inputs';
@@ -277,7 +278,7 @@ function notesOf(
     why: 'the file says no more',
     change: '--input',
   }));
-  const warnings = [...order.model.warnings];
+  const warnings = [...order.model.warnings, ...frameworkDifferences(order.model, plan.found.index)];
   if (started.sourceSteps !== started.steps && started.modes.includes('diagonal')) {
     warnings.push({
       code: 'diagonal/left-out',

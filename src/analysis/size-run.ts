@@ -221,8 +221,13 @@ export function firstBlocker(model: RecurrentModel, index: number): Layer | unde
     .find(({ operation }) => operation.kind === 'unsupported');
 }
 
-/** Indices of all layers that feed a layer, initial states included. */
-function layersBelow(model: RecurrentModel, index: number): ReadonlySet<number> {
+/**
+ * Indices of all layers that feed a layer, initial states included.
+ *
+ * @param model - The model.
+ * @param index - A layer's index.
+ */
+export function layersBelow(model: RecurrentModel, index: number): ReadonlySet<number> {
   const found = new Set<number>();
   const pending = refsOf(model.layers[index]!);
   for (let ref = pending.pop(); ref; ref = pending.pop()) {
