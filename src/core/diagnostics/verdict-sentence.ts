@@ -133,7 +133,8 @@ export function mixedSentence(
  * @param context - State and lengths.
  */
 export function tooShortSentence(context: SentenceContext): string {
-  return `${formatSteps(context.steps)} are too few for a verdict on ${symbol(context)}: it needs at least 10.`;
+  const verb = context.steps === 1 ? 'is' : 'are';
+  return `${formatSteps(context.steps)} ${verb} too few for a verdict on ${symbol(context)}: it needs at least 10.`;
 }
 
 /**

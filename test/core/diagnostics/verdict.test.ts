@@ -55,6 +55,7 @@ describe('stateVerdict: the table of method.md 3.1', () => {
       confidence: null,
       why: '8 steps are too few for a verdict on dh_T/dx: it needs at least 10.',
     });
+    expect(judge([series(1, () => 0)]).why).toBe('1 step is too few for a verdict on dh_T/dx: it needs at least 10.');
   });
 });
 
