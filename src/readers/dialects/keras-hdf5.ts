@@ -10,9 +10,10 @@ import type { Hdf5File } from '../containers/hdf5';
 import { isObject, parseJson, stringField, type JsonObject } from '../json';
 import { readKerasModel } from './keras';
 import { type KerasContext, type KerasWriter } from './keras/context';
-import { flatVariables } from './keras/flat-variables';
+import { flatVariables, flatWriter } from './keras/flat-variables';
 import { newContext } from './keras/context';
 import { readModelEntry } from './keras/layer-config';
+import { inKeras2Words } from './keras/keras1-config';
 import { treeVariables } from './keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from './keras/weights-only';
 import { producerOf, treeWriter, writerFromConfig, writerOf } from './keras/writer';
@@ -50,12 +51,13 @@ export async function readKerasHdf5(file: Hdf5File, name: string, options: Forma
   }
   const described = await readWithNeighbour(file, name, version, options);
   if (described) return described;
-  const writer = writerOf(version) ?? (layout === 'flat' ? { generation: 2, version: null } : await treeWriter(file));
+  const writer = writerOf(version) ?? (layout === 'flat' ? await flatWriter(file) : await treeWriter(file));
   return readWeightsOnly(file, layout, newContext(writer, options), layout === 'tree' ? 'keras-v3' : 'keras-h5');
 }
 
 /** A model whose architecture is known. */
-async function readDescribed(file: Hdf5File, config: JsonObject, context: KerasContext): Promise<RecurrentModel> {
+async function readDescribed(file: Hdf5File, written: JsonObject, context: KerasContext): Promise<RecurrentModel> {
+  const config = context.writer.generation === 1 ? inKeras2Words(written) : written;
   const base = (await file.kindOf('/model_weights')) === 'group' ? '/model_weights' : '/';
   const isFlat = base !== '/' || (await file.attribute(base, 'layer_names')) !== null;
   const format = isFlat ? 'keras-h5' : 'keras-v3';

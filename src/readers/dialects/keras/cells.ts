@@ -10,6 +10,7 @@ import { readActivation } from './activations';
 import { assumeNoDropout, parseConfig, positiveCount, type KerasContext } from './context';
 import { convertCudnnGru, convertCudnnLstm } from './cudnn';
 import { slot, type WeightReader } from './weight-reader';
+import { hasOldDefaults } from './writer';
 import { assume, unsupported } from '../../reading';
 
 /** Classes of layers and cells that are one recurrent cell. */
@@ -147,7 +148,7 @@ function readRecurrentActivation(
   if (value !== undefined) return readActivation(value, context.writer);
   const given = context.options.recurrentActivation;
   if (given !== null) return readActivation(given, context.writer);
-  const assumed = isStandalone(context.writer) ? 'hard_sigmoid' : 'sigmoid';
+  const assumed = hasOldDefaults(context.writer) ? 'hard_sigmoid' : 'sigmoid';
   assume(context, {
     what: `recurrent activation of ${layer}`,
     assumed,
@@ -157,18 +158,9 @@ function readRecurrentActivation(
   return readActivation(assumed, context.writer);
 }
 
-/** Keras before 2.3, apart from TensorFlow, and TensorFlow.js: hard_sigmoid and reset_after = false are their defaults. */
-function isStandalone({ generation, version, isTfjs }: KerasContext['writer']): boolean {
-  return (
-    isTfjs === true ||
-    generation === 1 ||
-    (version !== null && /^2\.[0-2](\.|$)/.test(version) && !version.includes('tf'))
-  );
-}
-
 function assumedResetAfter(layer: string, context: KerasContext): boolean {
   if (context.options.resetAfter !== null) return context.options.resetAfter;
-  const assumed = !isStandalone(context.writer);
+  const assumed = !hasOldDefaults(context.writer);
   assume(context, {
     what: `reset_after of ${layer}`,
     assumed: String(assumed),

@@ -7,6 +7,8 @@
 import type { Hdf5File } from '../../containers/hdf5';
 import type { LayerVariables, ModelVariables } from './variables';
 import type { StoredTensor } from '../../stored-tensor';
+import type { KerasWriter } from './context';
+import { isGateArray, joinGateArrays } from './keras1-arrays';
 import { join } from './tree-variables';
 
 /** A file in the layout of Keras 2. */
@@ -35,6 +37,21 @@ export async function flatVariables(file: Hdf5File, base: string): Promise<FlatW
   };
 }
 
+/**
+ * The writer of weights without a version: Keras 1 had an array for each gate.
+ *
+ * @param file - The file.
+ */
+export async function flatWriter(file: Hdf5File): Promise<KerasWriter> {
+  const base = (await file.kindOf('/model_weights')) === 'group' ? '/model_weights' : '/';
+  for (const layer of toStrings(await file.attribute(base, 'layer_names')) ?? []) {
+    const path = join(base, layer);
+    const names = (await file.kindOf(path)) === 'group' ? toStrings(await file.attribute(path, 'weight_names')) : [];
+    if (names?.some(isGateArray) === true) return { generation: 1, version: null };
+  }
+  return { generation: 2, version: null };
+}
+
 async function readGroup(file: Hdf5File, path: string): Promise<readonly StoredTensor[]> {
   if ((await file.kindOf(path)) !== 'group') return [];
   const names = toStrings(await file.attribute(path, 'weight_names')) ?? [];
@@ -43,7 +60,7 @@ async function readGroup(file: Hdf5File, path: string): Promise<readonly StoredT
     const dataset = await file.dataset(join(path, name));
     variables.push({ name, shape: dataset.shape, dtype: dataset.dtype, read: () => dataset.read() });
   }
-  return variables;
+  return joinGateArrays(variables);
 }
 
 /** Variables taken in order, whatever the part is called. */

@@ -8,6 +8,7 @@ import type { CellKind, RecurrentModel, WeightInfo } from '../../../core/model';
 import type { Hdf5File } from '../../containers/hdf5';
 import { TempogradError } from '../../../core/errors';
 import { readCell } from './cells';
+import { hasOldDefaults } from './writer';
 import { type KerasContext } from './context';
 import { findFlatLayers } from './find-flat-layers';
 import { findTreeLayers } from './find-tree-layers';
@@ -150,7 +151,8 @@ function assumedActivations(kind: CellKind, layer: string, context: KerasContext
   if (context.options.activation === null)
     assume(context, { what: `activation of ${layer}`, assumed: activation, why, change: '--activation' });
   if (kind === 'SimpleRNN') return { activation };
-  const recurrentActivation = context.options.recurrentActivation ?? 'sigmoid';
+  const usual = hasOldDefaults(context.writer) ? 'hard_sigmoid' : 'sigmoid';
+  const recurrentActivation = context.options.recurrentActivation ?? usual;
   if (context.options.recurrentActivation === null) {
     assume(context, {
       what: `recurrent activation of ${layer}`,

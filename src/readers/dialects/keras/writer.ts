@@ -18,6 +18,17 @@ export function writerOf(version: string | null): KerasWriter | null {
 }
 
 /**
+ * True where hard_sigmoid gates and a GRU's reset before are the defaults: Keras before 2.3, apart from TensorFlow, and
+ * TensorFlow.js.
+ *
+ * @param writer - The writer.
+ */
+export function hasOldDefaults({ generation, version, isTfjs }: KerasWriter): boolean {
+  const isOld = version !== null && /^2\.[0-2](\.|$)/.test(version) && !version.includes('tf');
+  return isTfjs === true || generation === 1 || isOld;
+}
+
+/**
  * The writer told from the words that a configuration uses, where no version is stored.
  *
  * @param config - A model's description.
