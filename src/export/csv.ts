@@ -12,11 +12,15 @@ import { rowsOf } from './run-arrays';
 
 const FLUSH_CHARACTERS = 1 << 20;
 
+/** Rows between two yields; some milliseconds. */
+const ROWS_PER_SLICE = 1 << 13;
+
 /** One CSV file that grows. */
 class CsvFile {
   private position = 0;
   private pending: string[] = [];
   private pendingLength = 0;
+  private rowsLeft = ROWS_PER_SLICE;
 
   constructor(
     readonly sink: FileSink,
@@ -29,6 +33,13 @@ class CsvFile {
     this.pending.push(text, '\n');
     this.pendingLength += text.length + 1;
     if (this.pendingLength > FLUSH_CHARACTERS) this.flush();
+  }
+
+  /** Whether so many rows were written that it is time to yield. */
+  isSliceOver(): boolean {
+    if (--this.rowsLeft > 0) return false;
+    this.rowsLeft = ROWS_PER_SLICE;
+    return true;
   }
 
   flush(): void {
@@ -90,30 +101,30 @@ export class RunCsv {
   ) {}
 
   /**
-   * Writes what one step brings.
+   * Writes what one step brings, with a yield every few thousand rows: a step may bring millions.
    *
    * @param step - A step of the run after `started`.
    */
-  add(step: AnalysisStep): void {
+  *add(step: AnalysisStep): Generator<void, void, void> {
     const { event, chunk } = step;
     if (event.kind === 'states') {
-      this.addSequence('x', 'feature', event.x);
-      this.addSequence('h', 'unit', event.h);
-      if (event.c) this.addSequence('c', 'unit', event.c);
+      yield* this.addSequence('x', 'feature', event.x);
+      yield* this.addSequence('h', 'unit', event.h);
+      if (event.c) yield* this.addSequence('c', 'unit', event.c);
       if (!this.started.modes.includes('states')) return;
-      for (const [gate, values] of Object.entries(event.gates)) this.addSequence(`gate_${gate}`, 'unit', values);
+      for (const [gate, values] of Object.entries(event.gates)) yield* this.addSequence(`gate_${gate}`, 'unit', values);
     }
     if (!chunk) return;
     if (chunk.mode === 'diagonal') {
-      this.addBlocks('dh_dx', 'h', chunk, chunk.dhdx, null);
-      if (chunk.dcdx) this.addBlocks('dc_dx', 'c', chunk, chunk.dcdx, null);
+      yield* this.addBlocks('dh_dx', 'h', chunk, chunk.dhdx, null);
+      if (chunk.dcdx) yield* this.addBlocks('dc_dx', 'c', chunk, chunk.dcdx, null);
       return;
     }
-    this.addBlocks('dhT_dx', 'h', chunk, chunk.dhTdx, chunk.scaleH);
-    this.addNorms('lognorm_dhT_dx', chunk, chunk.lognormH);
+    yield* this.addBlocks('dhT_dx', 'h', chunk, chunk.dhTdx, chunk.scaleH);
+    yield* this.addNorms('lognorm_dhT_dx', chunk, chunk.lognormH);
     if (!chunk.dcTdx || !chunk.lognormC) return;
-    this.addBlocks('dcT_dx', 'c', chunk, chunk.dcTdx, chunk.scaleC);
-    this.addNorms('lognorm_dcT_dx', chunk, chunk.lognormC);
+    yield* this.addBlocks('dcT_dx', 'c', chunk, chunk.dcTdx, chunk.scaleC);
+    yield* this.addNorms('lognorm_dcT_dx', chunk, chunk.lognormC);
   }
 
   /** Completes all files. */
@@ -137,7 +148,7 @@ export class RunCsv {
     return made;
   }
 
-  private addSequence(name: string, column: string, values: Numbers): void {
+  private *addSequence(name: string, column: string, values: Numbers): Generator<void, void, void> {
     const file = this.file(name, ['sequence', 'timestep', column, 'value']);
     const { batch, sourceSteps } = this.started;
     const steps = name === 'x' ? sourceSteps : this.started.steps;
@@ -145,16 +156,17 @@ export class RunCsv {
     for (let index = 0; index < values.length; index++) {
       const row = Math.floor(index / width);
       file.row(`${Math.floor(row / steps)},${row % steps},${index % width},${csvSingle(values[index]!)}`);
+      if (file.isSliceOver()) yield;
     }
   }
 
-  private addBlocks(
+  private *addBlocks(
     name: string,
     state: StateName,
     chunk: JacobianChunk,
     values: Numbers,
     scale: Int32Array | null,
-  ): void {
+  ): Generator<void, void, void> {
     const columns = ['sequence', 'timestep', 'unit', 'feature', 'value', ...(scale ? ['scale'] : [])];
     const file = this.file(name, columns);
     const { start, count, direction } = chunk;
@@ -167,16 +179,24 @@ export class RunCsv {
         for (let u = 0; u < units; u++) {
           for (let d = 0; d < inputDim; d++) {
             file.row(`${b},${start + t},${offset + u},${d},${csvSingle(values[index++]!)}${tail}`);
+            if (file.isSliceOver()) yield;
           }
         }
       }
     }
   }
 
-  private addNorms(name: string, { direction, start, count }: JacobianChunk, values: Float64Array): void {
+  private *addNorms(
+    name: string,
+    { direction, start, count }: JacobianChunk,
+    values: Float64Array,
+  ): Generator<void, void, void> {
     const file = this.file(name, ['sequence', 'timestep', 'direction', 'value']);
     for (let b = 0; b < this.started.batch; b++) {
-      for (let t = 0; t < count; t++) file.row(`${b},${start + t},${direction},${csvDouble(values[b * count + t]!)}`);
+      for (let t = 0; t < count; t++) {
+        file.row(`${b},${start + t},${direction},${csvDouble(values[b * count + t]!)}`);
+        if (file.isSliceOver()) yield;
+      }
     }
   }
 }

@@ -31,6 +31,11 @@ export interface WriteHost {
   freeBytes(path: string): number | null;
   /** Whether a name belongs to an input or another output, so that no file may take its place; none does when left out. */
   isTaken?(path: string): boolean;
+  /**
+   * Lets other events through between slices of long writing; gives false when the run was cancelled and the rest of a
+   * step need not be written. Writing goes on without a pause when left out.
+   */
+  pause?(): Promise<boolean>;
 }
 
 /** What became of a run. */
@@ -78,7 +83,8 @@ export async function writeRun(
         }
       }
       arrays?.add(step);
-      csv?.add(step);
+      // A step that is written in part only is the last before `cancelled`.
+      for (const _slice of csv?.add(step) ?? []) if ((await host.pause?.()) === false) break;
       onEvent(step.event);
     }
     if (record.isCancelled) {

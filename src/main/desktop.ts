@@ -118,6 +118,7 @@ class Desktop {
         samples: () => loadSamples(this.#paths.samples),
         openPaths: (paths) => this.#open(paths),
         closeModel: () => this.#closeModel(),
+        onExporting: (fileName) => this.#notify({ kind: 'exporting', fileName }),
         settings: { get: () => this.#settings.get(), setTheme: (theme) => this.#setTheme(theme) },
         about: { version: app.getVersion(), licencesPath: join(this.#paths.root, 'THIRD-PARTY') },
       }),
@@ -132,7 +133,7 @@ class Desktop {
         'open-folder': () => void this.#ask('folder'),
         'close-model': () =>
           void this.#closeModel().then(() => this.#notify({ kind: 'command', command: 'close-model' })),
-        'restart-engine': () => this.#supervisor.kill('it was restarted by hand'),
+        'restart-engine': () => void this.#supervisor.restart('it was restarted by hand').catch(() => undefined),
         'theme-system': () => this.#setTheme('system'),
         'theme-light': () => this.#setTheme('light'),
         'theme-dark': () => this.#setTheme('dark'),
@@ -220,6 +221,7 @@ class Desktop {
         connectRunPort(this.#window.webContents, this.#supervisor);
         await this.#model.reload();
       },
+      onRunBegun: (runId) => this.#runs.handleBegun(runId),
       onRunEnded: (runId, ending) => this.#runs.handleEnded(runId, ending),
       onGone: (error) => this.#runs.handleGone(error),
     });

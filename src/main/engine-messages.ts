@@ -33,8 +33,10 @@ export interface EngineCalls {
   unload: [Record<string, never>, null];
   estimate: [RunRequest, RunEstimate];
   weightMatrix: [RequestInput<'weightMatrix'>, RequestResults['weightMatrix']];
+  /** null when a run or another slice was asked for meanwhile. */
   jacobianSlice: [RequestInput<'jacobianSlice'>, RequestResults['jacobianSlice']];
-  exportRun: [ExportOrder, { readonly path: string }];
+  /** null when it was cancelled. */
+  exportRun: [ExportOrder, { readonly path: string } | null];
 }
 
 /** Names of the calls. */
@@ -53,7 +55,9 @@ export type ToEngine =
   | { readonly kind: 'run-port' }
   | { readonly kind: 'call'; readonly id: number; readonly name: EngineCallName; readonly input: unknown }
   | { readonly kind: 'run'; readonly runId: number; readonly request: RunRequest }
-  | { readonly kind: 'cancel'; readonly runId: number };
+  | { readonly kind: 'cancel'; readonly runId: number }
+  /** Ends every export, those that wait too. */
+  | { readonly kind: 'cancel-exports' };
 
 /** Engine process to main. */
 export type FromEngine =
@@ -61,4 +65,6 @@ export type FromEngine =
   | { readonly kind: 'pong'; readonly beat: number }
   | { readonly kind: 'answer'; readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly kind: 'answer'; readonly id: number; readonly ok: false; readonly error: ErrorRecord }
+  /** A run no longer waits for its turn. */
+  | { readonly kind: 'begun'; readonly runId: number }
   | { readonly kind: 'ended'; readonly runId: number; readonly ending: RunEnding };

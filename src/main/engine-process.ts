@@ -42,6 +42,8 @@ parentPort.on('message', ({ data, ports }) => {
       return void session.run(message.runId, message.request);
     case 'cancel':
       return session.cancel(message.runId);
+    case 'cancel-exports':
+      return session.cancelExports();
   }
 });
 

@@ -30,8 +30,8 @@ export interface EngineWork {
   estimate(material: RunMaterial): RunEstimate;
   analyze(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void>;
   weightMatrix(held: HeldModel, input: EngineCalls['weightMatrix'][0]): EngineCalls['weightMatrix'][1];
-  jacobianSlice(input: EngineCalls['jacobianSlice'][0]): Promise<EngineCalls['jacobianSlice'][1]>;
-  exportRun(material: RunMaterial, order: ExportOrder, signal: AbortSignal): Promise<{ readonly path: string }>;
+  jacobianSlice(input: EngineCalls['jacobianSlice'][0], signal: AbortSignal): Promise<EngineCalls['jacobianSlice'][1]>;
+  exportRun(material: RunMaterial, order: ExportOrder, signal: AbortSignal): Promise<EngineCalls['exportRun'][1]>;
 }
 
 /** A port from which one value comes. */
@@ -63,6 +63,9 @@ export class EngineSession {
   #data: { readonly key: string; readonly arrays: DataArrays } | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #run: ActiveRun | null = null;
+  /** Exports and slices that are under way or wait for their turn. */
+  readonly #exports = new Set<AbortController>();
+  readonly #slices = new Set<AbortController>();
 
   /** @param options - The work, the stream to the window, the way to main. */
   constructor(options: SessionOptions) {
@@ -100,12 +103,14 @@ export class EngineSession {
    * @param request - What to run.
    */
   async run(runId: number, request: RunRequest): Promise<void> {
+    abortAll(this.#slices);
     if (this.#run) await this.#stop(this.#run);
     const run: ActiveRun = { id: runId, abort: new AbortController(), stage: 'waiting' };
     this.#run = run;
     await this.#alone(async () => {
       if (run.stage === 'ended') return;
       run.stage = 'running';
+      this.#post({ kind: 'begun', runId });
       this.#stream.begin(runId);
       const ending = await this.#streamRun(runId, request, run.abort.signal);
       this.#end(run, ending);
@@ -162,6 +167,22 @@ export class EngineSession {
     if (this.#run?.id === runId) void this.#stop(this.#run);
   }
 
+  /** Ends every export; what it would have written is not there. */
+  cancelExports(): void {
+    abortAll(this.#exports);
+  }
+
+  /** As `#alone`, with a signal that is kept in a set until the end; null for what is ended before its turn. */
+  async #aloneUntil<T>(kept: Set<AbortController>, task: (signal: AbortSignal) => Promise<T>): Promise<T | null> {
+    const abort = new AbortController();
+    kept.add(abort);
+    try {
+      return await this.#alone(() => (abort.signal.aborted ? Promise.resolve(null) : task(abort.signal)));
+    } finally {
+      kept.delete(abort);
+    }
+  }
+
   async #perform(name: EngineCallName, input: unknown, port: ValuePort | null): Promise<unknown> {
     switch (name) {
       case 'loadModel':
@@ -181,11 +202,15 @@ export class EngineSession {
       case 'weightMatrix':
         return this.#work.weightMatrix(this.#heldModel(), input as EngineCalls['weightMatrix'][0]);
       case 'jacobianSlice':
-        return this.#alone(() => this.#work.jacobianSlice(input as EngineCalls['jacobianSlice'][0]));
+        // Whoever asks for another one no longer looks at the one before.
+        abortAll(this.#slices);
+        return this.#aloneUntil(this.#slices, (signal) =>
+          this.#work.jacobianSlice(input as EngineCalls['jacobianSlice'][0], signal),
+        );
       case 'exportRun': {
         const order = input as ExportOrder;
         const material = this.#material(order.request);
-        return this.#alone(() => this.#work.exportRun(material, order, new AbortController().signal));
+        return this.#aloneUntil(this.#exports, (signal) => this.#work.exportRun(material, order, signal));
       }
     }
   }
@@ -200,6 +225,10 @@ export class EngineSession {
     if (this.#held) return this.#held;
     throw new TempogradError('usage/bad-option', 'No model is open', { remedy: 'Open a model first.' });
   }
+}
+
+function abortAll(kept: ReadonlySet<AbortController>): void {
+  for (const abort of kept) abort.abort();
 }
 
 function received(port: ValuePort | null): Promise<unknown> {

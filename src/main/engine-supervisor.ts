@@ -43,6 +43,7 @@ export interface SupervisorOptions {
   readonly onStatus: (status: EngineStatus) => void;
   /** A process runs and answers, the first one or another; what it must hold is given to it again here. */
   readonly onReady: (isRestart: boolean) => Promise<void>;
+  readonly onRunBegun: (runId: number) => void;
   readonly onRunEnded: (runId: number, ending: RunEnding) => void;
   /** The process has ended unasked; pending calls are already answered. */
   readonly onGone: (error: TempogradError) => void;
@@ -59,6 +60,7 @@ export class EngineSupervisor {
   readonly #limits: SupervisionLimits;
   readonly #pending = new Map<number, Pending>();
   readonly #whenReady: Pending[] = [];
+  readonly #whenGone: (() => void)[] = [];
   #child: ChildChannel | null = null;
   #status: EngineStatus;
   #timer: NodeJS.Timeout | null = null;
@@ -106,6 +108,24 @@ export class EngineSupervisor {
   kill(reason: string): void {
     this.#killError = stoppedError(reason);
     this.#child?.kill();
+  }
+
+  /**
+   * Resolves when another process than the one of now answers; starts one where none runs.
+   *
+   * @param reason - As for `kill`.
+   * @throws TempogradError `engine/stopped` when the next process ends as well and none is started again.
+   */
+  async restart(reason: string): Promise<void> {
+    if (this.#child !== null) {
+      // The process ends a little after it was told to; until then the status is still that of the old one.
+      const gone = new Promise<void>((resolve) => this.#whenGone.push(resolve));
+      this.kill(reason);
+      await gone;
+    }
+    // Where it was given up meanwhile, this is the user's own act that starts it again.
+    this.start();
+    await this.ready();
   }
 
   /**
@@ -220,6 +240,9 @@ export class EngineSupervisor {
         else pending?.reject(fromErrorRecord(message.error));
         break;
       }
+      case 'begun':
+        this.#options.onRunBegun(message.runId);
+        break;
       case 'ended':
         this.#options.onRunEnded(message.runId, message.ending);
     }
@@ -267,6 +290,7 @@ export class EngineSupervisor {
       this.#spawn('restarting');
     }
     this.#options.onGone(error);
+    for (const tell of this.#whenGone.splice(0)) tell();
   }
 
   #failPending(error: Error): void {

@@ -1,31 +1,17 @@
 /**
  * The real work of the engine process: analysis and export, as the command does them.
  */
-import { mkdirSync, statfsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import { analyze, planRun, type AnalysisOrder } from '../analysis/analyze';
 import { TempogradError } from '../core/errors';
 import type { EngineInfo } from '../core/summary';
 import { availableEngines, loadEngine } from '../engine/load-engine';
-import { writeRun, type WriteHost } from '../export/write-run';
 import { defaultMaxMemoryBytes } from '../host/memory-limit';
-import { openFileSink } from '../host/file-sink';
-import type { AnalysisStep } from '../shared/analysis-step';
 import type { RunEvent } from '../shared/run';
-import type { EngineCalls, ExportOrder } from './engine-messages';
+import type { EngineCalls } from './engine-messages';
 import type { EngineWork, RunMaterial } from './engine-session';
+import { exportRun } from './export-run';
 import { JacobianKeeper, SliceCollector, partOf } from './jacobian-keeper';
 import { weightMatrix } from './weight-matrix';
-
-const WRITE_HOST: WriteHost = {
-  openSink: openFileSink,
-  makeFolder: (path) => void mkdirSync(path, { recursive: true }),
-  join,
-  freeBytes(path) {
-    const { bavail, bsize } = statfsSync(dirname(resolve(path)));
-    return bavail * bsize;
-  },
-};
 
 /** The last run, for questions about it. */
 interface LastRun {
@@ -57,46 +43,21 @@ export function makeEngineWork(version: string): EngineWork {
     estimate: (material) => planRun(orderOf(material, version)).estimate,
     analyze: run,
     weightMatrix: ({ model }, input) => weightMatrix(model, input),
-    async jacobianSlice(input) {
+    async jacobianSlice(input, signal) {
       if (last?.keeper.runId !== input.runId) throw noLongerKept(input.runId);
       const { keeper, material, engine } = last;
       checkSlice(input, keeper);
       if (keeper.isWhole) return keeper.slice(input);
       const request = { ...material.request, modes: ['diagonal' as const], engine: engine.name };
       const collector = new SliceCollector(keeper.shape, input);
-      const steps = analyze(orderOf({ ...material, request }, version), new AbortController().signal);
-      for await (const { chunk } of steps) if (chunk?.mode === 'diagonal') collector.add(chunk);
-      return collector.slice;
+      for await (const { chunk } of analyze(orderOf({ ...material, request }, version), signal)) {
+        if (chunk?.mode === 'diagonal') collector.add(chunk);
+      }
+      return signal.aborted ? null : collector.slice;
     },
-    exportRun: (material, order, signal) => exportRun(analyze(orderOf(material, version), signal), material, order),
+    exportRun: (material, order, signal) =>
+      exportRun(analyze(orderOf(material, version), signal), signal, material, order),
   };
-}
-
-async function exportRun(
-  steps: AsyncIterable<AnalysisStep>,
-  material: RunMaterial,
-  { format, path }: ExportOrder,
-): Promise<{ readonly path: string }> {
-  const targets = { npz: format === 'npz' ? path : null, csvFolder: format === 'csv' ? path : null };
-  const { record } = await writeRun(steps, targets, WRITE_HOST);
-  if (format === 'json') await writeText(path, `${JSON.stringify(record.summary, null, 2)}\n`);
-  if (format === 'report') {
-    // Loaded only when asked for: the chart library behind it is large.
-    const { renderReport } = await import('../export/report');
-    await writeText(path, renderReport([record], basename(material.file.path)));
-  }
-  return { path };
-}
-
-async function writeText(path: string, text: string): Promise<void> {
-  const sink = openFileSink(path);
-  try {
-    sink.write(0, new TextEncoder().encode(text));
-  } catch (error) {
-    await sink.abort();
-    throw error;
-  }
-  await sink.commit();
 }
 
 function orderOf({ model, file, request, data }: RunMaterial, version: string): AnalysisOrder {

@@ -87,6 +87,7 @@ async function perform(options: HeadlessOptions): Promise<readonly string[]> {
   await sink.commit();
   const order = { request, format: 'report', path: join(folder, `${stem}.report.html`) } as const;
   const written = await supervisor.call('exportRun', order);
+  if (written === null) throw new TempogradError('engine/stopped', 'The report was cancelled');
   return [...verdictLines(ending.summary), `report:     ${written.path}`, `screenshot: ${screenshot}`];
 }
 

@@ -8,7 +8,7 @@ import type { DirectionPart, StartedEvent } from '../shared/run';
 import type { EngineCalls } from './engine-messages';
 
 type SliceInput = EngineCalls['jacobianSlice'][0];
-type Slice = EngineCalls['jacobianSlice'][1];
+type Slice = NonNullable<EngineCalls['jacobianSlice'][1]>;
 
 /** Above so many bytes a run's Jacobians are not kept. */
 const MAX_KEPT_BYTES = 256 * 2 ** 20;

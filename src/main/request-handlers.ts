@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { BrowserWindow } from 'electron';
+import { TempogradError } from '../core/errors';
 import { openFileSink } from '../host/file-sink';
 import type { SampleCatalogue } from '../host/samples';
 import type { OpenOutcome, RequestResults, Settings } from '../shared/contract';
@@ -22,6 +23,8 @@ export interface HandlerOptions {
   readonly samples: () => SampleCatalogue;
   readonly openPaths: (paths: readonly string[]) => Promise<OpenOutcome>;
   readonly closeModel: () => Promise<void>;
+  /** Told what is being written, and null at its end. */
+  readonly onExporting: (fileName: string | null) => void;
   readonly settings: { get(): Settings; setTheme(theme: Settings['theme']): Settings };
   readonly about: { readonly version: string; readonly licencesPath: string };
 }
@@ -33,6 +36,7 @@ export interface HandlerOptions {
  */
 export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
   const { window, supervisor, model, runs, samples, openPaths, settings } = options;
+  let exporting: AbortController | null = null;
   return {
     openPaths: ({ paths }) => openPaths(paths),
     async openDialog({ purpose }) {
@@ -61,10 +65,32 @@ export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
     weightMatrix: (input) => supervisor.call('weightMatrix', input),
     jacobianSlice: (input) => supervisor.call('jacobianSlice', input),
     async exportRun({ request, format }) {
-      const path = await askForSaving(window, model.current?.fileName ?? 'tempograd', format);
-      if (path === null) return null;
-      await model.prepare(request);
-      return supervisor.call('exportRun', { request, format, path });
+      if (exporting) {
+        throw new TempogradError('usage/bad-option', 'Another export is under way', {
+          remedy: 'Cancel it, or wait for its end.',
+        });
+      }
+      const abort = new AbortController();
+      exporting = abort;
+      try {
+        const path = await askForSaving(window, model.current?.fileName ?? 'tempograd', format);
+        if (path === null) return null;
+        options.onExporting(basename(path));
+        await model.prepare(request, abort.signal);
+        if (abort.signal.aborted) return null;
+        return await supervisor.call('exportRun', { request, format, path });
+      } catch (error) {
+        if (abort.signal.aborted) return null;
+        throw error;
+      } finally {
+        exporting = null;
+        options.onExporting(null);
+      }
+    },
+    cancelExport() {
+      exporting?.abort();
+      supervisor.send({ kind: 'cancel-exports' });
+      return Promise.resolve(null);
     },
     async exportPicture({ name, type, bytes }) {
       const path = await askForSaving(window, name, type);
@@ -76,9 +102,7 @@ export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
     },
     engineStatus: () => Promise.resolve(supervisor.status),
     async restartEngine() {
-      if (supervisor.status.state === 'stopped' || supervisor.status.state === 'not-started') supervisor.start();
-      else supervisor.kill('it was restarted by hand');
-      await supervisor.ready();
+      await supervisor.restart('it was restarted by hand');
       return supervisor.status;
     },
     getSettings: () => Promise.resolve(settings.get()),

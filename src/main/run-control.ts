@@ -29,6 +29,8 @@ interface ActiveRun {
   readonly reading: AbortController;
   /** Before that, the engine process does not know of the run. */
   isSent: boolean;
+  /** Before that, it waits in the engine process for an export to be written. */
+  isBegun: boolean;
   isCancelled: boolean;
   cancelTimer: NodeJS.Timeout | null;
 }
@@ -65,6 +67,7 @@ export class RunControl {
       request,
       reading: new AbortController(),
       isSent: false,
+      isBegun: false,
       isCancelled: false,
       cancelTimer: null,
     };
@@ -89,8 +92,7 @@ export class RunControl {
   }
 
   /**
-   * Asks the engine to stop a run, and kills it when it does not within a second; a run of which the engine does not know
-   * yet ends here.
+   * Asks the engine to stop a run, and kills it when it does not within a second; a run that has not begun there ends here.
    *
    * @param runId - Which run; one that has ended already is left as it is.
    */
@@ -103,6 +105,8 @@ export class RunControl {
       return this.#end(run, { kind: 'cancelled' });
     }
     this.#options.supervisor.send({ kind: 'cancel', runId });
+    // What it waits for may take its time, and is not to be killed for it.
+    if (!run.isBegun) return this.#end(run, { kind: 'cancelled' });
     run.cancelTimer = setTimeout(
       () => this.#options.supervisor.kill('it did not answer a cancel within a second'),
       CANCEL_LIMIT_MS,
@@ -112,6 +116,15 @@ export class RunControl {
   /** Cancels whatever runs; for a window that is gone or loaded again. */
   cancelAny(): void {
     if (this.#active) this.cancel(this.#active.id);
+  }
+
+  /**
+   * To be called when the engine process says that a run is no longer waiting.
+   *
+   * @param runId - Which run.
+   */
+  handleBegun(runId: number): void {
+    if (this.#active?.id === runId) this.#active.isBegun = true;
   }
 
   /**

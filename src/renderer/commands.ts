@@ -1,5 +1,5 @@
 /** What the window does when one of its commands (shared/commands.ts) is chosen in the menu or by its key. */
-import { exportSelectedRun } from './stores/run-exports';
+import { exportSelectedRun, useExports } from './stores/run-exports';
 import { useRunForm } from './stores/run-form';
 import { useRuns } from './stores/runs';
 import { useSelection, VIEWS, type ViewName } from './stores/selection';
@@ -8,12 +8,13 @@ import { useShell } from './stores/shell';
 
 const EXPORT_FORMATS = ['npz', 'csv', 'json', 'report'] as const;
 
-/** Closes what lies on top: a dialog, the explanation, else cancels the run. */
+/** Closes what lies on top: a dialog, the explanation, else cancels the run or the export. */
 function closeOrCancel(): void {
   const shell = useShell();
   if (shell.dialog) shell.dialog = null;
   else if (shell.topic) shell.topic = null;
   else if (useRuns().isRunning) void useRuns().cancel();
+  else void useExports().cancel();
 }
 
 function startRun(): void {

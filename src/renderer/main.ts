@@ -7,6 +7,7 @@ import { runCommand } from './commands';
 import { makeBatcher } from './run-stream';
 import { useEngine } from './stores/engine';
 import { useProblem } from './stores/problem';
+import { useExports } from './stores/run-exports';
 import { useRuns } from './stores/runs';
 import { useSession } from './stores/session';
 import { useSettings } from './stores/settings';
@@ -31,6 +32,8 @@ function receiveNotice(notice: Notice): void {
     case 'opening':
       useSession().opening = notice.fileName;
       return;
+    case 'exporting':
+      return useExports().accept(notice.fileName);
     case 'settings':
       return useSettings().accept(notice.settings);
     case 'message':

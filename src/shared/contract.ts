@@ -59,6 +59,8 @@ export const requestSchemas = {
   }),
   /** Runs the request again and writes its arrays or its report; asks where to. */
   exportRun: z.object({ request: runRequestSchema, format: z.enum(['npz', 'csv', 'json', 'report']) }),
+  /** Ends the writing that `exportRun` began; nothing of it stays. */
+  cancelExport: z.object({}),
   /** Writes a picture that the window drew; asks where to. */
   exportPicture: z.object({
     name: z.string().max(200),
@@ -129,13 +131,16 @@ export interface RequestResults {
   startRun: { readonly runId: number };
   cancelRun: null;
   weightMatrix: { readonly rows: number; readonly columns: number; readonly data: Float32Array };
+  /** null when a run or another slice was asked for meanwhile. */
   jacobianSlice: {
     readonly rows: number;
     readonly columns: number;
     readonly data: Float32Array;
     readonly direction: Direction;
-  };
+  } | null;
+  /** null when the dialog or the writing was cancelled. */
   exportRun: { readonly path: string } | null;
+  cancelExport: null;
   exportPicture: { readonly path: string } | null;
   engineStatus: EngineStatus;
   restartEngine: EngineStatus;
@@ -159,6 +164,8 @@ export type Notice =
   /** Files that came by argv, by a second instance, or from the system; already opened. */
   | { readonly kind: 'opened'; readonly reply: Reply<OpenOutcome> }
   | { readonly kind: 'opening'; readonly fileName: string }
+  /** A run is being written to this file, or (null) no longer. */
+  | { readonly kind: 'exporting'; readonly fileName: string | null }
   | { readonly kind: 'settings'; readonly settings: Settings }
   /** Something to tell that no request led to: settings that were damaged. */
   | { readonly kind: 'message'; readonly message: string }

@@ -3,11 +3,11 @@
  *
  * The times depend on what else the machine does, so they are printed, not judged; running.test.ts holds the 200 ms.
  */
-import { rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launchApp, makeFolder, type RunningApp } from './launch-app';
+import { answerDialogs, launchApp, makeFolder, type RunningApp } from './launch-app';
 import { writeLstm } from './models';
 
 const STEPS = '60000';
@@ -86,6 +86,35 @@ describe('Cancel', () => {
     expect(await enginePid()).toBe(pid);
     // The moments did reach the parts of a run that they are meant for.
     expect(new Set(cancels.map(({ stage }) => stage)).size).toBeGreaterThan(1);
+  });
+
+  it.each([
+    ['CSV', 'Tables'],
+    ['NPZ', 'Arrays'],
+  ])('ends an export as %s and leaves its folder as it was', async (_format, item) => {
+    await page.getByTestId('tab-verdict').click();
+    await runAndCancel(1500);
+    const target = join(folder, item);
+    mkdirSync(target);
+    writeFileSync(join(target, 'final.csv'), 'mine');
+    await answerDialogs(running.app, item === 'Tables' ? target : join(target, 'run.npz'));
+    await page.locator('.verdict-pictures .picture').first().getByRole('button', { name: 'Export' }).click();
+    await page.getByRole('menuitem', { name: new RegExp(item) }).click();
+    await page.getByTestId('cancel-export').waitFor();
+    // Until it has begun to write.
+    await expect.poll(() => readdirSync(target).length, { timeout: 20_000 }).toBeGreaterThan(1);
+    // A run waits for it, says so, and can be cancelled at once.
+    await page.getByTestId('run-button').click();
+    expect(await page.getByTestId('progress').innerText()).toBe('Waiting for the export…');
+    await page.getByTestId('cancel-button').click();
+    await page.getByTestId('run-button').waitFor({ timeout: 2000 });
+    const pressed = performance.now();
+    await page.getByTestId('cancel-export').click();
+    await page.getByText('Export cancelled; nothing was written').waitFor();
+    console.info(`Cancel of an export as ${item}: ${Math.round(performance.now() - pressed)} ms`);
+    expect(readdirSync(target)).toEqual(['final.csv']);
+    expect(readFileSync(join(target, 'final.csv'), 'utf8')).toBe('mine');
+    expect(await page.getByTestId('error-panel').count()).toBe(0);
   });
 
   it('leaves nothing behind that the next run could not do without', async () => {

@@ -24,6 +24,7 @@ let posted: FromEngine[];
 let sent: RunMessage[];
 let analyze: EngineWork['analyze'];
 let exportRun: EngineWork['exportRun'];
+let jacobianSlice: EngineWork['jacobianSlice'];
 let materials: RunMaterial[];
 let session: EngineSession;
 
@@ -40,7 +41,7 @@ beforeEach(async () => {
   });
   session = new EngineSession({
     stream,
-    post: (message) => posted.push(message),
+    post: (message) => message.kind === 'begun' || posted.push(message),
     work: {
       best: () => Promise.resolve({ name: 'reference', version: 'x', reason: 'fake' }),
       estimate: (material) => {
@@ -49,7 +50,7 @@ beforeEach(async () => {
       },
       analyze: (material, runId, signal) => analyze(material, runId, signal),
       weightMatrix: () => ({ rows: 0, columns: 0, data: new Float32Array() }),
-      jacobianSlice: () => Promise.reject(new TempogradError('usage/bad-option', 'gone')),
+      jacobianSlice: (input, signal) => jacobianSlice(input, signal),
       exportRun: (material, order, signal) => exportRun(material, order, signal),
     },
   });
@@ -214,7 +215,42 @@ describe('engine session', () => {
     expect(posted.at(-1)).toMatchObject({ ok: false });
   });
 
+  it('ends exports that are cancelled, under way or waiting, and is free for the next', async () => {
+    exportRun = async (_material, _order, signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return null;
+    };
+    const order = { request: REQUEST, format: 'json', path: '/x' };
+    const both = [session.answer(3, 'exportRun', order, null), session.answer(4, 'exportRun', order, null)];
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    session.cancelExports();
+    await Promise.all(both);
+    expect(posted).toEqual([3, 4].map((id) => ({ kind: 'answer', id, ok: true, value: null })));
+    exportRun = () => Promise.resolve({ path: '/x' });
+    await session.answer(5, 'exportRun', order, null);
+    expect(posted.at(-1)).toMatchObject({ id: 5, value: { path: '/x' } });
+  });
+
+  it('gives a slice up for a newer one, and for a run', async () => {
+    jacobianSlice = async (_input, signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return null;
+    };
+    analyze = async function* () {
+      yield PROGRESS;
+      yield { kind: 'done', summary: SUMMARY };
+    };
+    const older = session.answer(3, 'jacobianSlice', {}, null);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const newer = session.answer(4, 'jacobianSlice', {}, null);
+    await older;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await Promise.all([newer, session.run(1, REQUEST)]);
+    expect(posted.map((message) => (message.kind === 'answer' ? message.id : message.kind))).toEqual([3, 4, 'ended']);
+  });
+
   it('answers what the work refuses', async () => {
+    jacobianSlice = () => Promise.reject(new TempogradError('usage/bad-option', 'gone'));
     await session.answer(9, 'jacobianSlice', {}, null);
     expect(posted).toEqual([expect.objectContaining({ kind: 'answer', id: 9, ok: false })]);
   });

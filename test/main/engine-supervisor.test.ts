@@ -68,6 +68,7 @@ beforeEach(() => {
     log: () => undefined,
     onStatus: ({ state }) => states.push(state),
     onReady: (isRestart) => onReady(isRestart),
+    onRunBegun: () => undefined,
     onRunEnded: () => undefined,
     onGone: ({ message }) => gone.push(message),
   });
@@ -196,6 +197,20 @@ describe('engine supervisor', () => {
     dead.say(dead.ready);
     await vi.advanceTimersByTimeAsync(0);
     expect(supervisor.status.state).toBe('restarting');
+  });
+
+  it('is restarted by hand: resolves when the next process answers, however often', async () => {
+    await bringUp();
+    for (let round = 1; round <= 5; round++) {
+      let isDone = false;
+      const restarted = supervisor.restart('it was restarted by hand').then(() => (isDone = true));
+      await vi.advanceTimersByTimeAsync(10);
+      expect(isDone).toBe(false);
+      expect(children).toHaveLength(round + 1);
+      child().say(child().ready);
+      await restarted;
+      expect(supervisor.status.state).toBe('ready');
+    }
   });
 
   it('does not restart what it was told to end', async () => {

@@ -38,6 +38,7 @@ afterEach(() => vi.useRealTimers());
 async function start(): Promise<number> {
   const { runId } = runs.start(REQUEST);
   await vi.advanceTimersByTimeAsync(0);
+  runs.handleBegun(runId);
   return runId;
 }
 
@@ -123,6 +124,20 @@ describe('run control', () => {
     expect(toWindow).toEqual([{ runId: 1, sequence: -1, event: { kind: 'cancelled', fraction: 0 } }]);
     await vi.advanceTimersByTimeAsync(5000);
     expect(kill).not.toHaveBeenCalled();
+  });
+
+  it('ends a run that waits for an export at once, and kills nothing for it', async () => {
+    const { runId } = runs.start(REQUEST);
+    await vi.advanceTimersByTimeAsync(0);
+    runs.cancel(runId);
+    expect(send.mock.calls.map(([message]) => message.kind)).toEqual(['run', 'cancel']);
+    expect(ended).toEqual(['1 cancelled']);
+    await vi.advanceTimersByTimeAsync(5000);
+    runs.handleBegun(runId);
+    runs.handleEnded(runId, { kind: 'cancelled' });
+    expect(kill).not.toHaveBeenCalled();
+    expect(ended).toHaveLength(1);
+    expect(toWindow).toHaveLength(1);
   });
 
   it('says nothing about an engine that is gone while nothing runs', () => {

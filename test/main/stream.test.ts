@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { MAX_CREDIT, makeRunStream, type RunStream } from '../../src/main/stream';
 import { INITIAL_CREDIT } from '../../src/shared/channels';
 import type { RunEvent, RunMessage, StatesEvent } from '../../src/shared/run';
@@ -160,9 +160,9 @@ describe('run stream', () => {
       givesBack = false;
       connect();
       const large = stream.send(LARGE, NEVER);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(items).toHaveLength(INITIAL_CREDIT);
+      await vi.waitFor(() => expect(items).toHaveLength(INITIAL_CREDIT));
       stream.grant(3);
+      await vi.waitFor(() => expect(items).toHaveLength(INITIAL_CREDIT + 3));
       await new Promise((resolve) => setTimeout(resolve, 50));
       expect(items).toHaveLength(INITIAL_CREDIT + 3);
       stream.grant(200);
@@ -175,7 +175,7 @@ describe('run stream', () => {
       connect();
       const abort = new AbortController();
       const large = stream.send(LARGE, abort.signal);
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await vi.waitFor(() => expect(items).toHaveLength(INITIAL_CREDIT));
       abort.abort();
       await large;
       await stream.send(CANCELLED, abort.signal);

@@ -550,6 +550,7 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
       return { rows, columns, data, direction };
     },
     exportRun: ({ format }) => ({ path: `/home/ada/encoder.${format}` }),
+    cancelExport: () => null,
     exportPicture: ({ name }) => ({ path: `/home/ada/${name}` }),
     engineStatus: status,
     restartEngine: () => {

@@ -1,4 +1,9 @@
-/** Entries of export menus that write the numbers of a run: main asks where to, and runs the same request again. */
+/**
+ * Entries of export menus that write the numbers of a run: main asks where to, and runs the same request again. What is
+ * being written is on show with its own Cancel.
+ */
+import { defineStore } from 'pinia';
+import { ref } from 'vue';
 import type { RequestInput } from '../../shared/contract';
 import type { RunRequest } from '../../shared/run';
 import { request } from '../api';
@@ -19,6 +24,30 @@ const FORMATS: readonly {
   { format: 'report', label: 'Report', hint: 'HTML' },
 ];
 
+/** The export that is under way. */
+export const useExports = defineStore('exports', () => {
+  /** Name of the file being written; null when none is. */
+  const fileName = ref<string | null>(null);
+  const isCancelling = ref(false);
+
+  /** Takes what main says. */
+  function accept(next: string | null): void {
+    if (next === null && isCancelling.value) useShell().say('Export cancelled; nothing was written');
+    fileName.value = next;
+    isCancelling.value = false;
+  }
+
+  /** Asks for the end of the writing. */
+  async function cancel(): Promise<void> {
+    if (fileName.value === null) return;
+    isCancelling.value = true;
+    const reply = await request('cancelExport', {});
+    if (!reply.ok) useProblem().show(reply.error, 'export');
+  }
+
+  return { fileName, isCancelling, accept, cancel };
+});
+
 async function exportRun(runRequest: RunRequest, format: RequestInput<'exportRun'>['format']): Promise<void> {
   const reply = await request('exportRun', { request: runRequest, format });
   if (!reply.ok) useProblem().show(reply.error, 'export');
@@ -35,12 +64,13 @@ export function exportSelectedRun(format: RequestInput<'exportRun'>['format']): 
 /** The entries for the selected layer's last run. */
 export function runExportItems(): readonly MenuItem[] {
   const runs = useRuns();
+  const isWriting = useExports().fileName !== null;
   const result = runs.selectedResult();
   return FORMATS.map(({ format, label, hint }, index) => ({
     label,
     hint,
     isFirstOfGroup: index === 0,
-    isDisabled: result === null || runs.isRunning,
+    isDisabled: result === null || runs.isRunning || isWriting,
     run: () => {
       if (result) void exportRun(result.request, format);
     },

@@ -1,0 +1,88 @@
+/**
+ * A run written to the files that the window was asked for: all of them when it is through, none otherwise.
+ */
+import { statfsSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { writeRun, type WriteHost } from '../export/write-run';
+import { OutputBatch } from '../host/output-batch';
+import type { AnalysisStep } from '../shared/analysis-step';
+import type { EngineCalls, ExportOrder } from './engine-messages';
+import type { RunMaterial } from './engine-session';
+
+/**
+ * Where the run was written to, or null when it was cancelled: then nothing is there that was not there before.
+ *
+ * @param steps - The run.
+ * @param signal - Cancels it.
+ * @param material - What it is made from; no file of it is written over.
+ * @param order - Which files.
+ * @throws TempogradError what the run throws; `output/not-writable`; `output/too-large`; `usage/bad-option` for the path
+ * of an input.
+ */
+export async function exportRun(
+  steps: AsyncIterable<AnalysisStep>,
+  signal: AbortSignal,
+  material: RunMaterial,
+  order: ExportOrder,
+): Promise<EngineCalls['exportRun'][1]> {
+  const batch = new OutputBatch(inputsOf(material));
+  try {
+    await writeInto(batch, untilCancelled(steps), signal, material, order);
+    await batch.commit();
+    return { path: order.path };
+  } catch (error) {
+    await batch.abort();
+    if (error === CANCELLED) return null;
+    throw error;
+  }
+}
+
+/** Thrown where a run was cancelled, so that nothing of it is completed first. */
+const CANCELLED = new Error('the export was cancelled');
+
+async function* untilCancelled(steps: AsyncIterable<AnalysisStep>): AsyncGenerator<AnalysisStep, void, void> {
+  for await (const step of steps) {
+    if (step.event.kind === 'cancelled') throw CANCELLED;
+    yield step;
+  }
+}
+
+async function writeInto(
+  batch: OutputBatch,
+  steps: AsyncIterable<AnalysisStep>,
+  signal: AbortSignal,
+  material: RunMaterial,
+  { format, path }: ExportOrder,
+): Promise<void> {
+  const targets = { npz: format === 'npz' ? path : null, csvFolder: format === 'csv' ? path : null };
+  const { record } = await writeRun(steps, targets, hostOf(batch, signal));
+  if (format === 'json') await batch.addText(path, `${JSON.stringify(record.summary, null, 2)}\n`);
+  if (format === 'report') {
+    // Loaded only when asked for: the chart library behind it is large.
+    const { renderReport } = await import('../export/report');
+    await batch.addText(path, renderReport([record], basename(material.file.path)));
+  }
+}
+
+function hostOf(batch: OutputBatch, signal: AbortSignal): WriteHost {
+  return {
+    openSink: (path) => batch.openSink(path),
+    isTaken: (path) => batch.isTaken(path),
+    async pause() {
+      await new Promise((resolve) => setImmediate(resolve));
+      return !signal.aborted;
+    },
+    makeFolder: (path) => batch.makeFolder(path),
+    join,
+    freeBytes(path) {
+      const { bavail, bsize } = statfsSync(dirname(resolve(path)));
+      return bavail * bsize;
+    },
+  };
+}
+
+function inputsOf({ file, request }: RunMaterial): string[] {
+  const { input, maskFile, initialStateFile } = request;
+  const paths = [file.path, input.kind === 'file' ? input.path : null, maskFile, initialStateFile];
+  return paths.filter((path) => path !== null);
+}
