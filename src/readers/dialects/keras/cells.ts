@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import type { ActivationDescription } from '../../../core/activations';
 import type { Direction } from '../../../core/jacobian';
-import type { CellDescription, CellKind } from '../../../core/model';
+import { PLAIN_LSTM, type CellDescription, type CellKind } from '../../../core/model';
 import type { JsonObject, JsonValue } from '../../json';
 import { readActivation } from './activations';
 import { assumeNoDropout, parseConfig, positiveCount, type KerasContext } from './context';
@@ -98,10 +98,13 @@ export async function readCell(
     recurrentKernel,
     bias,
     activation: readActivation(config['activation'] === undefined ? 'tanh' : config['activation'], context.writer),
+    clip: null,
   };
   if (kind === 'SimpleRNN') return { kind, ...base };
   const recurrentActivation = readRecurrentActivation(config['recurrent_activation'], place.layer, context);
-  if (kind === 'LSTM') return { kind, ...base, recurrentActivation };
+  if (kind === 'LSTM') {
+    return { kind, ...base, ...PLAIN_LSTM, recurrentActivation, outputActivation: base.activation };
+  }
   const resetAfter = bias ? bias.shape.length === 2 : (settings.reset_after ?? assumedResetAfter(place.layer, context));
   return { kind, ...base, recurrentActivation, resetAfter };
 }

@@ -5,7 +5,7 @@
  * recurrent blocks transposed; their bias is the input bias followed by the recurrent bias.
  * Source: tf_keras/src/saving/legacy/hdf5_format.py, _convert_rnn_weights; keras PR #8307, #9112.
  */
-import type { CellDescription } from '../../../core/model';
+import { PLAIN_LSTM, type CellDescription } from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
 
 const TANH = { name: 'tanh' } as const;
@@ -36,6 +36,8 @@ export function convertCudnnLstm(
     bias: { shape: [half], data: sum },
     activation: TANH,
     recurrentActivation: SIGMOID,
+    outputActivation: TANH,
+    ...PLAIN_LSTM,
   };
 }
 
@@ -62,6 +64,7 @@ export function convertCudnnGru(
     bias: { shape: [2, 3 * units], data: bias.data },
     activation: TANH,
     recurrentActivation: SIGMOID,
+    clip: null,
     resetAfter: true,
   };
 }

@@ -20,6 +20,8 @@ export interface FoundLayer {
   /** One entry per stacked cell; empty for a layer that is not recurrent. */
   readonly stages: readonly { readonly forward: FoundCell; readonly backward: FoundCell | null }[];
   readonly variables: readonly StoredTensor[];
+  /** Why its settings are not known, where that is not that the file holds weights only. */
+  readonly why?: string;
 }
 
 /**

@@ -11,6 +11,7 @@ import { type KerasContext } from './context';
 import type { LayerEntry } from './layer-config';
 import { isPerTimestep, plainReader } from './plain-layers';
 import { isRecurrentClass, readRecurrent, type RecurrentTemplate } from './recurrent';
+import type { StoredTensor } from '../../stored-tensor';
 import type { LayerVariables } from './variables';
 import { WeightReader } from './weight-reader';
 import { assume, unsupported } from '../../reading';
@@ -27,6 +28,8 @@ export type LayerTemplate =
       readonly kind: 'plain';
       readonly operation: LayerOperation;
       readonly weights: readonly WeightInfo[];
+      /** All variables of a layer that cannot be run. */
+      readonly variables: readonly StoredTensor[];
       readonly path: string;
     };
 
@@ -68,14 +71,15 @@ export async function readLayer(
       kind: 'plain',
       operation: await readPlain(entry, call, weights, context),
       weights: weights.infos,
+      variables: [],
       path: variables.path,
     };
   } catch (error) {
     if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
     if (isRecurrent) context.failures.push(error);
-    await listWeights(weights);
+    const listed = await listWeights(weights);
     const operation: LayerOperation = { kind: 'unsupported', reason: asSentence(error.message) };
-    return { kind: 'plain', operation, weights: weights.infos, path: variables.path };
+    return { kind: 'plain', operation, weights: weights.infos, variables: listed, path: variables.path };
   }
 }
 
@@ -104,14 +108,18 @@ async function readPlain(
     }
     throw unsupported(`a TimeDistributed ${innerClass} cannot be run`);
   }
+  if (/^ConvLSTM[123]D$/.test(className)) {
+    throw unsupported(`${className} convolves inside its recurrence, which is not supported`);
+  }
   throw unsupported(`layers of the class ${className} cannot be run`);
 }
 
-async function listWeights(weights: WeightReader): Promise<void> {
+async function listWeights(weights: WeightReader): Promise<readonly StoredTensor[]> {
   try {
-    await weights.listAll();
+    return await weights.listAll();
   } catch (error) {
     if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
+    return [];
   }
 }
 

@@ -9,6 +9,8 @@ import { field, isArray, type JsonObject, type JsonValue } from '../../json';
 import { checkLimit } from '../../limits';
 import type { KerasContext } from './context';
 import { GraphBuilder } from '../../graph-builder';
+import { findInnerLayers } from './find-named-layers';
+import { addFoundLayers } from './weights-only';
 import { addInput, inputShape } from './inputs';
 import { callKey, planCalls } from './call-plan';
 import { isModelEntry, readEntry, type LayerEntry, type TensorAddress } from './layer-config';
@@ -35,6 +37,8 @@ export class ModelReader {
   readonly #context: KerasContext;
   /** Layers already read, by their entry: a shared layer is read once. */
   readonly #templates = new Map<JsonObject, LayerTemplate>();
+  /** Layers of unknown classes that have been looked into. */
+  readonly #opened = new Set<JsonObject>();
   /** Layers of nested models by name and configuration: a model that stands in two places is stored in one. */
   readonly #twins = new Map<string, LayerTemplate>();
 
@@ -210,7 +214,17 @@ export class ModelReader {
     const placement = { name, className: entry.className, path: layer.path, weights: layer.weights };
     if (layer.kind === 'recurrent') return placeRecurrent(this.builder, layer.template, inputs, placement);
     const index = this.builder.add({ ...placement, operation: layer.operation, inputs, sourceGateOrder: [] });
+    await this.#offerInner(entry, name, layer);
     return Array.from({ length: outputCount(layer) }, (_, output) => ({ layer: index, output }));
+  }
+
+  /** Known cells inside a layer of a class that is not known: they can be analysed on their own input. */
+  async #offerInner(entry: LayerEntry, name: string, layer: LayerTemplate): Promise<void> {
+    const isCode = layer.kind === 'plain' && layer.operation.kind === 'unsupported' && layer.variables.length > 1;
+    if (!isCode || isRecurrentClass(entry.className, entry.config) || this.#opened.has(entry.entry)) return;
+    this.#opened.add(entry.entry);
+    const inner = findInnerLayers(name, entry.className, layer.path, layer.variables);
+    await addFoundLayers(inner, this.builder, this.#context);
   }
 
   async #template(

@@ -79,6 +79,7 @@ function makeOperation(
     timeDistributed: template.timeDistributed,
     backwardInput,
     initialState,
+    sequenceLengths: null,
   };
 }
 

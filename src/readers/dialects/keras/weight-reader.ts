@@ -92,13 +92,14 @@ export class WeightReader {
   }
 
   /** Lists all variables without reading their numbers: for a layer that cannot be run. */
-  async listAll(): Promise<void> {
+  async listAll(): Promise<readonly StoredTensor[]> {
     const variables = await this.#variables.all();
     this.infos.splice(
       0,
       this.infos.length,
       ...variables.map((variable) => describe(variable, roleByName(variable.name), null)),
     );
+    return variables;
   }
 
   #missing(wanted: WeightSlot, found: number, expected: number): TempogradError {

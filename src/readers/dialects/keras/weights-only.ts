@@ -74,16 +74,26 @@ export function sayNoArchitecture(className: string, context: KerasContext): voi
   });
 }
 
+const WEIGHTS_ONLY = 'the file holds weights only';
+
+/** Whose cell it is, and why its settings are not known. */
+interface Whose {
+  readonly layer: string;
+  readonly why: string;
+}
+
 async function addRecurrent(layer: FoundLayer, builder: GraphBuilder, context: KerasContext): Promise<void> {
   const infos: WeightInfo[] = [];
   const stages: RecurrentStage[] = [];
+  const why = layer.why ?? WEIGHTS_ONLY;
+  const whose = { layer: layer.name, why };
   try {
     const forwards: RecurrentStage['forward'][] = [];
     for (const { forward, backward } of layer.stages) {
-      forwards.push(await readFound(forward, layer.name, backward ? 'forward' : null, context, infos));
+      forwards.push(await readFound(forward, whose, backward ? 'forward' : null, context, infos));
     }
     for (const [index, { backward }] of layer.stages.entries()) {
-      const cell = backward ? await readFound(backward, layer.name, 'backward', context, infos) : null;
+      const cell = backward ? await readFound(backward, whose, 'backward', context, infos) : null;
       stages.push({ forward: forwards[index] ?? null, backward: cell });
     }
   } catch (error) {
@@ -95,7 +105,7 @@ async function addRecurrent(layer: FoundLayer, builder: GraphBuilder, context: K
   assume(context, {
     what: `direction of ${layer.name}`,
     assumed: layer.stages.some(({ backward }) => backward) ? 'both, concatenated' : 'forward',
-    why: 'the file holds weights only',
+    why,
     change: '',
   });
   const template = {
@@ -119,7 +129,7 @@ async function addRecurrent(layer: FoundLayer, builder: GraphBuilder, context: K
 /** A found cell read as if its configuration had been there. */
 async function readFound(
   found: FoundCell,
-  layer: string,
+  { layer, why }: Whose,
   direction: 'forward' | 'backward' | null,
   context: KerasContext,
   infos: WeightInfo[],
@@ -137,7 +147,7 @@ async function readFound(
   const config = {
     units,
     use_bias: found.bias !== null,
-    ...(isCudnn ? {} : assumedActivations(kind, layer, context)),
+    ...(isCudnn ? {} : assumedActivations(kind, { layer, why }, context)),
   };
   const className = isCudnn && kind !== 'SimpleRNN' ? `CuDNN${kind}` : kind;
   const cell = await readCell(className, config, { layer, part: '', direction }, reader, context);
@@ -145,8 +155,11 @@ async function readFound(
   return cell;
 }
 
-function assumedActivations(kind: CellKind, layer: string, context: KerasContext): Readonly<Record<string, string>> {
-  const why = 'the file holds weights only';
+function assumedActivations(
+  kind: CellKind,
+  { layer, why }: Whose,
+  context: KerasContext,
+): Readonly<Record<string, string>> {
   const activation = context.options.activation ?? 'tanh';
   if (context.options.activation === null)
     assume(context, { what: `activation of ${layer}`, assumed: activation, why, change: '--activation' });

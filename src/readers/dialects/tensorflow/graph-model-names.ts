@@ -7,7 +7,7 @@
  */
 import type { RealTensor } from '../../../core/tensor';
 import type { StoredTensor } from '../../stored-tensor';
-import { shapedCell } from './find-named-layers';
+import { shapedCell } from '../keras/find-named-layers';
 
 /** What is read where, in a layer of one fused operation and in a cell of several. */
 const ROLES: Readonly<Record<string, string>> = {

@@ -8,7 +8,7 @@ import type { StoredTensor } from '../../stored-tensor';
 import { newContext } from '../keras/context';
 import { classOfFound, type FoundLayer } from '../keras/found-layer';
 import { addFoundLayers } from '../keras/weights-only';
-import { findKerasLayers, findShapedLayers } from './find-named-layers';
+import { findKerasLayers, findShapedLayers } from '../keras/find-named-layers';
 
 /** The key under which TensorFlow 2 keeps the graph of objects. */
 export const OBJECT_GRAPH = '_CHECKPOINTABLE_OBJECT_GRAPH';

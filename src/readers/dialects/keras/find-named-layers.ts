@@ -2,23 +2,54 @@
  * Keras's recurrent layers among named tensors: `memory/lstm_cell/kernel` with its `recurrent_kernel` and `bias`; and
  * cells told by nothing but shapes, as in an exported model whose variables have numbers for names.
  */
-import { lastPart } from '../keras/flat-variables';
-import { toStages } from '../keras/find-flat-layers';
-import {
-  classOfFound,
-  kindFromShapes,
-  orderCells,
-  toFoundCell,
-  type FoundCell,
-  type FoundLayer,
-} from '../keras/found-layer';
-import { toSnakeCase } from '../keras/tree-variables';
+import { lastPart } from './flat-variables';
+import { toStages } from './find-flat-layers';
+import { classOfFound, kindFromShapes, orderCells, toFoundCell, type FoundCell, type FoundLayer } from './found-layer';
+import { toSnakeCase } from './tree-variables';
 import type { StoredTensor } from '../../stored-tensor';
 
 /** What was found, and what is left. */
 export interface NamedLayers {
   readonly layers: readonly FoundLayer[];
   readonly rest: readonly StoredTensor[];
+}
+
+/**
+ * Cells of known shapes inside a layer of another class, each under the outer layer's name.
+ *
+ * @param layer - The outer layer's name.
+ * @param className - Its class.
+ * @param path - Where its variables are.
+ * @param variables - Its variables.
+ */
+export function findInnerLayers(
+  layer: string,
+  className: string,
+  path: string,
+  variables: readonly StoredTensor[],
+): readonly FoundLayer[] {
+  const { layers } = findKerasLayers(variables);
+  return layers
+    .filter(({ stages, path: inner }) => stages.every(({ forward }) => isTold(forward, inner)))
+    .map((found) => {
+      const parts = found.path.split('/');
+      const own = found.path.startsWith(path)
+        ? found.path.slice(path.length)
+        : parts.slice(parts.indexOf(layer) + 1).join('/');
+      const inner = own.replace(/^\/+/, '');
+      return {
+        ...found,
+        name: `${layer}/${inner === '' ? 'cell' : inner}`,
+        path: found.path,
+        why: `it is inside a layer of the class ${className}, which is code and not in the file`,
+      };
+    });
+}
+
+/** One gate could be any two matrices: then its name must say it. */
+function isTold({ kernel, recurrentKernel }: FoundCell, path: string): boolean {
+  const kind = kindFromShapes(kernel.shape, recurrentKernel.shape);
+  return kind !== null && (kind !== 'SimpleRNN' || /simple_?rnn/i.test(`${path}/${kernel.name}`));
 }
 
 /** Levels of a name that are no layer: cells, and the two sides of a wrapper. */
@@ -32,9 +63,9 @@ const WRAPPERS = /^(forward_.*|backward_.*|(.*_)?cell(_\d+)?|cells|stacked_rnn_c
 export function findKerasLayers(tensors: readonly StoredTensor[]): NamedLayers {
   const cells = new Map<string, Map<string, StoredTensor>>();
   for (const tensor of tensors) {
-    const holder = tensor.name.split('/').slice(0, -1).join('/');
+    const [holder, name] = placeOf(tensor.name);
     const group = cells.get(holder) ?? new Map<string, StoredTensor>();
-    group.set(lastPart(tensor.name), tensor);
+    group.set(name, tensor);
     cells.set(holder, group);
   }
   const layers = new Map<string, FoundCell[]>();
@@ -51,6 +82,16 @@ export function findKerasLayers(tensors: readonly StoredTensor[]): NamedLayers {
     layers: [...layers].map(([name, own]) => toLayer(name, own)),
     rest: tensors.filter((tensor) => !taken.has(tensor)),
   };
+}
+
+/** Names of the variables of a cell by their number in a `.weights.h5` file. */
+const NUMBERED = ['kernel', 'recurrent_kernel', 'bias'];
+
+/** The holder of a variable and its own name. */
+function placeOf(path: string): readonly [string, string] {
+  const numbered = /^(.*)\/vars\/([012])$/.exec(path);
+  if (numbered) return [numbered[1] ?? '', NUMBERED[Number(numbered[2])] ?? ''];
+  return [path.split('/').slice(0, -1).join('/'), lastPart(path)];
 }
 
 function ownerOf(holder: string): string {
