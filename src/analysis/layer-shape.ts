@@ -2,7 +2,7 @@
  * Shapes of layer outputs, worked out without running anything; what estimates and random inputs are made from.
  */
 import type { Layer, PlainOperation, RecurrentModel, RecurrentOperation, ValueRef } from '../core/model';
-import { cellsOf } from '../core/model';
+import { cellsOf, hiddenSize } from '../core/model';
 
 /** Sizes without the batch axis; null where the size is not known. */
 export type PartialShape = readonly (number | null)[];
@@ -39,6 +39,7 @@ function shapesOf(layer: Layer, shapeOf: (ref: ValueRef) => PartialShape | null)
   const inputs = layer.inputs.map(shapeOf);
   const first = inputs[0];
   if (operation.kind === 'unsupported' || operation.kind === 'input') return [null];
+  if (operation.kind === 'constant') return [operation.value.shape.slice(1)];
   if (!first) return [null];
   if (operation.kind === 'recurrent') return recurrentShapes(operation, first);
   return [plainShape(operation, first, inputs)];
@@ -46,23 +47,23 @@ function shapesOf(layer: Layer, shapeOf: (ref: ValueRef) => PartialShape | null)
 
 function recurrentShapes(operation: RecurrentOperation, input: PartialShape): readonly PartialShape[] {
   const cells = cellsOf(operation);
-  const units = cells.map(({ cell }) => cell.units);
+  const sizes = cells.map(({ cell }) => hiddenSize(cell));
   const leading = operation.timeDistributed ? input.slice(0, -2) : [];
   const time = operation.returnSequences ? input.slice(-2, -1) : [];
   const merged =
     operation.mergeMode === 'concat'
-      ? [units.reduce((sum, size) => sum + size, 0)]
+      ? [sizes.reduce((sum, size) => sum + size, 0)]
       : operation.mergeMode === 'none'
-        ? units
-        : [units[0]!];
+        ? sizes
+        : [sizes[0]!];
   const states = operation.returnState
-    ? cells.flatMap(({ cell }) => (cell.kind === 'LSTM' ? [[cell.units], [cell.units]] : [[cell.units]]))
+    ? cells.flatMap(({ cell }) => (cell.kind === 'LSTM' ? [[hiddenSize(cell)], [cell.units]] : [[cell.units]]))
     : [];
   return [...merged.map((size) => [...leading, ...time, size]), ...states];
 }
 
 function plainShape(
-  operation: Exclude<PlainOperation, { kind: 'input' }>,
+  operation: Exclude<PlainOperation, { kind: 'input' | 'constant' }>,
   input: PartialShape,
   inputs: readonly (PartialShape | null)[],
 ): PartialShape | null {

@@ -6,7 +6,7 @@
  */
 import type { ActivationDescription } from './activations';
 import type { StateName } from './jacobian';
-import type { CellDescription, LstmCell, SimpleRnnCell } from './model';
+import { PLAIN_LSTM, type CellDescription, type LstmCell, type SimpleRnnCell } from './model';
 import { makeTensor } from './tensor';
 
 /** One recurrence with one expected number. */
@@ -70,6 +70,7 @@ export function diagonalRnn(
     recurrentKernel: makeTensor([units, units], recurrent),
     bias: makeTensor([units], new Float64Array(units).fill(bias)),
     activation,
+    clip: null,
   };
 }
 
@@ -92,6 +93,8 @@ export function carouselLstm(
     bias: makeTensor([4], Float64Array.from(biases)),
     activation: { name: 'tanh' },
     recurrentActivation: { name: 'sigmoid' },
+    outputActivation: { name: 'tanh' },
+    ...PLAIN_LSTM,
   };
 }
 
@@ -188,6 +191,7 @@ export const KNOWN_RUNS: readonly KnownRun[] = [
       bias: null,
       activation: { name: 'tanh' },
       recurrentActivation: { name: 'sigmoid' },
+      clip: null,
       resetAfter: true,
     },
     steps: 20,

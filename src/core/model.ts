@@ -13,16 +13,18 @@ import type { RealTensor } from './tensor';
 /** The kinds of recurrent cell. */
 export type CellKind = 'SimpleRNN' | 'LSTM' | 'GRU';
 
-/** What all cells have; H units, D size of the input, G gates (1, 4, 3). */
+/** What all cells have; H units, D size of the input, G gates (1, 4, 3), P size of h: H, or less with a projection. */
 interface CellBase {
   readonly units: number;
   readonly inputDim: number;
   /** `[D, G*H]` */
   readonly kernel: RealTensor;
-  /** `[H, G*H]` */
+  /** `[P, G*H]` */
   readonly recurrentKernel: RealTensor;
-  /** Of the candidate and, for an LSTM, of the output. */
+  /** Of the candidate; of h for a SimpleRNN. */
   readonly activation: ActivationDescription;
+  /** ONNX: every pre-activation of a gate is bounded to [-clip, clip] before its activation; null for no bound. */
+  readonly clip: number | null;
 }
 
 /** h_t = phi(W x + U h + b). */
@@ -32,13 +34,24 @@ export interface SimpleRnnCell extends CellBase {
   readonly bias: RealTensor | null;
 }
 
-/** Keras LSTM; blocks in the order i f c o. */
+/** LSTM; blocks in the order i f c o. */
 export interface LstmCell extends CellBase {
   readonly kind: 'LSTM';
   /** `[4H]`, null without bias. */
   readonly bias: RealTensor | null;
   readonly recurrentActivation: ActivationDescription;
+  /** psi of h_t = o psi(c_t); Keras and PyTorch: the same as `activation`. */
+  readonly outputActivation: ActivationDescription;
+  /** `[3H]`, blocks i f o: i and f see p c_{t-1}, o sees p c_t; null without peepholes. */
+  readonly peepholes: RealTensor | null;
+  /** `[H, P]`: h_t = (o psi(c_t)) projection, P units of h; null without projection. */
+  readonly projection: RealTensor | null;
+  /** The forget gate is 1 - i, and the kernels' block f has no effect. */
+  readonly inputForget: boolean;
 }
+
+/** The options of an LSTM that Keras does not know, at their neutral values. */
+export const PLAIN_LSTM = { clip: null, peepholes: null, projection: null, inputForget: false } as const;
 
 /** Keras GRU; blocks in the order z r h. */
 export interface GruCell extends CellBase {
@@ -84,13 +97,24 @@ export interface RecurrentOperation {
   readonly timeDistributed: boolean;
   /** Input of the backward cell where it is not the layer's first input (stacked cells in a Bidirectional). */
   readonly backwardInput: ValueRef | null;
-  /** h, (c) of the forward, then of the backward cell, from other layers; empty = zeros. */
+  /** h, (c) of the forward, then of the backward cell, from other layers or constants; empty = zeros. */
   readonly initialState: readonly ValueRef[];
+  /**
+   * Valid steps of each sequence of the batch, stored in the file (ONNX `sequence_lens`); null for all. Steps past the
+   * length carry the state, so that the backward direction begins at the last valid step.
+   */
+  readonly sequenceLengths: readonly number[] | null;
 }
 
 /** A layer that the engine can run below a recurrent one; method.md section 5 lists them. */
 export type PlainOperation =
   | { readonly kind: 'input'; readonly shape: readonly (number | null)[]; readonly integer: boolean }
+  | {
+      /** A tensor of the file; no inputs. */
+      readonly kind: 'constant';
+      /** `[B or 1, ...]`; 1 stands for every sequence of the batch. */
+      readonly value: RealTensor;
+    }
   | { readonly kind: 'identity' }
   | { readonly kind: 'embedding'; readonly table: RealTensor; readonly maskZero: boolean }
   | { readonly kind: 'masking'; readonly maskValue: number }
@@ -237,6 +261,15 @@ export function cellsOf(
   if (operation.forward) cells.push({ direction: 'forward', cell: operation.forward });
   if (operation.backward) cells.push({ direction: 'backward', cell: operation.backward });
   return cells;
+}
+
+/**
+ * P, the number of units of h: H, or the projection's columns.
+ *
+ * @param cell - The cell.
+ */
+export function hiddenSize(cell: CellDescription): number {
+  return cell.kind === 'LSTM' && cell.projection !== null ? cell.projection.shape[1] : cell.units;
 }
 
 /**

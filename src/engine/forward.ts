@@ -8,6 +8,7 @@ import { TempogradError } from '../core/errors';
 import { isRecurrent, type Layer, type RecurrentLayer, type RecurrentModel, type ValueRef } from '../core/model';
 import type { Tensor } from '../core/tensor';
 import type { Engine, LayerInput } from './engine';
+import { runConstant } from './layers/constant';
 import type { Flow, KerasVersion, LayerContext } from './layers/flow';
 import { makeLayerInput, recurrentInputs, recurrentOutputs } from './layers/recurrent';
 import { runPlainLayer } from './layers/run-layer';
@@ -98,6 +99,7 @@ class ForwardPass {
 
   private checkCanRun(index: number): void {
     const { operation, inputs } = this.model.layers[index];
+    if (operation.kind === 'constant') return;
     const isCut = operation.kind === 'input' ? !this.model.inputs.includes(index) : inputs.length === 0;
     if (operation.kind !== 'unsupported' && !isCut) return;
     const reason = operation.kind === 'unsupported' ? operation.reason : 'the file does not say what it is fed';
@@ -118,6 +120,9 @@ class ForwardPass {
       }
     }
     if (operation.kind === 'input') return [this.upload(index, layer)];
+    if (operation.kind === 'constant') {
+      return [{ value: runConstant(context, operation.value, this.inputs[0].shape[0]), mask: null }];
+    }
     if (operation.kind === 'unsupported' || operation.kind === 'recurrent')
       throw new Error(`layer ${layer.name} cannot run`);
     return [

@@ -26,6 +26,7 @@ export function loneLayer(name: string, cell: CellDescription): RecurrentLayer {
       timeDistributed: false,
       backwardInput: null,
       initialState: [],
+      sequenceLengths: null,
     },
     inputs: [],
     weights: [],

@@ -1,6 +1,6 @@
 /** Seeded cells and inputs for the tests of the core; weights of the size that Keras initialises to. */
 import type { ActivationDescription } from '../../src/core/activations';
-import type { CellDescription, CellKind } from '../../src/core/model';
+import { PLAIN_LSTM, type CellDescription, type CellKind } from '../../src/core/model';
 import { makeRandom } from '../../src/core/random';
 import { makeTensor, sizeOf, type RealTensor } from '../../src/core/tensor';
 
@@ -37,11 +37,12 @@ export function randomCell(options: RandomCellOptions): CellDescription {
     kernel: tensor([inputDim, gates * units], 1, 1 / Math.sqrt(inputDim)),
     recurrentKernel: tensor([units, gates * units], 2, gain / Math.sqrt(units)),
     bias: hasBias ? tensor(biasShape, 3, 0.3) : null,
-    activation: options.activation ?? { name: 'tanh' },
+    activation: options.activation ?? ({ name: 'tanh' } as const),
+    clip: null,
   };
   const recurrentActivation = options.recurrentActivation ?? { name: 'sigmoid' };
   if (kind === 'SimpleRNN') return { kind, ...base };
-  if (kind === 'LSTM') return { kind, ...base, recurrentActivation };
+  if (kind === 'LSTM') return { kind, ...base, ...PLAIN_LSTM, recurrentActivation, outputActivation: base.activation };
   return { kind, ...base, recurrentActivation, resetAfter };
 }
 
@@ -55,6 +56,7 @@ export function scalarRnn(w: number, u: number, activation: ActivationDescriptio
     recurrentKernel: makeTensor([1, 1], Float64Array.of(w)),
     bias: makeTensor([1], Float64Array.of(b)),
     activation,
+    clip: null,
   };
 }
 

@@ -1,13 +1,14 @@
 /** Small models built by hand, for the engine's tests. */
-import type {
-  CellDescription,
-  Layer,
-  LayerOperation,
-  LstmCell,
-  RecurrentLayer,
-  RecurrentModel,
-  RecurrentOperation,
-  ValueRef,
+import {
+  PLAIN_LSTM,
+  type CellDescription,
+  type Layer,
+  type LayerOperation,
+  type LstmCell,
+  type RecurrentLayer,
+  type RecurrentModel,
+  type RecurrentOperation,
+  type ValueRef,
 } from '../../src/core/model';
 import type { RealTensor } from '../../src/core/tensor';
 import { noise } from './all-ops';
@@ -37,6 +38,8 @@ export function lstm(inputDim: number, units: number, seed = 1): LstmCell {
     bias: weights([4 * units], seed + 2),
     activation: { name: 'tanh' },
     recurrentActivation: { name: 'sigmoid' },
+    outputActivation: { name: 'tanh' },
+    ...PLAIN_LSTM,
   };
 }
 
@@ -55,6 +58,7 @@ export function recurrent(forward: CellDescription | null, more: Partial<Recurre
     timeDistributed: false,
     backwardInput: null,
     initialState: [],
+    sequenceLengths: null,
     ...more,
   };
 }

@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { ActivationDescription } from '../../src/core/activations';
 import type { Direction, FinalChunk } from '../../src/core/jacobian';
-import type { CellDescription, CellKind } from '../../src/core/model';
+import { PLAIN_LSTM, type CellDescription, type CellKind } from '../../src/core/model';
 import { propagateDiagonal as referenceDiagonal } from '../../src/core/reference/propagate-diagonal';
 import { propagateFinal as referenceFinal } from '../../src/core/reference/propagate-final';
 import { makeReferenceCell } from '../../src/core/reference/reference-cell';
@@ -59,10 +59,13 @@ export function makeCell(wanted: Case): CellDescription {
     kernel,
     recurrentKernel,
     activation: wanted.activation ?? { name: 'tanh' },
+    clip: null,
   } as const;
   const recurrentActivation = wanted.recurrentActivation ?? { name: 'sigmoid' };
   if (kind === 'SimpleRNN') return { kind, ...common, bias };
-  if (kind === 'LSTM') return { kind, ...common, bias, recurrentActivation };
+  if (kind === 'LSTM') {
+    return { kind, ...common, ...PLAIN_LSTM, bias, recurrentActivation, outputActivation: common.activation };
+  }
   const resetAfter = wanted.resetAfter ?? true;
   const both = new Float32Array(2 * width);
   both.set(biasRow(4));

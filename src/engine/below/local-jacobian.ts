@@ -8,6 +8,7 @@ import { TempogradError } from '../../core/errors';
 import type { Layer, RecurrentModel } from '../../core/model';
 import { sizeOf, type RealTensor, type Tensor } from '../../core/tensor';
 import { versionOf } from '../forward';
+import { runConstant } from '../layers/constant';
 import type { Flow, LayerContext } from '../layers/flow';
 import { runPlainLayer } from '../layers/run-layer';
 import type { Ops, Value } from '../ops';
@@ -150,6 +151,8 @@ function runSequence(
     let flow: Flow;
     if (operation.kind === 'input')
       flow = { value: uploadOne(ops, inputs[model.inputs.indexOf(index)], b), mask: null };
+    else if (operation.kind === 'constant')
+      flow = { value: constantRow(context, operation.value, inputs[0].shape[0], b), mask: null };
     else
       flow = runPlainLayer(
         context,
@@ -162,7 +165,7 @@ function runSequence(
       if (shape.length !== 3 || (steps !== 0 && steps !== shape[1])) throw noCommonSteps(starts, model, shape);
       steps = shape[1];
       reach = ownSteps(steps);
-    } else if (operation.kind !== 'input') {
+    } else if (operation.kind !== 'input' && operation.kind !== 'constant') {
       const below = layer.inputs.map((ref) => points.get(ref.layer)!);
       reach = reachOf(
         layer,
@@ -188,6 +191,15 @@ function noCommonSteps(starts: readonly number[], model: RecurrentModel, shape: 
       : `the Embeddings ${names} of one input have no common time axis`,
     { remedy: 'Use --wrt layer-input.', details: { actual: [...shape] } },
   );
+}
+
+/** The row of one sequence, `[1, ...]`. */
+function constantRow(context: LayerContext, value: RealTensor, batch: number, b: number): Value {
+  const { ops } = context;
+  return ops.tidy(() => {
+    const all = runConstant(context, value, batch);
+    return ops.slice(all, [b, ...all.shape.slice(1).map(() => 0)], [1, ...all.shape.slice(1)]);
+  });
 }
 
 function uploadOne(ops: Ops, { shape, data }: Tensor, b: number): Value {
@@ -254,7 +266,8 @@ function pushOnce({ ops, model, order, starts, points, target }: Push, seeds: Va
   for (const index of order) {
     if (tangents.has(index)) continue;
     const { operation, inputs } = model.layers[index];
-    if (operation.kind === 'input' || operation.kind === 'recurrent' || operation.kind === 'unsupported') continue;
+    if (operation.kind === 'recurrent' || operation.kind === 'unsupported') continue;
+    if (operation.kind === 'input' || operation.kind === 'constant') continue;
     const below = inputs.map((ref) => ({
       flow: points.get(ref.layer)!.flow,
       tangent: tangents.get(ref.layer) ?? null,

@@ -109,6 +109,7 @@ export function reachOf(
     case 'cropping1d':
       return shifted(input, outputSteps, (step) => step + operation.left);
     case 'input':
+    case 'constant':
     case 'reshape':
     case 'permute':
     case 'flatten':

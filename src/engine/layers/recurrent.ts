@@ -16,6 +16,7 @@ import { sizeOf, type RealTensor } from '../../core/tensor';
 import type { InitialState, LayerInput, LayerRun, RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 import { asReal, shapeError, type Flow, type LayerContext, type Mask } from './flow';
+import { withinSequenceLengths } from './sequence-lengths';
 
 /** Old layers that ignore masks, whatever stands below them. */
 const MASK_BLIND = new Set(['CuDNNLSTM', 'CuDNNGRU']);
@@ -47,13 +48,14 @@ export function makeLayerInput(
   const flow = flowOf(layer.inputs[0]);
   const { inputDim } = cellsOf(operation)[0].cell;
   const x = sequencesOf(context, flow.value, inputDim, operation.timeDistributed);
+  const mask = MASK_BLIND.has(layer.className) ? null : maskOf(context, flow.mask, x.shape, operation.timeDistributed);
   const backward = operation.backwardInput && operation.backward ? flowOf(operation.backwardInput) : null;
   return {
     x,
     backwardX: backward
       ? sequencesOf(context, backward.value, operation.backward?.inputDim ?? inputDim, operation.timeDistributed)
       : null,
-    mask: MASK_BLIND.has(layer.className) ? null : maskOf(context, flow.mask, x.shape, operation.timeDistributed),
+    mask: withinSequenceLengths(layer, mask, x.shape[0], x.shape[1]),
     initialState: initialStates(context, operation, flowOf, x.shape[0]),
   };
 }

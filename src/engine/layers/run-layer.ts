@@ -14,8 +14,8 @@ import { runConcatenate, runMerge } from './merge';
 import { runAffine, runLayerNormalization } from './normalization';
 import { runFlatten, runPermute, runRepeat, runReshape } from './shape';
 
-/** Operations that a layer applies to what it is given; inputs themselves are uploaded by the caller. */
-export type AppliedOperation = Exclude<PlainOperation, { kind: 'input' }>;
+/** Operations that a layer applies to what it is given; inputs and constants are uploaded by the caller. */
+export type AppliedOperation = Exclude<PlainOperation, { kind: 'input' | 'constant' }>;
 
 /**
  * The output of a layer.
