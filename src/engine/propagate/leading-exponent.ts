@@ -20,8 +20,8 @@ const GROUP_STEPS = 8;
 /** A group whose tangents end outside 2^-60 .. 2^60 is done again step by step. */
 const GROUP_EXPONENT = 60;
 
-/** Reals of vectors that are held at once. */
-const VECTORS_LENGTH = 2 ** 21;
+/** Reals of vectors that are computed and held at once, by the native library and in this process. */
+const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
 
 /** The tangent of one sequence: the true one is `vector` times 2^exponent. */
 interface Tangent {
@@ -56,10 +56,11 @@ export async function leadingExponent(
   const pace = new Pace(signal);
   const arithmetic = chooseArithmetic(ops, cell);
   const exponents = new Float64Array(run.batch);
-  const sequencesAtOnce = Math.max(1, Math.floor(VECTORS_LENGTH / (cell.vectorLength * GROUP_STEPS)));
+  const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
+  const sequencesAtOnce = Math.max(1, Math.floor(atOnce / (cell.vectorLength * GROUP_STEPS)));
   for (let first = 0; first < run.batch; first += sequencesAtOnce) {
     const count = Math.min(sequencesAtOnce, run.batch - first);
-    const tangents = await pushSequences(arithmetic, run, first, count, warmUp, pace);
+    const tangents = await pushSequences(arithmetic, run, first, count, warmUp, atOnce, pace);
     tangents.forEach((tangent, i) => {
       exponents[first + i] = growth(tangent, warmUp);
     });
@@ -82,6 +83,7 @@ async function pushSequences(
   first: number,
   count: number,
   warmUp: number,
+  atOnce: number,
   pace: Pace,
 ): Promise<readonly Tangent[]> {
   const { ops, cell } = arithmetic;
@@ -91,7 +93,7 @@ async function pushSequences(
     vector[0] = 1;
     return { vector, exponent: 0, valid: 0, logAtWarmUp: 0 };
   });
-  const stepsAtOnce = Math.max(GROUP_STEPS, Math.floor(VECTORS_LENGTH / (cell.vectorLength * count)));
+  const stepsAtOnce = Math.max(GROUP_STEPS, Math.floor(atOnce / (cell.vectorLength * count)));
   for (let start = 0; start < run.steps; start += stepsAtOnce) {
     const length = Math.min(stepsAtOnce, run.steps - start);
     const steps = Array.from({ length }, (_, i) => start + i);

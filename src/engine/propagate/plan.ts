@@ -23,6 +23,9 @@ export const LARGEST_CHUNK_BYTES = 16 * 2 ** 20;
 /** No group is longer: one check of the norms for so many steps. */
 const MAX_GROUP_STEPS = 64;
 
+/** Where products are done one by one, everything takes about so many times as long, and pieces are as much smaller. */
+const SLOWER = 8;
+
 /** What the pieces depend on. */
 export interface PlanShape extends CellSizes {
   readonly batch: number;
@@ -96,7 +99,7 @@ export function planDiagonal(shape: PlanShape): DiagonalPlan {
 
 /** The bytes of a chunk and of what is formed for it, smaller in proportion where the caller allows less. */
 function budgets(shape: PlanShape): { chunkBytes: number; tileBytes: number; togetherBytes: number } {
-  const chunkBytes = Math.min(shape.chunkBytes, LARGEST_CHUNK_BYTES);
+  const chunkBytes = Math.min(shape.chunkBytes, LARGEST_CHUNK_BYTES / (shape.hasBatchedProducts ? 1 : SLOWER));
   const share = chunkBytes / LARGEST_CHUNK_BYTES;
   return { chunkBytes, tileBytes: share * TILE_BYTES, togetherBytes: share * ROWS_BYTES };
 }
