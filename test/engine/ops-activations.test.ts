@@ -16,6 +16,11 @@ import { ALL_OPS, noise } from './all-ops';
 const DESCRIPTIONS: readonly ActivationDescription[] = [
   ...ACTIVATION_NAMES.map((name) => ({ name })),
   { name: 'hard_sigmoid', slope: 0.2 },
+  { name: 'hard_sigmoid', slope: 0.75, offset: 0.25 },
+  { name: 'affine', slope: -1.5, offset: 0.75 },
+  { name: 'scaled_tanh', alpha: 1.75, slope: -0.5 },
+  { name: 'leaky_relu', negativeSlope: 0.01 },
+  { name: 'threshold', threshold: 1.25, alpha: 0 },
   { name: 'relu', negativeSlope: 0.1 },
   { name: 'relu', maxValue: 6 },
   { name: 'relu', negativeSlope: 0.25, threshold: 0.5, maxValue: 2 },

@@ -7,7 +7,9 @@
 /** Activations by their canonical name; `hard_sigmoid` has its slope as a parameter because Keras 2 and 3 differ. */
 export type ActivationName =
   | 'linear'
+  | 'affine'
   | 'tanh'
+  | 'scaled_tanh'
   | 'sigmoid'
   | 'hard_sigmoid'
   | 'relu'
@@ -40,13 +42,15 @@ export type ActivationName =
 /**
  * An activation with its parameters; those left out have the defaults of `ACTIVATION_DEFAULTS`.
  *
- * `hard_sigmoid`: clip(slope x + 0.5, 0, 1); slope 0.2 (Keras 2) or 1/6 (Keras 3).
+ * `hard_sigmoid`: clip(slope x + offset, 0, 1); slope 0.2 (Keras 2) or 1/6 (Keras 3), offset 0.5 but in ONNX.
+ * `affine`: slope x + offset. `scaled_tanh`: alpha tanh(slope x).
  * `relu`: also `maxValue`, `negativeSlope`, `threshold`, as the Keras ReLU layer has them.
  * `alpha`: of elu, celu; the b of squareplus; the replacement value of `threshold`.
  */
 export interface ActivationDescription {
   readonly name: ActivationName;
   readonly slope?: number;
+  readonly offset?: number;
   readonly alpha?: number;
   readonly maxValue?: number;
   readonly negativeSlope?: number;
@@ -58,7 +62,9 @@ export type ActivationParameters = Omit<ActivationDescription, 'name'>;
 
 /** Parameters that a description may leave out, as Keras 3 has them; names without an entry have no parameters. */
 export const ACTIVATION_DEFAULTS: Readonly<Partial<Record<ActivationName, ActivationParameters>>> = {
-  hard_sigmoid: { slope: 1 / 6 },
+  affine: { slope: 1, offset: 0 },
+  scaled_tanh: { alpha: 1, slope: 1 },
+  hard_sigmoid: { slope: 1 / 6, offset: 0.5 },
   relu: { negativeSlope: 0, threshold: 0, maxValue: Infinity },
   leaky_relu: { negativeSlope: 0.2 },
   elu: { alpha: 1 },
@@ -72,7 +78,9 @@ export const ACTIVATION_DEFAULTS: Readonly<Partial<Record<ActivationName, Activa
 /** Every activation name; the order has no meaning. */
 export const ACTIVATION_NAMES: readonly ActivationName[] = [
   'linear',
+  'affine',
   'tanh',
+  'scaled_tanh',
   'sigmoid',
   'hard_sigmoid',
   'relu',

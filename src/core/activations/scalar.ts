@@ -57,12 +57,12 @@ const step = (isPassed: boolean): number => (isPassed ? 1 : 0);
 type Factory = (p: Required<Omit<ActivationDescription, 'name'>>) => ScalarActivation;
 
 /** Keras 2 clips (ends included in the slope), Keras 3 uses relu6 (ends excluded): so TensorFlow differentiates them. */
-function hardSigmoid(slope: number): ScalarActivation {
+function hardSigmoid(slope: number, offset: number): ScalarActivation {
   const includesEnds = Math.abs(slope - 1 / 6) > 1e-6;
   return {
-    value: (a) => Math.min(Math.max(slope * a + 0.5, 0), 1),
+    value: (a) => Math.min(Math.max(slope * a + offset, 0), 1),
     derivative: (a) => {
-      const y = slope * a + 0.5;
+      const y = slope * a + offset;
       return includesEnds ? (y >= 0 && y <= 1 ? slope : 0) : y > 0 && y < 1 ? slope : 0;
     },
   };
@@ -83,13 +83,18 @@ function relu(p: Required<Omit<ActivationDescription, 'name'>>): ScalarActivatio
 
 /**
  * Every elementwise activation. Source: Keras 3.15 `keras.activations` with its TensorFlow backend, and tf-keras 2.18
- * for hard_sigmoid with slope 0.2; GELU: Hendrycks and Gimpel 1606.08415; Mish: Misra 1908.08681.
+ * for hard_sigmoid with slope 0.2; `affine`, `scaled_tanh`: ONNX operators RNN, GRU, LSTM, attribute `activations`; GELU: Hendrycks and Gimpel 1606.08415; Mish: Misra 1908.08681.
  */
 const SCALAR_ACTIVATIONS: Readonly<Record<ScalarActivationName, Factory>> = {
   linear: () => ({ value: (a) => a, derivative: () => 1 }),
+  affine: ({ slope, offset }) => ({ value: (a) => slope * a + offset, derivative: () => slope }),
   tanh: () => ({ value: Math.tanh, derivative: tanhDerivative }),
+  scaled_tanh: ({ alpha, slope }) => ({
+    value: (a) => alpha * Math.tanh(slope * a),
+    derivative: (a) => alpha * slope * tanhDerivative(slope * a),
+  }),
   sigmoid: () => ({ value: sigmoid, derivative: sigmoidDerivative }),
-  hard_sigmoid: (p) => hardSigmoid(p.slope),
+  hard_sigmoid: (p) => hardSigmoid(p.slope, p.offset),
   relu,
   relu6: () => ({ value: (a) => Math.min(Math.max(a, 0), 6), derivative: (a) => step(a > 0 && a < 6) }),
   leaky_relu: (p) => ({
@@ -130,7 +135,7 @@ const SCALAR_ACTIVATIONS: Readonly<Record<ScalarActivationName, Factory>> = {
     derivative: (a) => sigmoid(a) + a * sigmoidDerivative(a),
   }),
   hard_silu: () => ({
-    value: (a) => a * hardSigmoid(1 / 6).value(a),
+    value: (a) => a * hardSigmoid(1 / 6, 0.5).value(a),
     derivative: (a) => (a >= 3 ? 1 : a <= -3 ? 0 : a / 3 + 0.5),
   }),
   mish: () => ({
@@ -176,7 +181,7 @@ function squareplus(a: number, b: number): number {
   return a >= 0 ? 0.5 * (a + root) : (0.5 * b) / (root - a);
 }
 
-const NO_PARAMETERS = { slope: 0, alpha: 0, maxValue: Infinity, negativeSlope: 0, threshold: 0 };
+const NO_PARAMETERS = { slope: 0, offset: 0, alpha: 0, maxValue: Infinity, negativeSlope: 0, threshold: 0 };
 
 /**
  * Value and derivative of an elementwise activation with its parameters filled in.

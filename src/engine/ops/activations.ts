@@ -63,6 +63,14 @@ const RULES: Readonly<Record<string, Rule>> = {
     value: (o, a) => o.reshape(a, a.shape),
     derivative: (o, a) => o.fill(a.shape, 1),
   },
+  affine: {
+    value: (o, a, { slope, offset }) => shifted(o, scaled(o, a, slope), offset),
+    derivative: (o, a, { slope }) => o.fill(a.shape, slope),
+  },
+  scaled_tanh: {
+    value: (o, a, { alpha, slope }) => scaled(o, o.tanh(scaled(o, a, slope)), alpha),
+    derivative: (o, a, { alpha, slope }) => scaled(o, bell(o, a, 2 * Math.abs(slope)), 4 * alpha * slope),
+  },
   tanh: {
     value: (o, a) => o.tanh(a),
     derivative: (o, a) => scaled(o, bell(o, a, 2), 4),
@@ -72,9 +80,9 @@ const RULES: Readonly<Record<string, Rule>> = {
     derivative: (o, a) => bell(o, a, 1),
   },
   hard_sigmoid: {
-    value: (o, a, { slope }) => clipped(o, shifted(o, scaled(o, a, slope), 0.5), 0, 1),
-    derivative: (o, a, { slope }) => {
-      const y = shifted(o, scaled(o, a, slope), 0.5);
+    value: (o, a, { slope, offset }) => clipped(o, shifted(o, scaled(o, a, slope), offset), 0, 1),
+    derivative: (o, a, { slope, offset }) => {
+      const y = shifted(o, scaled(o, a, slope), offset);
       const includesEnds = Math.abs(slope - 1 / 6) > 1e-6;
       if (includesEnds) return indicator(o, isAtLeast(o, y, 0), isAtMost(o, y, 1), slope);
       return indicator(o, isAbove(o, y, 0), isBelow(o, y, 1), slope);
@@ -207,7 +215,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
 };
 
-const NO_PARAMETERS: Parameters = { slope: 0, alpha: 0, maxValue: Infinity, negativeSlope: 0, threshold: 0 };
+const NO_PARAMETERS: Parameters = { slope: 0, offset: 0, alpha: 0, maxValue: Infinity, negativeSlope: 0, threshold: 0 };
 
 function parametersOf({ name, ...given }: ActivationDescription): Parameters {
   return { ...NO_PARAMETERS, ...ACTIVATION_DEFAULTS[name], ...given };
