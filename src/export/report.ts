@@ -34,7 +34,7 @@ import type { Direction, StateName } from '../core/jacobian';
 import type { StateVerdict, Summary } from '../core/summary';
 import type { StartedEvent } from '../shared/run';
 import { seriesKey, type RunRecord } from '../shared/run-record';
-import { fitStart } from './fit-start';
+import { fitStart } from '../charts/fit-start';
 import { escapeHtml, htmlTable } from './html';
 import { REPORT_STYLE } from './report-style';
 import { reportFormulas } from './report-formulas';

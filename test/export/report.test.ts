@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { analyze } from '../../src/analysis/analyze';
-import { fitStart } from '../../src/export/fit-start';
+import { fitStart } from '../../src/charts/fit-start';
 import { renderReport } from '../../src/export/report';
 import { addToRecord, emptyRecord, type RunRecord } from '../../src/shared/run-record';
 import { fixtureRun, loadKerasFixture, readFixtureModel } from '../support/keras-fixtures';
@@ -70,6 +70,22 @@ describe('renderReport', () => {
     const record = await recordOf(name, undefined, true);
     expect(renderReport([record], 'model.keras')).toContain(said);
     expect(record.summary!.run.warmUp).toBe(3);
+  });
+});
+
+describe('the names at the ends of curves', () => {
+  it('stand apart where the curves end together', async () => {
+    const record = await recordOf('keras3-lstm');
+    for (const mode of ['final', 'diagonal']) {
+      record.series.set(`${mode} c forward`, record.series.get(`${mode} h forward`)!);
+    }
+    const html = renderReport([record], 'model.keras');
+    const places = [...html.matchAll(/<text[^>]*transform="translate\(\S+ ([\d.]+)\)"[^>]*>[hc]<\/text>/g)];
+    const heights = places.map(([, height]) => Number(height));
+    expect(heights.length).toBeGreaterThanOrEqual(4);
+    for (let at = 0; at + 1 < 4; at += 2) {
+      expect(Math.abs(heights[at]! - heights[at + 1]!)).toBeGreaterThanOrEqual(10);
+    }
   });
 });
 

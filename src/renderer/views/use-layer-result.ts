@@ -134,6 +134,7 @@ export function useLayerResult() {
     part,
     sequence,
     norms,
+    mask,
     overSteps,
     overLags,
     mapOverSteps,
