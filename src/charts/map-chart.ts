@@ -176,18 +176,15 @@ function mapSeries(input: MapChartInput, palette: Palette): ChartOption {
       return {
         type: 'group',
         children: [
-          ...(painted ? [imageShape(painted, placeOf(painted.view, full, rows, columns))] : []),
+          ...(painted
+            ? [{ type: 'image', style: { image: painted.image, ...placeOf(painted.view, full, rows, columns) } }]
+            : []),
           ...selectionShapes(input, full, parameters.coordSys, palette),
         ],
       };
     },
   };
 }
-
-const imageShape = ({ image }: PaintedMap, place: Rectangle): ChartOption => ({
-  type: 'image',
-  style: { image, ...place },
-});
 
 /** Thin frames around the chosen row and column. */
 function selectionShapes(input: MapChartInput, full: Rectangle, plot: Rectangle, palette: Palette): ChartOption[] {

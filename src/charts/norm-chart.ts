@@ -95,7 +95,15 @@ function seriesOf(item: NormChartCurve, extent: DecadeExtent, palette: Palette, 
     emphasis: { disabled: true },
     z: 3,
     labelLayout: { moveOverlap: 'shiftY' },
-    endLabel: { show: true, formatter: label, color: colour, fontSize: 12, fontWeight: 600, distance: 8 },
+    endLabel: {
+      show: true,
+      formatter: label,
+      color: colour,
+      fontSize: 12,
+      lineHeight: 16,
+      fontWeight: 600,
+      distance: 8,
+    },
     ...(item.mark && { markLine: markLine(item.mark, palette, isFirst) }),
   });
   if (item.fit) series.push(fitSeries(item, item.fit));

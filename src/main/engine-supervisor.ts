@@ -3,7 +3,8 @@
  * again when it ends, and given up when that happens too often.
  *
  * Knows nothing of models or runs: who needs to do something after a restart is told. Beats are counted, not seconds,
- * so that a machine that slept does not cost a healthy process its life.
+ * so that a machine that slept does not cost a healthy process its life. Long, because the states of the one process,
+ * its timers and the calls that wait for it make no sense apart.
  */
 import { TempogradError, fromErrorRecord } from '../core/errors';
 import type { ChildChannel, StartChild } from '../host/child-channel';

@@ -190,6 +190,10 @@ describe('a run in the window', () => {
     await run();
     expect(text('verdict-h')).toContain('Exploding');
     expect(text('verdict-h')).toContain('doubling, steps');
+    const table = wrapper.find('.verdict-view table');
+    expect(table.text()).toContain('Doubling time');
+    expect(table.text()).not.toContain('Half-life');
+    expect(table.find('tbody').text()).toMatch(/doubles in \d/);
   });
 
   it('claims no horizon where nothing could be read', async () => {
