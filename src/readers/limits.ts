@@ -28,6 +28,9 @@ export interface ReadLimits {
   readonly maxIndexBytes: number;
   /** Tensors, and slices of tensors, of one checkpoint. */
   readonly maxIndexEntries: number;
+  readonly maxSafetensorsHeaderBytes: number;
+  /** Tensors of a file that names them: a state dict, safetensors, `.npz`. */
+  readonly maxNamedTensors: number;
   /** One tensor as it is kept, bytes. */
   readonly maxTensorBytes: number;
   /** All tensors that one model keeps, bytes. */
@@ -56,6 +59,8 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxAttributeBytes: 64 * MIB,
   maxIndexBytes: 64 * MIB,
   maxIndexEntries: 500_000,
+  maxSafetensorsHeaderBytes: 100 * MIB,
+  maxNamedTensors: 1_000_000,
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,
   maxLayers: 20_000,

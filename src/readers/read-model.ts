@@ -13,6 +13,8 @@ import type { ModelFile, ModelFormat } from './formats/format';
 import { kerasH5 } from './formats/keras-h5';
 import { kerasSharded } from './formats/keras-sharded';
 import { kerasV3 } from './formats/keras-v3';
+import { npzWeights } from './formats/npz-weights';
+import { safetensors } from './formats/safetensors';
 import { savedModel } from './formats/saved-model';
 import { tfCheckpoint } from './formats/tf-checkpoint';
 import { tfjs } from './formats/tfjs';
@@ -21,7 +23,16 @@ import type { FormatOptions } from './reading';
 import { DEFAULT_LIMITS, checkLimit, type ReadLimits } from './limits';
 
 /** Every format, in the order in which they are asked. */
-const FORMATS: readonly ModelFormat[] = [kerasV3, kerasH5, savedModel, tfCheckpoint, tfjs, kerasSharded];
+const FORMATS: readonly ModelFormat[] = [
+  kerasV3,
+  kerasH5,
+  savedModel,
+  tfCheckpoint,
+  npzWeights,
+  safetensors,
+  tfjs,
+  kerasSharded,
+];
 
 /** What a user can say about a file; every field may be left out. */
 export interface ReadOptions {

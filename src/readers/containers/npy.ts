@@ -11,6 +11,7 @@ import { checkLimit, type ReadLimits } from '../limits';
 
 const MAX_HEADER_BYTES = 1 << 20;
 const PREFIX_BYTES = 8;
+const SIGNATURE = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 
 /** What a header says. */
 interface NpyHeader {
@@ -46,9 +47,32 @@ export function readNpy(source: ByteSource, what: string, limits: ReadLimits): T
   return { shape: header.shape, data: header.fortranOrder ? toRowMajor(data, header.shape) : data };
 }
 
+/**
+ * Shape and type of an `.npy` file by its header; null when it holds no real numbers.
+ *
+ * @param source - The file.
+ * @param what - Its name, for messages.
+ * @throws TempogradError `input/not-readable` when the header is damaged.
+ */
+export function describeNpy(
+  source: ByteSource,
+  what: string,
+): { readonly shape: readonly number[]; readonly dtype: string } | null {
+  try {
+    const { shape, kind, itemBytes } = readHeader(source, what).header;
+    return { shape, dtype: `${KIND_NAMES[kind] ?? kind}${kind === 'b' ? '' : String(8 * itemBytes)}` };
+  } catch (error) {
+    if (error instanceof TempogradError && error.details['holdsNumbers'] === false) return null;
+    throw error;
+  }
+}
+
+const KIND_NAMES: Readonly<Record<string, string>> = { b: 'bool', i: 'int', u: 'uint', f: 'float' };
+
 function readHeader(source: ByteSource, what: string): { readonly header: NpyHeader; readonly dataStart: number } {
   if (source.size < PREFIX_BYTES + 4) throw refuse(`${what} ends within the header of a NumPy array`);
   const prefix = source.read(0, PREFIX_BYTES + 4);
+  if (!SIGNATURE.every((byte, index) => prefix[index] === byte)) throw refuse(`${what} is not a NumPy array`);
   const view = new DataView(prefix.buffer, prefix.byteOffset, prefix.byteLength);
   const version = view.getUint8(6);
   if (version < 1 || version > 3) throw refuse(`${what} is a NumPy array of the unknown version ${String(version)}`);
@@ -68,14 +92,17 @@ function parseHeader(text: string, what: string): NpyHeader {
   const shape = /'shape'\s*:\s*\(([\d\s,L]*)\)/.exec(text);
   if (!descr || !order || !shape) throw refuse(`${what} has a header that no NumPy array has`);
   const type = /^([<>|=])([biufcOSUVMm?])(\d*)$/.exec(descr[2] ?? '');
-  if (!type) throw refuse(`${what} holds records or an unknown type, not numbers`);
+  if (!type) throw refuse(`${what} holds records or an unknown type, not numbers`, NO_NUMBERS);
   const [, byteOrder, kind = '', size = ''] = type;
   if (kind === 'O')
-    throw refuse(`${what} holds Python objects, which are code and are never loaded; save an array of numbers`);
+    throw refuse(
+      `${what} holds Python objects, which are code and are never loaded; save an array of numbers`,
+      NO_NUMBERS,
+    );
   const itemBytes = Number(size);
   const known = kind === 'f' ? [2, 4, 8] : kind === 'b' ? [1] : kind === 'i' || kind === 'u' ? [1, 2, 4, 8] : [];
   if (!known.includes(itemBytes))
-    throw refuse(`${what} holds elements of the type ${String(descr[2])}, not real numbers`);
+    throw refuse(`${what} holds elements of the type ${String(descr[2])}, not real numbers`, NO_NUMBERS);
   const sizes = (shape[1] ?? '').split(',').map((part) => part.replace('L', '').trim());
   return {
     littleEndian: byteOrder !== '>',
@@ -133,6 +160,9 @@ function toRowMajor(data: TensorData, shape: readonly number[]): TensorData {
   return result;
 }
 
-function refuse(message: string): TempogradError {
-  return new TempogradError('input/not-readable', message);
+/** Marks an array that is whole, but holds something else than real numbers. */
+const NO_NUMBERS = { holdsNumbers: false };
+
+function refuse(message: string, details: { readonly holdsNumbers?: boolean } = {}): TempogradError {
+  return new TempogradError('input/not-readable', message, { details });
 }

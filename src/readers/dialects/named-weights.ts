@@ -1,0 +1,102 @@
+/**
+ * A model told from nothing but named tensors: a state dict, a safetensors file, an `.npz` of weights.
+ *
+ * Recurrent modules are found by the names that PyTorch, Keras and TensorFlow give their tensors; all other tensors are
+ * listed, and their numbers are never read.
+ */
+import type { RecurrentModel, Warning } from '../../core/model';
+import { GraphBuilder } from '../graph-builder';
+import { assume, finishModel, type FormatOptions } from '../reading';
+import type { StoredTensor } from '../stored-tensor';
+import { addFusedCells, findFusedCells } from './fused-cells';
+import { newContext } from './keras/context';
+import { findKerasLayers } from './keras/find-named-layers';
+import { addFoundLayers } from './keras/weights-only';
+import { findTorchModules } from './torch/find-modules';
+import { addTorchModule, type ModuleFacts } from './torch/read-modules';
+
+/** Groups of tensors that are listed one by one; a large model has more, and nobody reads them. */
+const MAX_LISTED = 500;
+
+/**
+ * The recurrent layers among named tensors.
+ *
+ * @param format - `torch`, `safetensors`, `npz`.
+ * @param producer - Who wrote the file.
+ * @param tensors - The tensors by their dotted or slashed names.
+ * @param options - Options.
+ * @param modules - What the file says of modules beside their tensors, by prefix.
+ * @param warnings - Told with the model.
+ * @throws TempogradError as `finishModel`.
+ */
+export async function readNamedWeights(
+  format: string,
+  producer: string,
+  tensors: readonly StoredTensor[],
+  options: FormatOptions,
+  modules: ReadonlyMap<string, ModuleFacts> = new Map(),
+  warnings: readonly Warning[] = [],
+): Promise<RecurrentModel> {
+  const context = newContext({ generation: 3, version: null }, options);
+  context.warnings.push(...warnings);
+  const builder = new GraphBuilder(context.limits);
+  const torch = findTorchModules(tensors);
+  for (const module of torch.modules) {
+    await addTorchModule(module, modules.get(module.prefix) ?? null, builder, context);
+  }
+  const keras = findKerasLayers(torch.rest.map(withSlashes));
+  await addFoundLayers(keras.layers, builder, context);
+  const fused = findFusedCells(keras.rest);
+  await addFusedCells(fused.cells, builder, context);
+  const found = torch.modules.length + keras.layers.length + fused.cells.length;
+  if (found > 1) {
+    assume(context, {
+      what: 'connections between layers',
+      assumed: 'none: each is analysed on its own input',
+      why: 'the file holds weights only, and does not say which layer feeds which',
+      change: '',
+    });
+  }
+  addListed(fused.rest, builder);
+  return finishModel(format, producer, builder.layers, [], context);
+}
+
+/** Flax and exported variables join names by dots, Keras by slashes. */
+function withSlashes(tensor: StoredTensor): StoredTensor {
+  return tensor.name.includes('/') ? tensor : { ...tensor, name: tensor.name.replaceAll('.', '/') };
+}
+
+function addListed(tensors: readonly StoredTensor[], builder: GraphBuilder): void {
+  const groups = new Map<string, StoredTensor[]>();
+  for (const tensor of tensors) {
+    const holder = tensor.name.replace(/[./][^./]*$/, '');
+    const own = groups.get(holder);
+    if (own) own.push(tensor);
+    else groups.set(holder, [tensor]);
+  }
+  const listed = [...groups];
+  for (const [name, own] of listed.slice(0, MAX_LISTED)) addGroup(name, own, builder);
+  const others = listed.slice(MAX_LISTED).flatMap(([, own]) => own);
+  if (others.length > 0) addGroup(`${String(listed.length - MAX_LISTED)} more`, others.slice(0, MAX_LISTED), builder);
+}
+
+function addGroup(name: string, tensors: readonly StoredTensor[], builder: GraphBuilder): void {
+  builder.add({
+    name: name.replaceAll('/', '.'),
+    className: 'unknown',
+    operation: {
+      kind: 'unsupported',
+      reason: 'The file holds weights only; what this layer computes is not stored.',
+    },
+    inputs: [],
+    weights: tensors.map(({ name: own, shape, dtype }) => ({
+      role: 'other',
+      name: own,
+      shape: [...shape],
+      dtype,
+      direction: null,
+    })),
+    path: name,
+    sourceGateOrder: [],
+  });
+}

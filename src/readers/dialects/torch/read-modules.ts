@@ -1,0 +1,189 @@
+/**
+ * Recurrent modules of PyTorch as layers of a model: the levels of one module stand on one another, different modules are
+ * not connected, because no file of weights says which feeds which.
+ */
+import { TempogradError } from '../../../core/errors';
+import { ACTIVATION_NAMES, type ActivationDescription } from '../../../core/activations';
+import type { Direction } from '../../../core/jacobian';
+import type { CellDescription, ValueRef, WeightInfo, WeightRole } from '../../../core/model';
+import type { RealTensor } from '../../../core/tensor';
+import type { GraphBuilder } from '../../graph-builder';
+import { assume, unsupported, type Reading } from '../../reading';
+import type { StoredTensor } from '../../stored-tensor';
+import { takeTensor } from '../../take-tensor';
+import { TORCH_GATES, makeTorchCell, shapeOfTorchCell, type TorchCellShape } from './cells';
+import { tensorsOfLevel, type TorchCellTensors, type TorchLevel, type TorchModule } from './find-modules';
+
+/** What a file says of a module beside its tensors; null where it does not. */
+export interface ModuleFacts {
+  /** `LSTM`, `GRUCell`, `MyEncoder`. */
+  readonly className: string;
+  readonly nonlinearity: string | null;
+  readonly bidirectional: boolean | null;
+  readonly layers: number | null;
+  readonly units: number | null;
+  readonly projection: number | null;
+}
+
+/**
+ * Adds the layers of a module to a graph; a level that cannot be read ends the module there, with its reason.
+ *
+ * @param module - The module.
+ * @param facts - What the file says of it, null when there are only tensors.
+ * @param builder - The graph.
+ * @param reading - The reading.
+ * @throws TempogradError `reader/unsafe`, `reader/limit-exceeded` for the number of layers.
+ */
+export async function addTorchModule(
+  module: TorchModule,
+  facts: ModuleFacts | null,
+  builder: GraphBuilder,
+  reading: Reading,
+): Promise<void> {
+  const name = module.prefix === '' ? 'rnn' : module.prefix;
+  let below: { readonly ref: ValueRef; readonly size: number } | null = null;
+  for (const [number, level] of module.levels.entries()) {
+    const layer = module.levels.length > 1 ? `${name}.l${String(number)}` : name;
+    try {
+      const shape = shapeOfTorchCell(level.forward, layer);
+      const backShape = level.backward ? shapeOfTorchCell(level.backward, layer) : null;
+      checkStack(layer, level, shape, backShape, below?.size ?? null);
+      const nonlinearity = shape.kind === 'SimpleRNN' ? nonlinearityOf(layer, facts, reading) : TANH;
+      const forward = await readCell(level.forward, shape, nonlinearity, layer, reading);
+      const backward =
+        level.backward && backShape ? await readCell(level.backward, backShape, nonlinearity, layer, reading) : null;
+      const index = builder.add({
+        name: layer,
+        className: facts?.className ?? classNameOf(shape, module.isCell),
+        operation: makeOperation(forward, backward),
+        inputs: below ? [below.ref] : [],
+        weights: infosOf(level),
+        path: module.prefix,
+        sourceGateOrder: TORCH_GATES[shape.kind],
+      });
+      below = { ref: { layer: index, output: 0 }, size: shape.outputSize * (backward ? 2 : 1) };
+    } catch (error) {
+      if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
+      reading.failures.push(error);
+      builder.add({
+        name: layer,
+        className: facts?.className ?? 'unknown',
+        operation: { kind: 'unsupported', reason: `${error.message}.` },
+        inputs: [],
+        weights: infosOf(level),
+        path: module.prefix,
+        sourceGateOrder: [],
+      });
+      below = null;
+    }
+  }
+}
+
+const TANH: ActivationDescription = { name: 'tanh' };
+
+/** Only nn.RNN has a choice, and a state dict does not keep it. */
+function nonlinearityOf(layer: string, facts: ModuleFacts | null, reading: Reading): ActivationDescription {
+  const said = facts?.nonlinearity ?? reading.options.activation;
+  if (said !== null) {
+    const name = ACTIVATION_NAMES.find((known) => known === said);
+    if (name === undefined) throw unsupported(`Layer ${layer}: its nonlinearity ${said} is not known`);
+    return { name };
+  }
+  assume(reading, {
+    what: `nonlinearity of ${layer}`,
+    assumed: 'tanh',
+    why: 'a state dict does not store it',
+    change: '--activation',
+  });
+  return TANH;
+}
+
+/** A level takes what the one below gives, and both directions are of one kind and size. */
+function checkStack(
+  layer: string,
+  { forward, backward }: TorchLevel,
+  shape: TorchCellShape,
+  back: TorchCellShape | null,
+  expected: number | null,
+): void {
+  const fitsBelow = expected === null || shape.inputDim === expected;
+  const wrong = !fitsBelow ? forward : back && !isSame(shape, back) ? backward : null;
+  if (!wrong) return;
+  throw new TempogradError(
+    'cell/shape-mismatch',
+    fitsBelow
+      ? `Layer ${layer}: ${wrong.weightIh.name} belongs to a cell of another size than the forward direction`
+      : `Layer ${layer}: tensor ${wrong.weightIh.name} takes ${String(shape.inputDim)} features, the level below gives ${String(expected)}`,
+    { details: { layer, tensor: wrong.weightIh.name } },
+  );
+}
+
+function isSame(a: TorchCellShape, b: TorchCellShape): boolean {
+  return a.kind === b.kind && a.units === b.units && a.inputDim === b.inputDim && a.outputSize === b.outputSize;
+}
+
+async function readCell(
+  cell: TorchCellTensors,
+  shape: TorchCellShape,
+  nonlinearity: ActivationDescription,
+  layer: string,
+  reading: Reading,
+): Promise<CellDescription> {
+  const take = (tensor: StoredTensor | null): Promise<RealTensor> | null =>
+    tensor ? takeTensor(tensor, layer, reading) : null;
+  const numbers = {
+    weightIh: await takeTensor(cell.weightIh, layer, reading),
+    weightHh: await takeTensor(cell.weightHh, layer, reading),
+    biasIh: await take(cell.biasIh),
+    biasHh: await take(cell.biasHh),
+    weightHr: await take(cell.weightHr),
+  };
+  return makeTorchCell(numbers, shape, nonlinearity);
+}
+
+function makeOperation(forward: CellDescription, backward: CellDescription | null) {
+  return {
+    kind: 'recurrent',
+    forward,
+    backward,
+    mergeMode: 'concat',
+    returnSequences: true,
+    returnState: false,
+    stateful: false,
+    outputReversed: false,
+    zeroOutputForMask: false,
+    timeDistributed: false,
+    backwardInput: null,
+    initialState: [],
+    sequenceLengths: null,
+  } as const;
+}
+
+function classNameOf({ kind }: TorchCellShape, isCell: boolean): string {
+  const base = kind === 'SimpleRNN' ? 'RNN' : kind;
+  return `nn.${base}${isCell ? 'Cell' : ''}`;
+}
+
+const ROLES: readonly (readonly [keyof TorchCellTensors, WeightRole])[] = [
+  ['weightIh', 'kernel'],
+  ['weightHh', 'recurrent_kernel'],
+  ['biasIh', 'bias'],
+  ['biasHh', 'bias'],
+  ['weightHr', 'projection'],
+];
+
+function infosOf(level: TorchLevel): readonly WeightInfo[] {
+  const known = new Set(tensorsOfLevel(level));
+  const sides: readonly (readonly [Direction, TorchCellTensors | null])[] = [
+    ['forward', level.forward],
+    ['backward', level.backward],
+  ];
+  return sides.flatMap(([direction, cell]) =>
+    ROLES.flatMap(([part, role]) => {
+      const tensor = cell?.[part] ?? null;
+      if (!tensor || !known.has(tensor)) return [];
+      const { name, shape, dtype } = tensor;
+      return [{ role, name, shape: [...shape], dtype, direction: level.backward ? direction : null }];
+    }),
+  );
+}

@@ -1,0 +1,59 @@
+/**
+ * An `.npz` of named weights: every entry is an array, the names are those of a state dict or of Keras.
+ */
+import type { RecurrentModel } from '../../core/model';
+import { TempogradError } from '../../core/errors';
+import type { RealTensor } from '../../core/tensor';
+import { describeNpy, readNpy } from '../containers/npy';
+import type { ZipArchive } from '../containers/zip';
+import { readNamedWeights } from '../dialects/named-weights';
+import { checkLimit } from '../limits';
+import type { FormatOptions } from '../reading';
+import type { StoredTensor } from '../stored-tensor';
+import type { ModelFile, ModelFormat } from './format';
+
+const SUFFIX = '.npy';
+
+/** An archive that holds nothing but arrays. */
+export const npzWeights: ModelFormat = {
+  id: 'npz',
+  matches: ({ archive }) =>
+    archive !== null && archive.names.length > 0 && archive.names.every((name) => name.endsWith(SUFFIX)),
+  read: readNpzWeights,
+};
+
+async function readNpzWeights({ archive, name }: ModelFile, options: FormatOptions): Promise<RecurrentModel> {
+  if (!archive) throw new Error('an .npz file is an archive');
+  checkLimit(`Number of arrays in ${name}`, archive.names.length, 'maxNamedTensors', options.limits);
+  const tensors: StoredTensor[] = [];
+  for (const entry of archive.names) {
+    const tensor = await describeEntry(archive, entry, name, options);
+    if (tensor) tensors.push(tensor);
+  }
+  return readNamedWeights('npz', 'NumPy', tensors, options);
+}
+
+/** An array by its header; null for one that holds no numbers, such as a name. */
+async function describeEntry(
+  archive: ZipArchive,
+  entry: string,
+  file: string,
+  options: FormatOptions,
+): Promise<StoredTensor | null> {
+  const name = entry.slice(0, -SUFFIX.length);
+  try {
+    const described = describeNpy(await archive.open(entry), `${file}: ${name}`);
+    if (described === null) return null;
+    const read = async (): Promise<RealTensor> =>
+      toReal(readNpy(await archive.open(entry), `${file}: ${name}`, options.limits));
+    return { name, ...described, read };
+  } catch (error) {
+    if (!(error instanceof TempogradError) || error.code !== 'input/not-readable') throw error;
+    throw new TempogradError('reader/corrupt', error.message, { cause: error });
+  }
+}
+
+function toReal({ shape, data }: ReturnType<typeof readNpy>): RealTensor {
+  const real = data instanceof Float32Array || data instanceof Float64Array ? data : Float32Array.from(data);
+  return { shape, data: real };
+}
