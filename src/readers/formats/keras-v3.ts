@@ -5,15 +5,17 @@
  */
 import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
-import { openHdf5 } from '../containers/hdf5';
+import type { ByteSource } from '../byte-source';
+import { openHdf5, type Hdf5File } from '../containers/hdf5';
 import type { ZipArchive } from '../containers/zip';
 import { readKerasModel } from '../dialects/keras';
 import { newContext } from '../dialects/keras/context';
 import { readModelEntry } from '../dialects/keras/layer-config';
 import { treeVariables } from '../dialects/keras/tree-variables';
+import { openWeightShards } from '../dialects/keras/weight-shards';
 import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
 import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer';
-import { isObject, parseJson, stringField, type JsonObject } from '../json';
+import { field, isObject, parseJson, stringField, type JsonObject } from '../json';
 import { checkLimit } from '../limits';
 import type { FormatOptions } from '../reading';
 import type { ModelFile, ModelFormat } from './format';
@@ -21,6 +23,7 @@ import type { ModelFile, ModelFormat } from './format';
 const CONFIG = 'config.json';
 const METADATA = 'metadata.json';
 const WEIGHTS = 'model.weights.h5';
+const SHARDS = 'model.weights.json';
 
 /** A `.keras` archive. */
 export const kerasV3: ModelFormat = {
@@ -34,19 +37,27 @@ async function readKerasV3({ name, archive }: ModelFile, options: FormatOptions)
   const config = await readObject(archive, CONFIG, options);
   const metadata = archive.has(METADATA) ? await readObject(archive, METADATA, options) : {};
   const context = newContext(writerOf(stringField(metadata, 'keras_version')) ?? writerFromConfig(config), options);
-  if (!archive.has(WEIGHTS)) {
-    const sharded = archive.names.find((entry) => entry.startsWith('model.weights') || entry.startsWith('model_'));
-    throw new TempogradError(
-      sharded === undefined ? 'reader/corrupt' : 'reader/unknown-format',
-      `${name} holds no ${WEIGHTS}${sharded === undefined ? '' : `; weights in ${sharded} are not read yet`}`,
-    );
-  }
-  const weights = await openHdf5(await archive.open(WEIGHTS), WEIGHTS, options.limits);
+  const weights = await openWeights(archive, name, options);
   if (readModelEntry(config) === null) {
     sayNoArchitecture(stringField(config, 'class_name') ?? 'unknown', context);
     return readWeightsOnly(weights, 'tree', context, 'keras-v3');
   }
   return readKerasModel('keras-v3', producerOf(context.writer), config, treeVariables(weights, ''), context);
+}
+
+/** The weights of an archive: one file, or an index and its shards. */
+async function openWeights(archive: ZipArchive, name: string, options: FormatOptions): Promise<Hdf5File> {
+  if (archive.has(WEIGHTS)) return openHdf5(await archive.open(WEIGHTS), WEIGHTS, options.limits);
+  const map = archive.has(SHARDS) ? field(await readObject(archive, SHARDS, options), 'weight_map') : null;
+  if (isObject(map)) {
+    const open = async (shard: string): Promise<ByteSource | null> => (archive.has(shard) ? archive.open(shard) : null);
+    return openWeightShards(map, SHARDS, open, options.limits);
+  }
+  const other = archive.names.find((entry) => entry.startsWith('model.weights'));
+  throw new TempogradError(
+    other === undefined ? 'reader/corrupt' : 'reader/unknown-format',
+    `${name} holds no ${WEIGHTS}${other === undefined ? '' : `; weights in ${other} are pickled, and a pickle is code`}`,
+  );
 }
 
 async function readObject(archive: ZipArchive, entry: string, options: FormatOptions): Promise<JsonObject> {
