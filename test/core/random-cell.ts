@@ -1,6 +1,6 @@
 /** Seeded cells and inputs for the tests of the core; weights of the size that Keras initialises to. */
 import type { ActivationDescription } from '../../src/core/activations';
-import { PLAIN_LSTM, type CellDescription, type CellKind } from '../../src/core/model';
+import type { CellDescription, CellKind } from '../../src/core/model';
 import { makeRandom } from '../../src/core/random';
 import { makeTensor, sizeOf, type RealTensor } from '../../src/core/tensor';
 
@@ -16,6 +16,12 @@ export interface RandomCellOptions {
   readonly hasBias?: boolean;
   /** Standard deviation of the recurrent kernel, times 1/sqrt(H). */
   readonly gain?: number;
+  readonly clip?: number | null;
+  readonly hasPeepholes?: boolean;
+  /** P of an LSTM's projection. */
+  readonly projected?: number | null;
+  readonly inputForget?: boolean;
+  readonly outputActivation?: ActivationDescription;
 }
 
 /** Standard normal values. */
@@ -35,14 +41,24 @@ export function randomCell(options: RandomCellOptions): CellDescription {
     units,
     inputDim,
     kernel: tensor([inputDim, gates * units], 1, 1 / Math.sqrt(inputDim)),
-    recurrentKernel: tensor([units, gates * units], 2, gain / Math.sqrt(units)),
+    recurrentKernel: tensor([options.projected ?? units, gates * units], 2, gain / Math.sqrt(units)),
     bias: hasBias ? tensor(biasShape, 3, 0.3) : null,
     activation: options.activation ?? ({ name: 'tanh' } as const),
-    clip: null,
+    clip: options.clip ?? null,
   };
   const recurrentActivation = options.recurrentActivation ?? { name: 'sigmoid' };
   if (kind === 'SimpleRNN') return { kind, ...base };
-  if (kind === 'LSTM') return { kind, ...base, ...PLAIN_LSTM, recurrentActivation, outputActivation: base.activation };
+  if (kind === 'LSTM') {
+    return {
+      kind,
+      ...base,
+      recurrentActivation,
+      outputActivation: options.outputActivation ?? base.activation,
+      peepholes: options.hasPeepholes ? tensor([3 * units], 4, 0.7) : null,
+      projection: options.projected ? tensor([units, options.projected], 5, 1 / Math.sqrt(units)) : null,
+      inputForget: options.inputForget ?? false,
+    };
+  }
   return { kind, ...base, recurrentActivation, resetAfter };
 }
 

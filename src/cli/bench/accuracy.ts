@@ -85,7 +85,7 @@ export function measureError(
     if (mode === 'diagonal' && !block) continue;
     const at = trajectory.x.subarray(step * inputDim, (step + 1) * inputDim);
     const part = mode === 'diagonal' ? 'input' : block ? 'both' : 'state';
-    cell.linearise(at, stateBefore(trajectory, units, step), jacobians, part);
+    cell.linearise(at, stateBefore(trajectory, cell, step), jacobians, part);
     if (block) for (const row of rows) errors.push(...compareRow(row, block, jacobians, units, inputDim));
     if (mode === 'final') rows = rows.map((row) => pullRow(row, jacobians, cell.stateSize));
   }

@@ -31,18 +31,18 @@ export function differenceJacobians(
   x: Float64Array,
   previous: CellState,
 ): { readonly stateJacobian: Float64Array; readonly inputJacobian: Float64Array } {
-  const { units, stateSize, inputDim } = cell;
+  const { hiddenSize, stateSize, inputDim } = cell;
   const point = new Float64Array(stateSize + inputDim);
   point.set(previous.h);
-  if (previous.c !== null) point.set(previous.c, units);
+  if (previous.c !== null) point.set(previous.c, hiddenSize);
   point.set(x, stateSize);
   const out = newCellStep(cell);
   const evaluate = (at: Float64Array): Float64Array => {
-    const c = cell.hasCell ? at.slice(units, 2 * units) : null;
-    cell.step(at.slice(stateSize), { h: at.slice(0, units), c }, out);
+    const c = cell.hasCell ? at.slice(hiddenSize, stateSize) : null;
+    cell.step(at.slice(stateSize), { h: at.slice(0, hiddenSize), c }, out);
     const state = new Float64Array(stateSize);
     state.set(out.h);
-    if (out.c !== null) state.set(out.c, units);
+    if (out.c !== null) state.set(out.c, hiddenSize);
     return state;
   };
   const stateJacobian = new Float64Array(stateSize * stateSize);
@@ -88,7 +88,7 @@ export function auditStepJacobians(cell: ReferenceCell, trajectory: Trajectory):
     const t = timeIndex(direction, steps, n);
     if (mask !== null && mask[t] === 0) continue;
     const input = x.slice(t * cell.inputDim, (t + 1) * cell.inputDim);
-    const previous = stateBefore(trajectory, cell.units, n);
+    const previous = stateBefore(trajectory, cell, n);
     const formula = stepJacobians(cell, input, previous);
     const difference = differenceJacobians(cell, input, previous);
     for (const key of ['stateJacobian', 'inputJacobian'] as const) {
@@ -109,11 +109,11 @@ export function auditStepJacobians(cell: ReferenceCell, trajectory: Trajectory):
  * @param trajectory - Computed by `runCell`.
  */
 export function auditFinal(cell: ReferenceCell, trajectory: Trajectory): AuditResult {
-  const { units, inputDim } = cell;
+  const { hiddenSize, inputDim } = cell;
   const { direction, steps, x, mask, initial } = trajectory;
-  const last = timeIndex(direction, steps, steps - 1) * units;
+  const last = timeIndex(direction, steps, steps - 1) * hiddenSize;
   const finalState = (input: Float64Array): Float64Array =>
-    runCell(cell, input, { direction, mask, initial }).h.slice(last, last + units);
+    runCell(cell, input, { direction, mask, initial }).h.slice(last, last + hiddenSize);
   const blocks = [...propagateFinal(cell, trajectory)].map((one) => one.h.logNorm);
   const floor = Math.max(...blocks) + Math.log(1e-6);
   let worst: AuditResult = { relativeError: 0, step: 0 };
@@ -129,8 +129,8 @@ export function auditFinal(cell: ReferenceCell, trajectory: Trajectory): AuditRe
     const difference = minus2.map(
       (value, row) => (value - 8 * minus1[row] + 8 * plus1[row] - plus2[row]) / (12 * DIFFERENCE_STEP),
     );
-    const formula = new Float64Array(units);
-    for (let u = 0; u < units; u++) {
+    const formula = new Float64Array(hiddenSize);
+    for (let u = 0; u < hiddenSize; u++) {
       for (let d = 0; d < inputDim; d++) formula[u] += (d % 2 === 0 ? 1 : -1) * h.jacobian[u * inputDim + d];
       formula[u] *= 2 ** h.scale;
     }

@@ -7,7 +7,8 @@ import { isValidStep, stateBefore, timeIndex, type Trajectory } from '../referen
 /**
  * ||prod_k diag(f_k)||_F / ||cc block of P(T,s)||_F per lag T - s: the linear path against the total, h_s held fixed.
  *
- * 1 where the gradient takes the linear path alone; below or above 1 where the path through h adds or cancels.
+ * 1 where the gradient takes the linear path alone; below or above 1 where the path through h, or through peepholes,
+ * adds or cancels.
  * Numerics: float64 with an exponent, cost 16 H^3 a lag. Source: D20 of method.md; Kerg (h-detach) 1810.03023.
  *
  * @param cell - An LSTM.
@@ -36,13 +37,13 @@ export function* highwaySteps(
   trajectory: Trajectory,
   lags: readonly number[],
 ): Generator<undefined, Float64Array, void> {
-  const { units, stateSize, inputDim } = cell;
+  const { units, hiddenSize, stateSize, inputDim } = cell;
   if (!cell.hasCell) throw new Error('only an LSTM has a cell highway');
   const { direction, steps, x } = trajectory;
   const shares = new Float64Array(lags.length).fill(NaN);
   const jacobians = newStepJacobians(cell);
   const step = newCellStep(cell);
-  let rows: Float64Array = identity(stateSize).slice(units * stateSize);
+  let rows: Float64Array = identity(stateSize).slice(hiddenSize * stateSize);
   let spare: Float64Array = new Float64Array(rows.length);
   const logGates = new Float64Array(units);
   let exponent = 0;
@@ -51,7 +52,7 @@ export function* highwaySteps(
     const t = timeIndex(direction, steps, n);
     if (!isValidStep(trajectory, t)) continue;
     const input = x.subarray(t * inputDim, (t + 1) * inputDim);
-    const previous = stateBefore(trajectory, units, n);
+    const previous = stateBefore(trajectory, cell, n);
     cell.step(input, previous, step);
     cell.linearise(input, previous, jacobians, 'state');
     for (let u = 0; u < units; u++) logGates[u] += Math.log(Math.abs(step.gates[units + u]));
@@ -67,7 +68,7 @@ export function* highwaySteps(
     yield;
     const place = lags.indexOf(lag);
     if (place < 0) continue;
-    shares[place] = Math.exp(logSumOfSquares(logGates) - logCellBlock(rows, units) - exponent * Math.LN2);
+    shares[place] = Math.exp(logSumOfSquares(logGates) - logCellBlock(rows, units, stateSize) - exponent * Math.LN2);
   }
   return shares;
 }
@@ -82,10 +83,10 @@ function logSumOfSquares(logs: Float64Array): number {
 }
 
 /** ln of the Frobenius norm of the c columns of the c rows. */
-function logCellBlock(rows: Float64Array, units: number): number {
+function logCellBlock(rows: Float64Array, units: number, stateSize: number): number {
   const block = new Float64Array(units * units);
   for (let row = 0; row < units; row++) {
-    block.set(rows.subarray(row * 2 * units + units, (row + 1) * 2 * units), row * units);
+    block.set(rows.subarray((row + 1) * stateSize - units, (row + 1) * stateSize), row * units);
   }
   return logNorm(block);
 }

@@ -4,9 +4,9 @@
  * The cells are the oracle of the tests and the slow, truthful engine: closed forms of method.md 2.2 to 2.4, one
  * sequence, one step at a time. Nothing here allocates in a step, so that small models stay fast.
  */
-import type { CellDescription, CellKind } from '../model';
+import { hiddenSize, type CellDescription, type CellKind } from '../model';
 
-/** The state before a step: h `[H]`, and c `[H]` for an LSTM. */
+/** The state before a step: h `[P]`, and c `[H]` for an LSTM; P = H without a projection. */
 export interface CellState {
   readonly h: Float64Array;
   /** null for SimpleRNN and GRU. */
@@ -15,7 +15,7 @@ export interface CellState {
 
 /** What one step gives; blocks of `gates` and `preActivations` in the order i f g o, z r n, or h alone. */
 export interface CellStep {
-  /** `[H]` */
+  /** `[P]` */
   readonly h: Float64Array;
   /** `[H]`, null for SimpleRNN and GRU. */
   readonly c: Float64Array | null;
@@ -41,9 +41,11 @@ export interface ReferenceCell {
   readonly kind: CellKind;
   /** H */
   readonly units: number;
+  /** P, the units of h: H but for an LSTM with a projection. */
+  readonly hiddenSize: number;
   /** D */
   readonly inputDim: number;
-  /** S: 2H for an LSTM, else H. */
+  /** S: P + H for an LSTM, else H. */
   readonly stateSize: number;
   /** True for an LSTM. */
   readonly hasCell: boolean;
@@ -64,7 +66,7 @@ export interface ReferenceCell {
  */
 export function newCellStep(cell: ReferenceCell): CellStep {
   return {
-    h: new Float64Array(cell.units),
+    h: new Float64Array(cell.hiddenSize),
     c: cell.hasCell ? new Float64Array(cell.units) : null,
     gates: new Float64Array(cell.gateCount * cell.units),
     preActivations: new Float64Array(cell.gateCount * cell.units),
@@ -89,15 +91,15 @@ export function newStepJacobians(cell: ReferenceCell): StepJacobians {
  * @param cell - The cell.
  */
 export function zeroState(cell: ReferenceCell): CellState {
-  return { h: new Float64Array(cell.units), c: cell.hasCell ? new Float64Array(cell.units) : null };
+  return { h: new Float64Array(cell.hiddenSize), c: cell.hasCell ? new Float64Array(cell.units) : null };
 }
 
 /**
  * A cell's kernels and biases in float64 with one row per unit and gate.
  *
- * @param cell - The description, kernels `[D, G*H]` and `[H, G*H]`.
+ * @param cell - The description, kernels `[D, G*H]` and `[P, G*H]`.
  * @param gateCount - G.
- * @returns kernel `[G*H, D]`, recurrentKernel `[G*H, H]`.
+ * @returns kernel `[G*H, D]`, recurrentKernel `[G*H, P]`.
  */
 export function unitRows(
   cell: CellDescription,
@@ -113,6 +115,6 @@ export function unitRows(
   };
   return {
     kernel: turn(cell.kernel.data, cell.inputDim),
-    recurrentKernel: turn(cell.recurrentKernel.data, cell.units),
+    recurrentKernel: turn(cell.recurrentKernel.data, hiddenSize(cell)),
   };
 }

@@ -27,10 +27,44 @@ export interface Gate {
 /**
  * A gate for H units.
  *
+ * With a clip y = phi(min(max(a, -clip), clip)), whose derivative is 0 where |a| >= clip. Source: ONNX operators RNN,
+ * GRU, LSTM, attribute `clip`; method.md 2.3.
+ *
  * @param description - Its activation.
  * @param units - H.
+ * @param clip - Bound of the pre-activations; null for none.
  */
-export function makeGate(description: ActivationDescription, units: number): Gate {
+export function makeGate(description: ActivationDescription, units: number, clip: number | null): Gate {
+  return clip === null ? makeFreeGate(description, units) : makeClippedGate(description, units, clip);
+}
+
+function makeClippedGate(description: ActivationDescription, units: number, clip: number): Gate {
+  const free = makeFreeGate(description, units);
+  const { derivative, isElementwise } = free;
+  const bounded = new Float64Array(units);
+  const result = new Float64Array(units);
+  const bound = (a: Float64Array, start: number): void => {
+    for (let u = 0; u < units; u++) bounded[u] = Math.min(Math.max(a[start + u], -clip), clip);
+  };
+  return {
+    ...free,
+    evaluate: (a, start, out) => {
+      bound(a, start);
+      free.evaluate(bounded, 0, result);
+      out.set(result, start);
+    },
+    differentiate: (a, start) => {
+      bound(a, start);
+      free.differentiate(bounded, 0);
+      for (let at = 0; at < derivative.length; at++) {
+        const u = isElementwise ? at : at % units;
+        if (Math.abs(a[start + u]) >= clip) derivative[at] = 0;
+      }
+    },
+  };
+}
+
+function makeFreeGate(description: ActivationDescription, units: number): Gate {
   const { name } = description;
   if (!isElementwise(name)) {
     const derivative = new Float64Array(units * units);
@@ -129,8 +163,8 @@ export function addScaledRow(
  * @param bias - `[rows]`, zeros without bias.
  * @param kernel - `[rows, D]`.
  * @param x - `[D]`.
- * @param recurrentKernel - `[rows, H]`, null to leave the recurrent part out.
- * @param h - `[H]`.
+ * @param recurrentKernel - `[rows, P]`, null to leave the recurrent part out.
+ * @param h - `[P]`.
  */
 export function preActivate(
   out: Float64Array,

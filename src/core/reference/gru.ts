@@ -40,7 +40,8 @@ function biasRows(description: GruCell): { readonly input: Float64Array; readonl
  * Reset before: M_h = U_n (diag(r) + diag(h_{t-1}) R' U_r), M_x = W_n + U_n diag(h_{t-1}) R' W_r.
  *
  * Numerics: float64. Source: method.md 2.4; Cho et al. 1406.1078 (reset before), cuDNN's form (reset after); Keras
- * keeps row 1 of the bias of the n block inside r.().
+ * keeps row 1 of the bias of the n block inside r.(). A clip bounds the whole pre-activation, r.() included, as
+ * onnxruntime 1.32 does.
  *
  * @param description - The cell.
  */
@@ -49,9 +50,9 @@ export function makeGru(description: GruCell): ReferenceCell {
   const { kernel, recurrentKernel } = unitRows(description, 3);
   const bias = biasRows(description);
   const summedBias = bias.input.map((value, at) => value + bias.recurrent[at]);
-  const update = makeGate(description.recurrentActivation, units);
-  const reset = makeGate(description.recurrentActivation, units);
-  const candidate = makeGate(description.activation, units);
+  const update = makeGate(description.recurrentActivation, units, description.clip);
+  const reset = makeGate(description.recurrentActivation, units, description.clip);
+  const candidate = makeGate(description.activation, units, description.clip);
   const square = 2 * units * units;
   const candidateKernel = kernel.subarray(2 * units * inputDim);
   const candidateRecurrent = recurrentKernel.subarray(square);
@@ -160,6 +161,7 @@ export function makeGru(description: GruCell): ReferenceCell {
   const cell: ReferenceCell = {
     kind: 'GRU',
     units,
+    hiddenSize: units,
     inputDim,
     stateSize: units,
     hasCell: false,

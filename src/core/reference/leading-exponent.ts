@@ -36,7 +36,7 @@ export function* leadingGrowth(
   trajectory: Trajectory,
   warmUp: number,
 ): Generator<undefined, number, void> {
-  const { units, inputDim, stateSize } = cell;
+  const { inputDim, stateSize } = cell;
   const { direction, steps, x } = trajectory;
   const jacobians = newStepJacobians(cell);
   let vector = new Float64Array(stateSize);
@@ -49,7 +49,7 @@ export function* leadingGrowth(
     const t = timeIndex(direction, steps, n);
     if (!isValidStep(trajectory, t)) continue;
     if (valid === warmUp) logAtWarmUp = logNorm(vector) + exponent * Math.LN2;
-    cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), stateBefore(trajectory, units, n), jacobians, 'state');
+    cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), stateBefore(trajectory, cell, n), jacobians, 'state');
     for (let row = 0; row < stateSize; row++) {
       let sum = 0;
       for (let k = 0, at = row * stateSize; k < stateSize; k++, at++) sum += jacobians.stateJacobian[at] * vector[k];

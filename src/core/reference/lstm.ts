@@ -1,5 +1,5 @@
-/** LSTM in float64: c_t = f c_{t-1} + i g, h_t = o psi(c_t), gate blocks i f g o. */
-import type { LstmCell } from '../model';
+/** LSTM in float64: c_t = f c_{t-1} + i g, h_t = o psi(c_t), gate blocks i f g o; peepholes, projection, clip. */
+import { hiddenSize as hiddenSizeOf, type LstmCell } from '../model';
 import {
   newCellStep,
   unitRows,
@@ -8,129 +8,108 @@ import {
   type ReferenceCell,
   type StepJacobians,
 } from './cell';
-import { addScaledProduct, makeGate, preActivate, type MatrixView } from './gate';
+import { makeGate, preActivate } from './gate';
+import { makeLstmDerivative, type LstmGates } from './lstm-derivative';
 
 /**
  * The reference cell of an LSTM.
  *
- * With I', F', G', O', Psi' the derivatives of the gates and of the output activation at c_t:
- * C = diag(g) I' K_i + diag(c_{t-1}) F' K_f + diag(i) G' K_g and H = diag(psi(c_t)) O' K_o + diag(o) Psi' C, with
- * K = U for the state and W for the input; dc_t/dc_{t-1} = diag(f), dh_t/dc_{t-1} = diag(o) Psi' diag(f).
+ * i = sigma(a_i + p_i c_{t-1}), f = sigma(a_f + p_f c_{t-1}) or 1 - i, g = phi(a_g), c_t = f c_{t-1} + i g,
+ * o = sigma(a_o + p_o c_t), h_t = o psi(c_t), times the projection where there is one. A clip bounds the four sums
+ * before their activation, bias and peephole included; c_t itself is not clipped on its way to psi: so onnxruntime 1.32
+ * computes it, and the derivative is 0 where a sum is at or beyond the bound.
  *
- * Numerics: float64. Source: method.md 2.3 without peepholes; Hochreiter and Schmidhuber 1997 with the forget gate of
- * Gers et al. 2000; block order and names as in Keras.
+ * Numerics: float64. Source: method.md 2.3; Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000;
+ * block order and names as in Keras; options of the ONNX operator LSTM (opset 22) and of PyTorch's `proj_size`.
  *
  * @param description - The cell.
  */
 export function makeLstm(description: LstmCell): ReferenceCell {
-  const { units, inputDim } = description;
+  const { units, inputDim, clip, peepholes, projection, inputForget } = description;
+  const hiddenSize = hiddenSizeOf(description);
   const { kernel, recurrentKernel } = unitRows(description, 4);
   const bias = Float64Array.from(description.bias?.data ?? new Float64Array(4 * units));
-  const { activation, recurrentActivation } = description;
-  const gates = [recurrentActivation, recurrentActivation, activation, recurrentActivation].map((one) =>
-    makeGate(one, units),
-  );
-  const [inputGate, forgetGate, candidate, outputGate] = gates;
-  const output = makeGate(activation, units);
-  const isElementwise = output.isElementwise && outputGate.isElementwise;
+  const { activation, recurrentActivation, outputActivation } = description;
+  const gates: LstmGates = {
+    input: makeGate(recurrentActivation, units, clip),
+    forget: makeGate(recurrentActivation, units, clip),
+    candidate: makeGate(activation, units, clip),
+    output: makeGate(recurrentActivation, units, clip),
+    psi: makeGate(outputActivation, units, null),
+  };
+  const derivative = makeLstmDerivative(gates, { units, hiddenSize, peepholes, projection, inputForget });
   const squashed = new Float64Array(units);
+
+  /** a[block] += p[peephole] c. */
+  const addPeephole = (preActivations: Float64Array, block: number, peephole: number, c: Float64Array): void => {
+    if (peepholes === null) return;
+    for (let u = 0; u < units; u++) preActivations[block * units + u] += peepholes.data[peephole * units + u] * c[u];
+  };
+
+  /** h = P^T (o psi). */
+  const writeHidden = (h: Float64Array, values: Float64Array): void => {
+    if (projection === null) {
+      for (let u = 0; u < units; u++) h[u] = values[3 * units + u] * squashed[u];
+      return;
+    }
+    h.fill(0);
+    for (let u = 0; u < units; u++) {
+      const memory = values[3 * units + u] * squashed[u];
+      for (let p = 0; p < hiddenSize; p++) h[p] += memory * projection.data[u * hiddenSize + p];
+    }
+  };
 
   const step: ReferenceCell['step'] = (x, previous, out) => {
     const { c: cBefore } = previous;
-    const { c, gates: values } = out;
+    const { c, gates: values, preActivations } = out;
     if (cBefore === null || c === null) throw new Error('an LSTM has a cell state');
-    preActivate(out.preActivations, bias, kernel, x, recurrentKernel, previous.h);
-    for (let k = 0; k < 4; k++) gates[k].evaluate(out.preActivations, k * units, values);
+    preActivate(preActivations, bias, kernel, x, recurrentKernel, previous.h);
+    addPeephole(preActivations, 0, 0, cBefore);
+    addPeephole(preActivations, 1, 1, cBefore);
+    gates.input.evaluate(preActivations, 0, values);
+    if (inputForget) for (let u = 0; u < units; u++) values[units + u] = 1 - values[u];
+    else gates.forget.evaluate(preActivations, units, values);
+    gates.candidate.evaluate(preActivations, 2 * units, values);
     for (let u = 0; u < units; u++) {
       c[u] = values[units + u] * cBefore[u] + values[u] * values[2 * units + u];
     }
-    output.evaluate(c, 0, squashed);
-    for (let u = 0; u < units; u++) out.h[u] = values[3 * units + u] * squashed[u];
-  };
-
-  /** Writes the h and c rows of one Jacobian, first columns, from `matrix` `[4H, columns]`. */
-  const writeRows = (target: MatrixView, matrix: Float64Array, columns: number, cBefore: Float64Array): void => {
-    if (isElementwise) {
-      writeElementwiseRows(target, matrix, columns, cBefore);
-      return;
-    }
-    const values = scratch.gates;
-    const block = (k: number): MatrixView => ({ data: matrix, offset: k * units * columns, stride: columns });
-    const cellRows = { ...target, offset: target.offset + units * target.stride };
-    target.data.fill(0);
-    addScaledProduct(cellRows, values.subarray(2 * units, 3 * units), inputGate, block(0), columns);
-    addScaledProduct(cellRows, cBefore, forgetGate, block(1), columns);
-    addScaledProduct(cellRows, values.subarray(0, units), candidate, block(2), columns);
-    addScaledProduct(target, squashed, outputGate, block(3), columns);
-    addScaledProduct(target, values.subarray(3 * units), output, cellRows, columns);
-  };
-
-  /** The same in one pass where every derivative is diagonal. */
-  const writeElementwiseRows = (
-    { data, stride }: MatrixView,
-    matrix: Float64Array,
-    columns: number,
-    cBefore: Float64Array,
-  ): void => {
-    const values = scratch.gates;
-    const block = units * columns;
-    for (let u = 0; u < units; u++) {
-      const fromInput = values[2 * units + u] * inputGate.derivative[u];
-      const fromForget = cBefore[u] * forgetGate.derivative[u];
-      const fromCandidate = values[u] * candidate.derivative[u];
-      const fromOutput = squashed[u] * outputGate.derivative[u];
-      const throughCell = values[3 * units + u] * output.derivative[u];
-      const hRow = u * stride;
-      const cRow = hRow + units * stride;
-      for (let j = 0, at = u * columns; j < columns; j++, at++) {
-        const cell = fromInput * matrix[at] + fromForget * matrix[at + block] + fromCandidate * matrix[at + 2 * block];
-        data[cRow + j] = cell;
-        data[hRow + j] = fromOutput * matrix[at + 3 * block] + throughCell * cell;
-      }
-    }
-  };
-
-  /** Writes dh_t/dc_{t-1} = diag(o) Psi' diag(f) and dc_t/dc_{t-1} = diag(f). */
-  const writeCellColumns = (stateJacobian: Float64Array): void => {
-    const stride = 2 * units;
-    const values = scratch.gates;
-    for (let u = 0; u < units; u++) {
-      stateJacobian[(units + u) * stride + units + u] = values[units + u];
-      const row = u * stride + units;
-      if (output.isElementwise) {
-        stateJacobian[row + u] = values[3 * units + u] * output.derivative[u] * values[units + u];
-        continue;
-      }
-      for (let v = 0; v < units; v++) {
-        stateJacobian[row + v] = values[3 * units + u] * output.derivative[u * units + v] * values[units + v];
-      }
-    }
+    addPeephole(preActivations, 3, 2, c);
+    gates.output.evaluate(preActivations, 3 * units, values);
+    gates.psi.evaluate(c, 0, squashed);
+    writeHidden(out.h, values);
   };
 
   const linearise = (x: Float64Array, previous: CellState, out: StepJacobians, part: JacobianPart): void => {
     step(x, previous, scratch);
     const { c: cBefore } = previous;
-    if (cBefore === null || scratch.c === null) throw new Error('an LSTM has a cell state');
-    for (let k = 0; k < 4; k++) gates[k].differentiate(scratch.preActivations, k * units);
-    output.differentiate(scratch.c, 0);
+    const { c, preActivations } = scratch;
+    if (cBefore === null || c === null) throw new Error('an LSTM has a cell state');
+    gates.input.differentiate(preActivations, 0);
+    gates.forget.differentiate(preActivations, units);
+    gates.candidate.differentiate(preActivations, 2 * units);
+    gates.output.differentiate(preActivations, 3 * units);
+    gates.psi.differentiate(c, 0);
+    const point = { gates: scratch.gates, cBefore, squashed };
     if (part !== 'input') {
+      const stride = hiddenSize + units;
       out.stateJacobian.fill(0);
-      writeRows({ data: out.stateJacobian, offset: 0, stride: 2 * units }, recurrentKernel, units, cBefore);
-      writeCellColumns(out.stateJacobian);
+      derivative.writeRows({ data: out.stateJacobian, offset: 0, stride }, recurrentKernel, hiddenSize, point);
+      derivative.writeCellColumns(out.stateJacobian, point);
     }
     if (part !== 'state') {
-      writeRows({ data: out.inputJacobian, offset: 0, stride: inputDim }, kernel, inputDim, cBefore);
+      derivative.writeRows({ data: out.inputJacobian, offset: 0, stride: inputDim }, kernel, inputDim, point);
     }
   };
 
   const cell: ReferenceCell = {
     kind: 'LSTM',
     units,
+    hiddenSize,
     inputDim,
-    stateSize: 2 * units,
+    stateSize: hiddenSize + units,
     hasCell: true,
     gateCount: 4,
-    hasDiagonalCellColumns: output.isElementwise,
+    hasDiagonalCellColumns: derivative.hasDiagonalCellColumns,
     step,
     linearise,
   };

@@ -6,7 +6,7 @@ import { isValidStep, stateBefore, timeIndex, type Trajectory } from './run-cell
 export interface DiagonalStep {
   /** Time index t. */
   readonly step: number;
-  /** dh_t/dx_t, `[H, D]`. */
+  /** dh_t/dx_t, `[P, D]`. */
   readonly dhdx: Float64Array;
   /** dc_t/dx_t, `[H, D]`, null for SimpleRNN and GRU. */
   readonly dcdx: Float64Array | null;
@@ -21,17 +21,17 @@ export interface DiagonalStep {
  * @param trajectory - Its states, or those of another engine.
  */
 export function* propagateDiagonal(cell: ReferenceCell, trajectory: Trajectory): Generator<DiagonalStep, void, void> {
-  const { units, inputDim } = cell;
+  const { hiddenSize, inputDim } = cell;
   const { direction, steps, x } = trajectory;
-  const block = units * inputDim;
+  const block = hiddenSize * inputDim;
   const jacobians = newStepJacobians(cell);
   const { inputJacobian } = jacobians;
   const dhdx = inputJacobian.subarray(0, block);
-  const dcdx = cell.hasCell ? inputJacobian.subarray(block, 2 * block) : null;
+  const dcdx = cell.hasCell ? inputJacobian.subarray(block) : null;
   for (let t = 0; t < steps; t++) {
     const n = timeIndex(direction, steps, t);
     if (isValidStep(trajectory, t)) {
-      const previous = stateBefore(trajectory, units, n);
+      const previous = stateBefore(trajectory, cell, n);
       cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), previous, jacobians, 'input');
     } else {
       inputJacobian.fill(0);

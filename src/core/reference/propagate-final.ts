@@ -22,7 +22,7 @@ const SURELY_FLOAT32_NATS = 60;
 
 /** The Jacobian of one final state with respect to one source step; the array is reused for the next one. */
 export interface FinalBlock {
-  /** `[H, D]`; the true block is this times 2^scale. */
+  /** `[P, D]` of h, `[H, D]` of c; the true block is this times 2^scale. */
   readonly jacobian: Float64Array;
   /** 0 unless float32 could not hold the block. */
   readonly scale: number;
@@ -40,8 +40,10 @@ export interface FinalStep {
   readonly c: FinalBlock | null;
 }
 
-/** H rows of ds_T/ds_s with their exponent: the true rows are `rows` times 2^exponent. */
+/** The rows of h_T or c_T in ds_T/ds_s with their exponent: the true rows are `rows` times 2^exponent. */
 interface ScaledRows {
+  /** P or H. */
+  readonly count: number;
   rows: Float64Array;
   next: Float64Array;
   exponent: number;
@@ -57,12 +59,12 @@ interface ScaledRows {
  * @param trajectory - Its states, or those of another engine.
  */
 export function* propagateFinal(cell: ReferenceCell, trajectory: Trajectory): Generator<FinalStep, void, void> {
-  const { units, inputDim, hasCell } = cell;
+  const { units, hiddenSize, inputDim, hasCell } = cell;
   const { direction, steps, x } = trajectory;
   const jacobians = newStepJacobians(cell);
-  const hRows = unitRowsOfIdentity(cell, 0);
-  const cRows = hasCell ? unitRowsOfIdentity(cell, units) : null;
-  const hBlock = new Float64Array(units * inputDim);
+  const hRows = rowsOfIdentity(cell, 0, hiddenSize);
+  const cRows = hasCell ? rowsOfIdentity(cell, hiddenSize, units) : null;
+  const hBlock = new Float64Array(hiddenSize * inputDim);
   const cBlock = new Float64Array(units * inputDim);
   for (let n = steps - 1; n >= 0; n--) {
     const s = timeIndex(direction, steps, n);
@@ -70,7 +72,7 @@ export function* propagateFinal(cell: ReferenceCell, trajectory: Trajectory): Ge
       yield { step: s, h: zeroBlock(hBlock), c: cRows === null ? null : zeroBlock(cBlock) };
       continue;
     }
-    cell.linearise(x.subarray(s * inputDim, (s + 1) * inputDim), stateBefore(trajectory, units, n), jacobians, 'both');
+    cell.linearise(x.subarray(s * inputDim, (s + 1) * inputDim), stateBefore(trajectory, cell, n), jacobians, 'both');
     const h = pullInput(cell, hRows, jacobians, hBlock);
     const c = cRows === null ? null : pullInput(cell, cRows, jacobians, cBlock);
     yield { step: s, h, c };
@@ -79,11 +81,11 @@ export function* propagateFinal(cell: ReferenceCell, trajectory: Trajectory): Ge
   }
 }
 
-/** The rows `first .. first+H` of the identity `[S, S]`. */
-function unitRowsOfIdentity(cell: ReferenceCell, first: number): ScaledRows {
-  const rows = new Float64Array(cell.units * cell.stateSize);
-  for (let u = 0; u < cell.units; u++) rows[u * cell.stateSize + first + u] = 1;
-  return { rows, next: new Float64Array(rows.length), exponent: 0, isZero: false };
+/** The rows `first .. first+count` of the identity `[S, S]`. */
+function rowsOfIdentity(cell: ReferenceCell, first: number, count: number): ScaledRows {
+  const rows = new Float64Array(count * cell.stateSize);
+  for (let u = 0; u < count; u++) rows[u * cell.stateSize + first + u] = 1;
+  return { count, rows, next: new Float64Array(rows.length), exponent: 0, isZero: false };
 }
 
 function zeroBlock(jacobian: Float64Array): FinalBlock {
@@ -95,8 +97,8 @@ function zeroBlock(jacobian: Float64Array): FinalBlock {
 function pullInput(cell: ReferenceCell, state: ScaledRows, jacobians: StepJacobians, out: Float64Array): FinalBlock {
   out.fill(0);
   if (state.isZero) return { jacobian: out, scale: 0, logNorm: -Infinity };
-  const { units, stateSize, inputDim } = cell;
-  addProduct(out, inputDim, state.rows, stateSize, jacobians.inputJacobian, inputDim, units, stateSize, inputDim);
+  const { stateSize, inputDim } = cell;
+  addProduct(out, inputDim, state.rows, stateSize, jacobians.inputJacobian, inputDim, state.count, stateSize, inputDim);
   const blockNorm = logNorm(out);
   // Far from the limits of float32 nothing needs a closer look; this is nearly every block.
   if (state.exponent === 0 && Math.abs(blockNorm) < SURELY_FLOAT32_NATS) {
@@ -117,15 +119,15 @@ function pullInput(cell: ReferenceCell, state: ScaledRows, jacobians: StepJacobi
 /** R <- R A for one block of rows, then rescaled. */
 function pullState(cell: ReferenceCell, state: ScaledRows, jacobians: StepJacobians): void {
   if (state.isZero) return;
-  const { units, stateSize } = cell;
+  const { hiddenSize, stateSize } = cell;
   const { stateJacobian } = jacobians;
-  const { rows, next } = state;
+  const { count, rows, next } = state;
   next.fill(0);
   if (cell.hasDiagonalCellColumns) {
-    addProduct(next, stateSize, rows, stateSize, stateJacobian, stateSize, units, stateSize, units);
-    pullDiagonalColumns(cell, rows, stateJacobian, next);
+    addProduct(next, stateSize, rows, stateSize, stateJacobian, stateSize, count, stateSize, hiddenSize);
+    pullDiagonalColumns(cell, count, rows, stateJacobian, next);
   } else {
-    addProduct(next, stateSize, rows, stateSize, stateJacobian, stateSize, units, stateSize, stateSize);
+    addProduct(next, stateSize, rows, stateSize, stateJacobian, stateSize, count, stateSize, stateSize);
   }
   state.rows = next;
   state.next = rows;
@@ -143,6 +145,7 @@ function pullState(cell: ReferenceCell, state: ScaledRows, jacobians: StepJacobi
 /** The c columns of R A where dh_t/dc_{t-1} and dc_t/dc_{t-1} are diagonal: two products a unit instead of S. */
 function pullDiagonalColumns(
   cell: ReferenceCell,
+  count: number,
   rows: Float64Array,
   stateJacobian: Float64Array,
   out: Float64Array,
@@ -152,7 +155,7 @@ function pullDiagonalColumns(
     const column = units + u;
     const fromHidden = stateJacobian[u * stateSize + column];
     const fromCell = stateJacobian[column * stateSize + column];
-    for (let row = 0; row < units; row++) {
+    for (let row = 0; row < count; row++) {
       const start = row * stateSize;
       out[start + column] = rows[start + u] * fromHidden + rows[start + column] * fromCell;
     }

@@ -21,7 +21,7 @@ export interface Trajectory {
   readonly mask: Uint8Array | null;
   /** The state before the first step in the order of computing. */
   readonly initial: CellState;
-  /** `[T, H]`; a masked step repeats the state before it. */
+  /** `[T, P]`; a masked step repeats the state before it. */
   readonly h: Float64Array;
   /** `[T, H]`, null for SimpleRNN and GRU. */
   readonly c: Float64Array | null;
@@ -54,15 +54,19 @@ export function timeIndex(direction: Direction, steps: number, n: number): numbe
  * The state before the n-th computed step, as views into the trajectory.
  *
  * @param trajectory - The trajectory.
- * @param units - H.
+ * @param sizes - H, and P of h; the cell itself.
  * @param n - 0 for the step computed first, whose state before is the initial one.
  */
-export function stateBefore(trajectory: Trajectory, units: number, n: number): CellState {
+export function stateBefore(
+  trajectory: Trajectory,
+  { units, hiddenSize }: Pick<ReferenceCell, 'units' | 'hiddenSize'>,
+  n: number,
+): CellState {
   if (n === 0) return trajectory.initial;
-  const start = timeIndex(trajectory.direction, trajectory.steps, n - 1) * units;
+  const step = timeIndex(trajectory.direction, trajectory.steps, n - 1);
   return {
-    h: trajectory.h.subarray(start, start + units),
-    c: trajectory.c?.subarray(start, start + units) ?? null,
+    h: trajectory.h.subarray(step * hiddenSize, (step + 1) * hiddenSize),
+    c: trajectory.c?.subarray(step * units, (step + 1) * units) ?? null,
   };
 }
 
@@ -109,7 +113,7 @@ export function* cellSteps(
   options: RunCellOptions = {},
 ): Generator<undefined, GatedTrajectory, void> {
   const { direction = 'forward', mask = null, initial = zeroState(cell) } = options;
-  const { units, inputDim } = cell;
+  const { units, hiddenSize, inputDim } = cell;
   const steps = x.length / inputDim;
   checkFits(cell, steps, mask, initial);
   const names = gateNames(cell.kind);
@@ -121,21 +125,21 @@ export function* cellSteps(
     x,
     mask,
     initial,
-    h: new Float64Array(steps * units),
+    h: new Float64Array(steps * hiddenSize),
     c: cell.hasCell ? new Float64Array(steps * units) : null,
     gates,
   };
   const out = newCellStep(cell);
   for (let n = 0; n < steps; n++) {
     const t = timeIndex(direction, steps, n);
-    const previous = stateBefore(trajectory, units, n);
+    const previous = stateBefore(trajectory, cell, n);
     if (!isValidStep(trajectory, t)) {
-      trajectory.h.set(previous.h, t * units);
+      trajectory.h.set(previous.h, t * hiddenSize);
       if (trajectory.c !== null && previous.c !== null) trajectory.c.set(previous.c, t * units);
       continue;
     }
     cell.step(x.subarray(t * inputDim, (t + 1) * inputDim), previous, out);
-    trajectory.h.set(out.h, t * units);
+    trajectory.h.set(out.h, t * hiddenSize);
     if (trajectory.c !== null && out.c !== null) trajectory.c.set(out.c, t * units);
     names.forEach((name, k) => {
       gates[name].set(out.gates.subarray(k * units, (k + 1) * units), t * units);
@@ -147,7 +151,7 @@ export function* cellSteps(
 
 /** Nothing when T is whole and mask and initial state have the sizes of the cell. */
 function checkFits(cell: ReferenceCell, steps: number, mask: Uint8Array | null, initial: CellState): void {
-  const { units, inputDim } = cell;
+  const { units, hiddenSize, inputDim } = cell;
   if (!Number.isInteger(steps)) {
     throw new TempogradError('input/shape-mismatch', `input length is not a multiple of inputDim ${inputDim}`);
   }
@@ -155,7 +159,7 @@ function checkFits(cell: ReferenceCell, steps: number, mask: Uint8Array | null, 
     throw new TempogradError('input/shape-mismatch', `mask has ${mask.length} steps, the input ${steps}`);
   }
   const hasFittingCell = cell.hasCell ? initial.c?.length === units : true;
-  if (initial.h.length !== units || !hasFittingCell) {
-    throw new TempogradError('input/shape-mismatch', `the initial state does not have ${units} units`);
+  if (initial.h.length !== hiddenSize || !hasFittingCell) {
+    throw new TempogradError('input/shape-mismatch', `the initial state does not have ${hiddenSize} units`);
   }
 }

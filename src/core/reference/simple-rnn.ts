@@ -14,11 +14,12 @@ export function makeSimpleRnn(description: SimpleRnnCell): ReferenceCell {
   const { units, inputDim } = description;
   const { kernel, recurrentKernel } = unitRows(description, 1);
   const bias = Float64Array.from(description.bias?.data ?? new Float64Array(units));
-  const gate = makeGate(description.activation, units);
+  const gate = makeGate(description.activation, units, description.clip);
 
   const cell: ReferenceCell = {
     kind: 'SimpleRNN',
     units,
+    hiddenSize: units,
     inputDim,
     stateSize: units,
     hasCell: false,

@@ -81,10 +81,10 @@ class OpenSums {
   /** Pushes the open sums through step t and adds what it reads itself. */
   private pull(sequence: number, n: number, t: number): void {
     const { cell, jacobians, trajectory, local, sums } = this;
-    const { units, stateSize, inputDim } = cell;
+    const { stateSize, inputDim } = cell;
     const features = local.sequence.shape[2];
     const x = trajectory.x.subarray(t * inputDim, (t + 1) * inputDim);
-    cell.linearise(x, stateBefore(trajectory, units, n), jacobians, 'both');
+    cell.linearise(x, stateBefore(trajectory, cell, n), jacobians, 'both');
     for (const [k, sum] of sums) {
       const pushed = new Float64Array(sum.length);
       accumulate(pushed, jacobians.stateJacobian, sum, stateSize, stateSize, features);

@@ -183,7 +183,7 @@ describe('D20 highwayShare', () => {
       const { stateJacobian } = stepJacobians(
         cell,
         trajectory.x.slice(3 * t, 3 * t + 3),
-        stateBefore(trajectory, 3, t),
+        stateBefore(trajectory, cell, t),
       );
       product = multiply(product, stateJacobian, 6, 6, 6);
       for (let u = 0; u < 3; u++) gates[u] *= trajectory.gates.f[3 * t + u];

@@ -8,12 +8,17 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ACTIVATION_NAMES, isElementwise, type ActivationDescription } from '../../../src/core/activations';
 import { differenceJacobians } from '../../../src/core/diagnostics/finite-difference';
-import type { CellDescription, CellKind } from '../../../src/core/model';
+import type { CellDescription, CellKind, LstmCell } from '../../../src/core/model';
 import { newStepJacobians, type CellState } from '../../../src/core/reference/cell';
 import { makeReferenceCell, stepCell, stepJacobians } from '../../../src/core/reference/reference-cell';
-import { largestDifference, normals, randomCell } from '../random-cell';
+import { largestDifference, normals, randomCell, type RandomCellOptions } from '../random-cell';
 
 const TOLERANCE = 1e-10;
+
+const SOFTMAX: Partial<RandomCellOptions> = {
+  activation: { name: 'softmax' },
+  recurrentActivation: { name: 'softmax' },
+};
 
 /** Names whose pieces meet in kinks: a draw that straddles one is drawn again. */
 const KINKED = new Set(
@@ -26,7 +31,7 @@ function deviation(description: CellDescription, seed: number): number {
   const cell = makeReferenceCell(description);
   const x = normals(cell.inputDim, seed + 500);
   const previous: CellState = {
-    h: normals(cell.units, seed + 600, 0.5),
+    h: normals(cell.hiddenSize, seed + 600, 0.5),
     c: cell.hasCell ? normals(cell.units, seed + 700, 0.8) : null,
   };
   const formula = stepJacobians(cell, x, previous);
@@ -139,6 +144,109 @@ describe.each(kinds)('%s', (_title, kind, resetAfter) => {
     cell.linearise(normals(3, 3), previous, used, 'input');
     expect(used.stateJacobian.every((value) => value === 7)).toBe(true);
     expect(used.inputJacobian).toEqual(expected.inputJacobian);
+  });
+});
+
+/** Every option alone, and those that meet in one formula together. */
+const LSTM_OPTIONS: readonly [string, Partial<RandomCellOptions>][] = [
+  ['peepholes', { hasPeepholes: true }],
+  ['a projection', { projected: 2 }],
+  ['a projection wider than half', { projected: 3 }],
+  ['input_forget', { inputForget: true }],
+  ['input_forget and peepholes', { inputForget: true, hasPeepholes: true }],
+  ['an own output activation', { outputActivation: { name: 'softsign' } }],
+  ['a softmax for output activation', { outputActivation: { name: 'softmax' } }],
+  ['peepholes and softmax gates', { hasPeepholes: true, recurrentActivation: { name: 'softmax' } }],
+  ['peepholes, softmax gates and output', { ...SOFTMAX, hasPeepholes: true, projected: 2 }],
+  ['peepholes, softmax gates and input_forget', { ...SOFTMAX, hasPeepholes: true, inputForget: true }],
+  ['peepholes and a projection', { hasPeepholes: true, projected: 2 }],
+  [
+    'everything',
+    { hasPeepholes: true, projected: 3, inputForget: true, outputActivation: { name: 'elu', alpha: 0.6 } },
+  ],
+];
+
+/** ONNX's activations away from their defaults. */
+const ONNX_ACTIVATIONS: readonly ActivationDescription[] = [
+  { name: 'affine', slope: 0.6, offset: -0.2 },
+  { name: 'scaled_tanh', alpha: 1.3, slope: 0.7 },
+  { name: 'hard_sigmoid', slope: 0.3, offset: 0.4 },
+  { name: 'leaky_relu', negativeSlope: 0.01 },
+  { name: 'threshold', threshold: 0.4, alpha: 0 },
+  { name: 'elu', alpha: 0.8 },
+];
+
+describe('options of ONNX and PyTorch', () => {
+  it.each(LSTM_OPTIONS)('LSTM with %s', (_title, options) => {
+    for (const hasBias of [true, false]) {
+      const make = (seed: number): CellDescription => randomCell({ kind: 'LSTM', seed, hasBias, ...options });
+      expect(smoothDeviation(make, true)).toBeLessThan(TOLERANCE);
+      // The clip lies inside the range of the pre-activations, so that some are bounded and some are not.
+      const clipped = (seed: number): CellDescription => randomCell({ kind: 'LSTM', seed, clip: 0.6, ...options });
+      expect(smoothDeviation(clipped, true)).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it.each(kinds)('%s with a clip', (_title, kind, resetAfter) => {
+    for (const name of ['tanh', 'softmax', 'softsign'] as const) {
+      const make = (seed: number): CellDescription =>
+        randomCell({ kind, resetAfter, seed, clip: 0.5, activation: { name }, recurrentActivation: { name } });
+      expect(smoothDeviation(make, true), name).toBeLessThan(TOLERANCE);
+      const cell = makeReferenceCell(make(1));
+      const previous: CellState = { h: normals(4, 1), c: cell.hasCell ? normals(4, 2) : null };
+      const step = stepCell(cell, normals(3, 3), previous);
+      const bounded = step.preActivations.filter((a) => Math.abs(a) >= 0.5).length;
+      expect(bounded).toBeGreaterThan(0);
+      expect(bounded).toBeLessThan(step.preActivations.length);
+    }
+  });
+
+  it.each(ONNX_ACTIVATIONS)('$name $slope $offset $alpha in every cell', (activation) => {
+    for (const [title, kind, resetAfter] of kinds) {
+      const make = (seed: number): CellDescription =>
+        randomCell({ kind, resetAfter, seed, activation, recurrentActivation: activation, clip: 1.5 });
+      expect(smoothDeviation(make, true), title).toBeLessThan(TOLERANCE);
+    }
+  });
+
+  it('with neutral options has the bits of the plain LSTM', () => {
+    const plain = randomCell({ kind: 'LSTM' }) as LstmCell;
+    const identity = Float64Array.from({ length: 16 }, (_, at) => Number(at % 5 === 0));
+    const neutral: LstmCell = {
+      ...plain,
+      clip: 1e6,
+      peepholes: { shape: [12], data: new Float64Array(12) },
+      projection: { shape: [4, 4], data: identity },
+    };
+    const previous: CellState = { h: normals(4, 1), c: normals(4, 2) };
+    const [a, b] = [plain, neutral].map((one) => {
+      const cell = makeReferenceCell(one);
+      return { ...stepCell(cell, normals(3, 3), previous), ...stepJacobians(cell, normals(3, 3), previous) };
+    });
+    expect(b).toEqual(a);
+  });
+
+  it('a projected LSTM has P units of h and H of c', () => {
+    const cell = makeReferenceCell(randomCell({ kind: 'LSTM', units: 5, projected: 2 }));
+    expect([cell.units, cell.hiddenSize, cell.stateSize]).toEqual([5, 2, 7]);
+    const step = stepCell(cell, normals(3, 3), { h: normals(2, 1), c: normals(5, 2) });
+    expect([step.h.length, step.c?.length, step.gates.length]).toEqual([2, 5, 20]);
+  });
+
+  it('an input_forget gate is 1 - i and its kernel does not matter', () => {
+    const description = randomCell({ kind: 'LSTM', inputForget: true });
+    const changed = structuredClone(description);
+    for (const kernel of [changed.kernel, changed.recurrentKernel]) {
+      for (let at = 0; at < kernel.data.length; at++) if (Math.floor((at % 16) / 4) === 1) kernel.data[at] = 9;
+    }
+    const previous: CellState = { h: normals(4, 1), c: normals(4, 2) };
+    const [one, other] = [description, changed].map((cell) => {
+      const made = makeReferenceCell(cell);
+      return { step: stepCell(made, normals(3, 3), previous), jacobians: stepJacobians(made, normals(3, 3), previous) };
+    });
+    expect(other.step.h).toEqual(one.step.h);
+    expect(other.jacobians).toEqual(one.jacobians);
+    for (let u = 0; u < 4; u++) expect(one.step.gates[4 + u]).toBe(1 - one.step.gates[u]);
   });
 });
 

@@ -19,6 +19,11 @@ const cells: [string, CellDescription][] = [
   ['LSTM, softmax', randomCell({ kind: 'LSTM', activation: { name: 'softmax' } })],
   ['GRU, reset after', randomCell({ kind: 'GRU' })],
   ['GRU, reset before', randomCell({ kind: 'GRU', resetAfter: false })],
+  [
+    'LSTM with a projection, peepholes and an own output activation',
+    randomCell({ kind: 'LSTM', units: 5, projected: 3, hasPeepholes: true, outputActivation: { name: 'softsign' } }),
+  ],
+  ['LSTM with peepholes and input_forget', randomCell({ kind: 'LSTM', hasPeepholes: true, inputForget: true })],
   ['LSTM, H = 1, D = 1', randomCell({ kind: 'LSTM', units: 1, inputDim: 1 })],
 ];
 const STEPS = 12;
@@ -27,7 +32,7 @@ const MASK = Uint8Array.of(1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 0, 0);
 
 describe.each(cells)('%s', (_title, description) => {
   const cell = makeReferenceCell(description);
-  const { units, inputDim, stateSize } = cell;
+  const { units, hiddenSize, inputDim, stateSize } = cell;
   const x = normals(STEPS * inputDim, 9);
 
   describe.each(directions)('%s', (direction) => {
@@ -65,11 +70,12 @@ describe.each(cells)('%s', (_title, description) => {
           continue;
         }
         const input = x.slice(step * inputDim, (step + 1) * inputDim);
-        const jacobians = stepJacobians(cell, input, stateBefore(masked, units, n));
+        const jacobians = stepJacobians(cell, input, stateBefore(masked, cell, n));
         const block = multiply(product, jacobians.inputJacobian, stateSize, stateSize, inputDim);
-        expect(largestDifference(h.jacobian, block.subarray(0, units * inputDim))).toBeLessThan(1e-14);
-        expect(h.logNorm).toBeCloseTo(logNorm(block.subarray(0, units * inputDim)), 12);
-        if (c !== null) expect(largestDifference(c.jacobian, block.subarray(units * inputDim))).toBeLessThan(1e-14);
+        expect(largestDifference(h.jacobian, block.subarray(0, hiddenSize * inputDim))).toBeLessThan(1e-14);
+        expect(h.logNorm).toBeCloseTo(logNorm(block.subarray(0, hiddenSize * inputDim)), 12);
+        if (c !== null)
+          expect(largestDifference(c.jacobian, block.subarray(hiddenSize * inputDim))).toBeLessThan(1e-14);
         product = multiply(product, jacobians.stateJacobian, stateSize, stateSize, stateSize);
       }
       expect(seen).toBe(STEPS);
@@ -102,26 +108,26 @@ describe.each(cells)('%s', (_title, description) => {
     const forward = runCell(cell, reversed);
     for (let t = 0; t < STEPS; t++) {
       const mirrored = STEPS - 1 - t;
-      expect(backward.h.slice(t * units, (t + 1) * units)).toEqual(
-        forward.h.slice(mirrored * units, (mirrored + 1) * units),
+      expect(backward.h.slice(t * hiddenSize, (t + 1) * hiddenSize)).toEqual(
+        forward.h.slice(mirrored * hiddenSize, (mirrored + 1) * hiddenSize),
       );
     }
     expect(leadingExponent(cell, backward, 2)).toBe(leadingExponent(cell, forward, 2));
   });
 
   it('takes an initial state, and a run of one step', () => {
-    const initial = { h: normals(units, 4), c: cell.hasCell ? normals(units, 5) : null };
+    const initial = { h: normals(hiddenSize, 4), c: cell.hasCell ? normals(units, 5) : null };
     const whole = runCell(cell, x, { initial });
     const firstHalf = runCell(cell, x.slice(0, 5 * inputDim), { initial });
     const middle = {
-      h: firstHalf.h.slice(4 * units),
+      h: firstHalf.h.slice(4 * hiddenSize),
       c: firstHalf.c?.slice(4 * units) ?? null,
     };
     const secondHalf = runCell(cell, x.slice(5 * inputDim), { initial: middle });
-    expect(secondHalf.h).toEqual(whole.h.slice(5 * units));
+    expect(secondHalf.h).toEqual(whole.h.slice(5 * hiddenSize));
     const one = runCell(cell, x.slice(0, inputDim));
     expect([...propagateFinal(cell, one)]).toHaveLength(1);
-    expect(one.h).toHaveLength(units);
+    expect(one.h).toHaveLength(hiddenSize);
   });
 });
 
@@ -135,7 +141,11 @@ describe('states of another engine', () => {
       c: Float64Array.from(Float32Array.from(own.c ?? [])),
     };
     for (const { step, dhdx } of propagateDiagonal(cell, given)) {
-      const { inputJacobian } = stepJacobians(cell, own.x.slice(3 * step, 3 * step + 3), stateBefore(given, 4, step));
+      const { inputJacobian } = stepJacobians(
+        cell,
+        own.x.slice(3 * step, 3 * step + 3),
+        stateBefore(given, cell, step),
+      );
       expect(largestDifference(dhdx, inputJacobian.subarray(0, 12))).toBe(0);
     }
     const difference = [...propagateFinal(cell, own)].map(({ h }) => h.logNorm);
