@@ -5,6 +5,7 @@ import type { RecurrentModel } from '../../../core/model';
 import { GraphBuilder } from '../../graph-builder';
 import { assume, finishModel, type FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
+import { addFusedCells, findFusedCells } from '../fused-cells';
 import { newContext } from '../keras/context';
 import { classOfFound, type FoundLayer } from '../keras/found-layer';
 import { addFoundLayers } from '../keras/weights-only';
@@ -39,7 +40,9 @@ export async function readNamedTensors(
   const builder = new GraphBuilder(context.limits);
   const keras = findKerasLayers(tensors);
   await addFoundLayers(keras.layers, builder, context);
-  const shaped = findShapedLayers(keras.rest);
+  const fused = findFusedCells(keras.rest);
+  await addFusedCells(fused.cells, builder, context);
+  const shaped = findShapedLayers(fused.rest);
   for (const { path, className } of shaped.layers) {
     assume(context, {
       what: `layer at ${path}`,
