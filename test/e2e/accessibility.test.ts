@@ -89,6 +89,16 @@ describe('a sample that was run', () => {
     });
   }
 
+  it('meets the rules with more options on show', async () => {
+    await page.getByTestId('tab-verdict').click();
+    await page.getByTestId('more-options').click();
+    for (const theme of THEMES) {
+      await setTheme(theme);
+      expect(await inspect(`options-${theme}`)).toEqual([]);
+    }
+    await page.getByTestId('more-options').click();
+  });
+
   it('meets the rules with an error on show', async () => {
     await dropFiles(page, [makeDropFolder().text]);
     await page.getByTestId('error-panel').waitFor();

@@ -39,7 +39,9 @@ function runAndCancel(after: number): Promise<Cancelled> {
     while (find('cancel-button') === null) await pause(1);
     while (performance.now() - start < wait) await pause(2);
     const pressed = performance.now();
-    const stage = find('progress')!.innerText.split(' ·')[0]!;
+    const stage = find('progress')!
+      .innerText.replace(/^\d+ % · /, '')
+      .split(' ·')[0]!;
     find('cancel-button')!.click();
     while (find('run-button') === null) await pause(1);
     return { at: Math.round(pressed - start), stage, took: Math.round(performance.now() - pressed) };

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { npyHeader } from '../../src/export/npy-header';
 import { NpzWriter } from '../../src/export/npz-writer';
 import { openFileSink } from '../../src/host/file-sink';
-import { answerDialogs, APP, launchApp, makeFolder, PICTURES, ROOT, type RunningApp } from './launch-app';
+import { answerDialogs, APP, launchApp, makeFolder, ROOT, type RunningApp } from './launch-app';
 
 const SAMPLE = join(ROOT, 'resources/samples/vanishing-lstm.keras');
 /** Units of its LSTM. */
@@ -130,7 +130,6 @@ describe('more options', () => {
     await choose('choose-initialState', statesFile);
     await page.getByTestId('choose-initialState').getByText('states.npz').waitFor();
     expect(await page.getByTestId('more-options').innerText()).toBe('More · 5 set');
-    await page.screenshot({ path: join(PICTURES, 'options-light.png') });
     const seen = await runInWindow();
     const options = ['--steps', String(STEPS), '--batch', String(BATCH), '--engine', 'reference', '--warm-up', '20'];
     const expected = await commandLine([

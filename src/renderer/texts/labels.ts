@@ -86,12 +86,21 @@ export function engineLine(status: EngineStatus): string {
 }
 
 /**
- * What a run will take: `about 0.41 s · 38 MB`.
+ * The time that a run will take: `about 0.41 s`.
  *
  * @param estimate - The estimate.
  */
-export function estimateLine(estimate: RunEstimate): string {
-  return `about ${formatSeconds(estimate.seconds)} · ${formatBytes(estimate.peakBytes)}`;
+export function estimatedTime(estimate: RunEstimate): string {
+  return `about ${formatSeconds(estimate.seconds)}`;
+}
+
+/**
+ * The memory that a run will take: `38 MB`.
+ *
+ * @param estimate - The estimate.
+ */
+export function estimatedMemory(estimate: RunEstimate): string {
+  return formatBytes(estimate.peakBytes);
 }
 
 /**
