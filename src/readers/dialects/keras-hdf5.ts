@@ -5,22 +5,20 @@
  * Source: keras/src/legacy/saving/legacy_h5_format.py and keras/src/saving/saving_lib.py.
  */
 import { TempogradError } from '../../core/errors';
-import { isRecurrent, type RecurrentModel } from '../../core/model';
+import type { RecurrentModel } from '../../core/model';
 import type { Hdf5File } from '../containers/hdf5';
-import { isObject, parseJson, stringField, type JsonObject } from '../json';
+import { stringField, type JsonObject } from '../json';
 import { readKerasModel } from './keras';
-import { type KerasContext, type KerasWriter } from './keras/context';
+import type { KerasContext } from './keras/context';
 import { flatVariables, flatWriter } from './keras/flat-variables';
+import { parseArchitecture, readWithNeighbour, writerBeside } from './keras/architecture-beside';
 import { newContext } from './keras/context';
 import { readModelEntry } from './keras/layer-config';
 import { inKeras2Words } from './keras/keras1-config';
 import { treeVariables } from './keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from './keras/weights-only';
 import { producerOf, treeWriter, writerFromConfig, writerOf } from './keras/writer';
-import { type FormatOptions, assume } from '../reading';
-
-/** Names of files that may describe weights without an architecture, besides the weights' own name. */
-const ARCHITECTURE_NAMES = ['architecture.json', 'model.json', 'config.json', 'model_architecture.json'];
+import type { FormatOptions } from '../reading';
 
 /**
  * The model that an open HDF5 file, or several read as one, holds.
@@ -49,7 +47,10 @@ export async function readKerasHdf5(file: Hdf5File, name: string, options: Forma
     const config = parseArchitecture(options.architecture, 'the architecture file', options);
     return readDescribed(file, config, newContext(writerOf(version) ?? writerBeside(config), options));
   }
-  const described = await readWithNeighbour(file, name, version, options);
+  const described = await readWithNeighbour(name, options, async (config) => {
+    const context = newContext(writerOf(version) ?? writerBeside(config), options);
+    return { model: await readDescribed(file, config, context), context };
+  });
   if (described) return described;
   const writer = writerOf(version) ?? (layout === 'flat' ? await flatWriter(file) : await treeWriter(file));
   return readWeightsOnly(file, layout, newContext(writer, options), layout === 'tree' ? 'keras-v3' : 'keras-h5');
@@ -69,56 +70,12 @@ async function readDescribed(file: Hdf5File, written: JsonObject, context: Keras
   return readKerasModel(format, producerOf(context.writer), config, variables, context);
 }
 
-/** The weights read with a description that lies beside them and fits them in every layer; null without one. */
-async function readWithNeighbour(
-  file: Hdf5File,
-  name: string,
-  version: string | null,
-  options: FormatOptions,
-): Promise<RecurrentModel | null> {
-  const own = `${name.replace(/(\.weights)?\.(h5|hdf5|json)$/i, '')}.json`;
-  for (const neighbour of [own, ...ARCHITECTURE_NAMES]) {
-    const source = neighbour === name ? null : options.openBeside(neighbour);
-    if (!source || source.size > options.limits.maxJsonBytes) continue;
-    try {
-      const text = new TextDecoder('utf-8').decode(source.read(0, source.size));
-      const config = parseArchitecture(text, neighbour, options);
-      if (readModelEntry(config) === null) continue;
-      const context = newContext(writerOf(version) ?? writerBeside(config), options);
-      const model = await readDescribed(file, config, context);
-      if (context.failures.length > 0 || !model.layers.some(isRecurrent)) continue;
-      assume(context, {
-        what: 'architecture',
-        assumed: neighbour,
-        why: `${name} holds weights only, and ${neighbour} beside it describes a model that they fit`,
-        change: '',
-      });
-      return model;
-    } catch (error) {
-      // Another model's description is no fault of this file: it is read as weights only.
-      if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-    }
-  }
-  return null;
-}
-
 async function storedVersion(file: Hdf5File): Promise<string | null> {
   for (const path of ['/', '/model_weights']) {
     const version = (await file.kindOf(path)) === 'group' ? await file.attribute(path, 'keras_version') : null;
     if (typeof version === 'string') return version;
   }
   return null;
-}
-
-/** `to_json()` stores the version beside the configuration. */
-function writerBeside(config: JsonObject): KerasWriter {
-  return writerOf(stringField(config, 'keras_version')) ?? writerFromConfig(config);
-}
-
-function parseArchitecture(text: unknown, what: string, options: FormatOptions): JsonObject {
-  const config = typeof text === 'string' ? parseJson(text, what, options.limits) : null;
-  if (isObject(config)) return config;
-  throw new TempogradError('reader/corrupt', `${what} is not the description of a model`);
 }
 
 /** `flat` for Keras 2's weights, `tree` for Keras 3's, null for neither. */

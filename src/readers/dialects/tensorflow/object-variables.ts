@@ -11,7 +11,12 @@ export interface ObjectCheckpoint {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Names of Keras's layers by the number of their object. */
   readonly names: ReadonlyMap<number, string>;
+  /** The description may be that of another save: where it differs in size, the variables are believed. */
+  readonly isBelieved: boolean;
 }
+
+/** Where a model of Keras 3 holds its layers. */
+export const KERAS3_LAYERS = '_operations';
 
 /**
  * The variables of the model that an object is.
@@ -21,7 +26,8 @@ export interface ObjectCheckpoint {
  */
 export function objectVariables(checkpoint: ObjectCheckpoint, model: number): ModelVariables {
   const layers = new Map<string, number>();
-  for (const child of checkpoint.nodes[model]?.children.values() ?? []) {
+  const holder = walk(checkpoint.nodes, model, [KERAS3_LAYERS]) ?? model;
+  for (const child of checkpoint.nodes[holder]?.children.values() ?? []) {
     const name = checkpoint.names.get(child);
     if (name !== undefined && !layers.has(name)) layers.set(name, child);
   }
@@ -42,7 +48,10 @@ export function layerVariables(checkpoint: ObjectCheckpoint, node: number | null
   const cells = new Map<string, Map<string, number>>();
   const find = (part: string, name: string): StoredTensor | null => {
     const holder = node === null ? null : walk(checkpoint.nodes, node, objectPath(part, cells));
-    return holder === null ? null : variableOf(checkpoint, walk(checkpoint.nodes, holder, [name]));
+    if (holder === null) return null;
+    // Keras 3 keeps some variables behind properties: `_kernel`.
+    const own = walk(checkpoint.nodes, holder, [name]) ?? walk(checkpoint.nodes, holder, [`_${name}`]);
+    return variableOf(checkpoint, own);
   };
   return {
     path,
@@ -52,7 +61,7 @@ export function layerVariables(checkpoint: ObjectCheckpoint, node: number | null
       return Promise.resolve((missing < 0 ? found : found.slice(0, missing)).filter((variable) => variable !== null));
     },
     all: () => Promise.resolve(node === null ? [] : allVariables(checkpoint, node)),
-    storedShape: (part, name) => find(part, name)?.shape ?? null,
+    storedShape: (part, name) => (checkpoint.isBelieved ? (find(part, name)?.shape ?? null) : null),
   };
 }
 

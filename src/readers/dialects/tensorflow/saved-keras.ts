@@ -50,7 +50,7 @@ export async function readSavedKeras(
     const own = pairs.get(node);
     if (own !== undefined) names.set(own, name);
   }
-  const checkpoint: ObjectCheckpoint = { nodes: source.nodes, tensors: source.tensors, names };
+  const checkpoint: ObjectCheckpoint = { nodes: source.nodes, tensors: source.tensors, names, isBelieved: true };
   const root = source.objects.find(({ node }) => node === 0);
   const model = root ? describe(root) : null;
   if (model && isModelEntry(readEntry(model, 0))) {
