@@ -32,19 +32,11 @@ function commandLine(options: readonly string[]): Promise<Summary> {
   });
 }
 
-/** Relative difference of two numbers that are the same but for the last bit of `Math.tanh`, which is V8's own affair. */
-const TOLERANCE = 1e-11;
-
-/** A number without its last digits; sentences name rounded ones. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? Number(value.toPrecision(Math.round(-Math.log10(TOLERANCE)))) : value;
-}
-
 /** A summary without what no two runs share: time, and the path as it was typed. */
 function comparable(summary: Summary): object {
   const { seconds: _seconds, ...run } = summary.run;
   const { path: _path, ...model } = summary.model;
-  return JSON.parse(JSON.stringify({ ...summary, run, model }, rounded)) as object;
+  return JSON.parse(JSON.stringify({ ...summary, run, model })) as object;
 }
 
 /** Presses Run, waits for its end, and gives the summary that the window exports. */

@@ -6,6 +6,7 @@
  */
 import { ACTIVATION_DEFAULTS, type ActivationDescription, type ScalarActivationName } from './description';
 import { normalDensity, normalDistribution } from './error-function';
+import { tanh } from './hyperbolic';
 
 /** Value and derivative of an elementwise activation, as functions of the pre-activation. */
 export interface ScalarActivation {
@@ -88,9 +89,9 @@ function relu(p: Required<Omit<ActivationDescription, 'name'>>): ScalarActivatio
 const SCALAR_ACTIVATIONS: Readonly<Record<ScalarActivationName, Factory>> = {
   linear: () => ({ value: (a) => a, derivative: () => 1 }),
   affine: ({ slope, offset }) => ({ value: (a) => slope * a + offset, derivative: () => slope }),
-  tanh: () => ({ value: Math.tanh, derivative: tanhDerivative }),
+  tanh: () => ({ value: tanh, derivative: tanhDerivative }),
   scaled_tanh: ({ alpha, slope }) => ({
-    value: (a) => alpha * Math.tanh(slope * a),
+    value: (a) => alpha * tanh(slope * a),
     derivative: (a) => alpha * slope * tanhDerivative(slope * a),
   }),
   sigmoid: () => ({ value: sigmoid, derivative: sigmoidDerivative }),
@@ -148,7 +149,7 @@ const SCALAR_ACTIVATIONS: Readonly<Record<ScalarActivationName, Factory>> = {
   }),
   log_sigmoid: () => ({ value: (a) => -softplus(-a), derivative: (a) => sigmoid(-a) }),
   hard_tanh: () => ({ value: (a) => Math.min(Math.max(a, -1), 1), derivative: (a) => step(a >= -1 && a <= 1) }),
-  tanh_shrink: () => ({ value: (a) => a - Math.tanh(a), derivative: (a) => Math.tanh(a) ** 2 }),
+  tanh_shrink: () => ({ value: (a) => a - tanh(a), derivative: (a) => tanh(a) ** 2 }),
   soft_shrink: ({ threshold }) => ({
     value: (a) => (a > threshold ? a - threshold : a < -threshold ? a + threshold : Number.isNaN(a) ? NaN : 0),
     derivative: (a) => step(a > threshold || a < -threshold),

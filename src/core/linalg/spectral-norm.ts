@@ -11,6 +11,7 @@ import { logNorm } from './scaling';
 const FULL_DECOMPOSITION_LIMIT = 64;
 const RELATIVE_TOLERANCE = 1e-12;
 const CHECK_EVERY = 8;
+const GOLDEN_RATIO = 0.6180339887498949;
 
 /**
  * sigma_1 of a matrix, its largest singular value.
@@ -64,9 +65,12 @@ function bidiagonalise(data: ArrayLike<number>, rows: number, columns: number): 
   return estimate;
 }
 
-/** Fixed and without symmetry, so that it is orthogonal to no leading vector that a real kernel has. */
+/**
+ * Fixed and without symmetry, so that it is orthogonal to no leading vector that a real kernel has; multiples of the golden
+ * ratio, because the last bits of a sine are not the same on every JavaScript engine.
+ */
 function startVector(size: number): Float64Array {
-  const vector = Float64Array.from({ length: size }, (_, at) => 1 + 0.5 * Math.sin(1 + 2.399963 * at));
+  const vector = Float64Array.from({ length: size }, (_, at) => 1 + 0.5 * ((at * GOLDEN_RATIO) % 1));
   orthonormalise(vector, []);
   return vector;
 }

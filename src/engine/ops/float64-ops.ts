@@ -6,6 +6,7 @@
  * One file over 300 lines because it is one table of operations.
  */
 import { normalDistribution } from '../../core/activations/error-function';
+import { tanh } from '../../core/activations/hyperbolic';
 import { sizeOf, type TensorData } from '../../core/tensor';
 import type { RealArray } from '../engine';
 import type { Ops, Value, ValueType } from '../ops';
@@ -151,7 +152,7 @@ class Float64Ops implements Ops {
   expm1 = (a: Value): Value => this.map1(a, Math.expm1);
   log = (a: Value): Value => this.map1(a, Math.log);
   log1p = (a: Value): Value => this.map1(a, Math.log1p);
-  tanh = (a: Value): Value => this.map1(a, Math.tanh);
+  tanh = (a: Value): Value => this.map1(a, tanh);
   sigmoid = (a: Value): Value =>
     this.map1(a, (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x))));
   relu = (a: Value): Value => this.map1(a, (x) => Math.max(x, 0));
