@@ -14,7 +14,7 @@ export type EngineName = 'tensorflow' | 'wasm' | 'reference';
 /** Real numbers in the engine's own precision: float32, or float64 for `reference`. */
 export type RealArray = Float32Array | Float64Array;
 
-/** The state a recurrence starts from; `h0` and `c0` are `[B, H]`. */
+/** The state a recurrence starts from: `h0` `[B, P]`, `c0` `[B, H]`; P = H without a projection. */
 export interface InitialState {
   readonly h0: RealTensor;
   /** null for SimpleRNN and GRU. */
@@ -36,7 +36,7 @@ export interface LayerInput {
 /** States and gates of one direction, at the input's own time index; a masked step repeats the state before it. */
 export interface DirectionStates {
   readonly direction: Direction;
-  /** `[B, T, H]` */
+  /** `[B, T, P]` */
   readonly h: RealArray;
   /** `[B, T, H]`, null for SimpleRNN and GRU. */
   readonly c: RealArray | null;

@@ -139,8 +139,7 @@ function propagationBytes(
   allowedBytes: number,
 ): number {
   const sizes = cellSizes(cell);
-  const { units, inputDim, stateBlocks, operatorColumns, vectorLength } = sizes;
-  const size = units * stateBlocks;
+  const { units, inputDim, stateSize: size, operatorColumns, vectorLength } = sizes;
   if (engine === 'reference') {
     // One sequence at a time has its rows and step Jacobians; a chunk of results is gathered from all.
     const chunkBytes = Math.min(
@@ -150,7 +149,7 @@ function propagationBytes(
     return 8 * (4 * size * size + 2 * size * inputDim) * (modes.includes('final') ? batch : 1) + 2 * chunkBytes;
   }
   const shape = { ...sizes, batch, steps, chunkBytes: allowedBytes, hasBatchedProducts: engine !== 'wasm' };
-  let bytes = Math.min(FORWARD_BYTES, 8 * batch * steps * units * (GATES[cell.kind] + stateBlocks + 1));
+  let bytes = Math.min(FORWARD_BYTES, 8 * batch * steps * (units * (GATES[cell.kind] + 1) + size));
   if (modes.includes('diagonal')) {
     const { chunkSteps, sequences, tilePairs } = planDiagonal(shape);
     const chunkBytes = 4 * batch * chunkSteps * size * inputDim;

@@ -96,15 +96,23 @@ export interface NativeOps {
    */
   kernel(name: string, attributes: readonly KernelAttribute[], inputs: readonly Value[], outputs: number): Value[];
   /**
-   * The forward pass of a plain LSTM (sigmoid gates, tanh) over all steps by the kernel BlockLSTMV2.
+   * The forward pass of an LSTM with sigmoid gates and tanh over all steps by the kernel BlockLSTMV2.
    *
    * @param x - `[T, B, D]`
    * @param h0 - `[B, H]`
    * @param c0 - `[B, H]`
    * @param weights - kernel above recurrent kernel, `[D + H, 4H]`, blocks i f g o as in Keras.
    * @param bias - `[4H]`
+   * @param peepholes - p_i, p_f, p_o, each `[H]`; null without.
    */
-  fusedLstm(x: Value, h0: Value, c0: Value, weights: Value, bias: Value): FusedLstm;
+  fusedLstm(
+    x: Value,
+    h0: Value,
+    c0: Value,
+    weights: Value,
+    bias: Value,
+    peepholes: readonly [Value, Value, Value] | null,
+  ): FusedLstm;
 }
 
 /** The operations; each makes a new value and leaves its arguments alone. Elementwise ones broadcast as NumPy does. */

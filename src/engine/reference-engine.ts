@@ -3,7 +3,7 @@
  *
  * It loads nothing, so that a small model is done before a library would be loaded.
  */
-import { cellsOf, type RecurrentLayer, type RecurrentModel } from '../core/model';
+import { cellsOf, hiddenSize, type RecurrentLayer, type RecurrentModel } from '../core/model';
 import { checkShape, type Tensor } from '../core/tensor';
 import type { Engine, LayerInput, LayerRun } from './engine';
 import { runBelow } from './forward';
@@ -36,11 +36,10 @@ export class ReferenceEngine implements Engine {
       const x = direction === 'backward' && input.backwardX ? input.backwardX : input.x;
       const initial = input.initialState[direction] ?? null;
       const [batch] = x.shape;
-      const stateShape = [batch, cell.units];
       checkShape(`the input of layer ${layer.name}`, x.shape, [null, null, cell.inputDim], 'input/shape-mismatch');
       if (input.mask) checkShape('the mask', input.mask.shape, x.shape.slice(0, 2), 'input/shape-mismatch');
-      if (initial) checkShape('h0', initial.h0.shape, stateShape, 'input/shape-mismatch');
-      if (initial?.c0) checkShape('c0', initial.c0.shape, stateShape, 'input/shape-mismatch');
+      if (initial) checkShape('h0', initial.h0.shape, [batch, hiddenSize(cell)], 'input/shape-mismatch');
+      if (initial?.c0) checkShape('c0', initial.c0.shape, [batch, cell.units], 'input/shape-mismatch');
       directions.push(await runDirection(cell, direction, { x, mask: input.mask, initial }, pace));
     }
     return new ReferenceRun(directions);

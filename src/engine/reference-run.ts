@@ -46,15 +46,18 @@ export async function runDirection(
   pace: Pace,
 ): Promise<ReferenceDirection> {
   const cell = makeReferenceCell(description);
-  const { units, hasCell } = cell;
+  const { units, hiddenSize, hasCell } = cell;
   const [batch, steps, width] = input.x.shape;
   const trajectories: GatedTrajectory[] = [];
   for (let b = 0; b < batch; b++) {
     const x = Float64Array.from(input.x.data.subarray(b * steps * width, (b + 1) * steps * width));
     const mask = input.mask?.data.slice(b * steps, (b + 1) * steps) ?? null;
-    const rowOf = (state: RealTensor | null | undefined): Float64Array =>
-      state ? Float64Array.from(state.data.subarray(b * units, (b + 1) * units)) : new Float64Array(units);
-    const initial: CellState = { h: rowOf(input.initial?.h0), c: hasCell ? rowOf(input.initial?.c0) : null };
+    const rowOf = (state: RealTensor | null | undefined, width: number): Float64Array =>
+      state ? Float64Array.from(state.data.subarray(b * width, (b + 1) * width)) : new Float64Array(width);
+    const initial: CellState = {
+      h: rowOf(input.initial?.h0, hiddenSize),
+      c: hasCell ? rowOf(input.initial?.c0, units) : null,
+    };
     const run = cellSteps(cell, x, { direction, mask, initial });
     let step = run.next();
     for (; !step.done; step = run.next()) await pace.breathe();
@@ -87,31 +90,32 @@ export class ReferenceRun implements LayerRun {
   async *diagonal(direction: Direction, options: PropagateOptions): AsyncGenerator<DiagonalChunk, void, void> {
     const { cell, trajectories } = this.pick(direction);
     const pace = new Pace(options.signal);
-    const block = cell.units * cell.inputDim;
+    const hiddenBlock = cell.hiddenSize * cell.inputDim;
+    const cellBlock = cell.units * cell.inputDim;
     const size = this.chunkSteps(cell, options.chunkBytes);
     const sources = trajectories.map((trajectory) => propagateDiagonal(cell, trajectory));
-    const dhdx = new Float64Array(this.batch * size * block);
-    const dcdx = cell.hasCell ? new Float64Array(this.batch * size * block) : null;
+    const dhdx = new Float64Array(this.batch * size * hiddenBlock);
+    const dcdx = cell.hasCell ? new Float64Array(this.batch * size * cellBlock) : null;
     for (let start = 0; start < this.steps; start += size) {
       const count = Math.min(size, this.steps - start);
       for (const [b, source] of sources.entries()) {
         for (let step = 0; step < count; step++) {
           const { value } = source.next();
           if (!value) throw new Error('a sequence ended before its last step');
-          const at = (b * count + step) * block;
-          dhdx.set(value.dhdx, at);
-          if (dcdx && value.dcdx) dcdx.set(value.dcdx, at);
+          const at = b * count + step;
+          dhdx.set(value.dhdx, at * hiddenBlock);
+          if (dcdx && value.dcdx) dcdx.set(value.dcdx, at * cellBlock);
           await pace.breathe();
         }
       }
-      const used = this.batch * count * block;
+      const blocks = this.batch * count;
       yield {
         mode: 'diagonal',
         direction,
         start,
         count,
-        dhdx: dhdx.subarray(0, used),
-        dcdx: dcdx?.subarray(0, used) ?? null,
+        dhdx: dhdx.subarray(0, blocks * hiddenBlock),
+        dcdx: dcdx?.subarray(0, blocks * cellBlock) ?? null,
       };
       await pace.breathe();
     }
@@ -121,13 +125,13 @@ export class ReferenceRun implements LayerRun {
   async *final(direction: Direction, options: PropagateOptions): AsyncGenerator<FinalChunk, void, void> {
     const { cell, trajectories } = this.pick(direction);
     const pace = new Pace(options.signal);
-    const block = cell.units * cell.inputDim;
+    const { units, hiddenSize, inputDim } = cell;
     const size = this.chunkSteps(cell, options.chunkBytes);
     const sources = trajectories.map((trajectory) => propagateFinal(cell, trajectory));
     for (let done = 0; done < this.steps; done += size) {
       const count = Math.min(size, this.steps - done);
-      const h = newBlocks(this.batch * count, block);
-      const c = cell.hasCell ? newBlocks(this.batch * count, block) : null;
+      const h = newBlocks(this.batch * count, hiddenSize * inputDim);
+      const c = cell.hasCell ? newBlocks(this.batch * count, units * inputDim) : null;
       const start = direction === 'forward' ? this.steps - done - count : done;
       for (const [b, source] of sources.entries()) {
         for (let step = 0; step < count; step++) {

@@ -1,5 +1,5 @@
 /** An engine's own states of one sequence as a trajectory in float64, for what is linearised in plain TypeScript. */
-import type { CellDescription } from '../core/model';
+import { hiddenSize as hiddenSizeOf, type CellDescription } from '../core/model';
 import type { Direction } from '../core/jacobian';
 import type { Trajectory } from '../core/reference/run-cell';
 import type { LayerInput, LayerRun } from './engine';
@@ -22,6 +22,7 @@ export function trajectoryOf(
 ): Trajectory {
   const { steps } = run;
   const { units, inputDim } = cell;
+  const hiddenSize = hiddenSizeOf(cell);
   const states = run.states.find((entry) => entry.direction === direction)!;
   const x = (direction === 'backward' ? input.backwardX : null) ?? input.x;
   const initial = input.initialState[direction];
@@ -33,10 +34,10 @@ export function trajectoryOf(
     x: part(x.data, steps * inputDim),
     mask: input.mask?.data.subarray(sequence * steps, (sequence + 1) * steps) ?? null,
     initial: {
-      h: part(initial?.h0.data, units),
+      h: part(initial?.h0.data, hiddenSize),
       c: cell.kind === 'LSTM' ? part(initial?.c0?.data, units) : null,
     },
-    h: part(states.h, steps * units),
+    h: part(states.h, steps * hiddenSize),
     c: states.c ? part(states.c, steps * units) : null,
   };
 }

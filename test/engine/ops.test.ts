@@ -180,6 +180,7 @@ describe.skipIf(!HAS_NATIVE)('the native engine alone', () => {
         ops.fill([batch, units], -0.2),
         ops.upload(weightData, [inputDim + units, 4 * units]),
         ops.fill([4 * units], 0.3),
+        null,
       );
       return { h: ops.read(made.h), c: ops.read(made.c), f: ops.read(made.f) };
     });

@@ -30,10 +30,11 @@ export async function* bandedDiagonal(
 ): AsyncGenerator<DiagonalChunk, void, void> {
   const pace = new Pace(options.signal);
   const cell = makeReferenceCell(description);
-  const { units, hasCell } = cell;
+  const { units, hiddenSize, hasCell } = cell;
   const { direction } = sequences[0];
   const [batch, steps, features] = local.sequence.shape;
-  const size = units * features;
+  const hiddenBlock = hiddenSize * features;
+  const cellBlock = units * features;
   const stepBytes = batch * cell.stateSize * features * Float64Array.BYTES_PER_ELEMENT;
   const chunkSteps = Math.min(steps, Math.max(1, Math.floor(options.chunkBytes / stepBytes)));
   const jacobians = newStepJacobians(cell);
@@ -41,15 +42,15 @@ export async function* bandedDiagonal(
   for (let done = 0; done < steps; done += chunkSteps) {
     const count = Math.min(chunkSteps, steps - done);
     const start = direction === 'forward' ? done : steps - done - count;
-    const h = new Float64Array(batch * count * size);
-    const c = hasCell ? new Float64Array(batch * count * size) : null;
+    const h = new Float64Array(batch * count * hiddenBlock);
+    const c = hasCell ? new Float64Array(batch * count * cellBlock) : null;
     for (let b = 0; b < batch; b++) {
       for (let n = done; n < done + count; n++) {
         await pace.breathe();
         const own = open[b].step(b, n);
-        const place = (b * count + timeIndex(direction, steps, n) - start) * size;
-        if (own) h.set(own.subarray(0, size), place);
-        if (own && c) c.set(own.subarray(size), place);
+        const place = b * count + timeIndex(direction, steps, n) - start;
+        if (own) h.set(own.subarray(0, hiddenBlock), place * hiddenBlock);
+        if (own && c) c.set(own.subarray(hiddenBlock), place * cellBlock);
       }
     }
     yield { mode: 'diagonal', direction, start, count, dhdx: h, dcdx: c };

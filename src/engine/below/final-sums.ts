@@ -41,8 +41,8 @@ export async function* finalOf(
   let sums: Sums | null = null;
   let next = isForward ? sourceSteps : 0;
   for await (const chunk of chunks) {
-    const units = chunk.dhTdx.length / (batch * chunk.count * local.inputDim);
-    sums ??= new Sums(batch, units, features, chunk.dcTdx !== null);
+    const unitsOf = (blocks: RealArray): number => blocks.length / (batch * chunk.count * local.inputDim);
+    sums ??= new Sums(batch, features, unitsOf(chunk.dhTdx), chunk.dcTdx && unitsOf(chunk.dcTdx));
     for (let n = 0; n < batch * chunk.count; n++) {
       await pace.breathe();
       // Newest step first, as the chunks come, so that a sum does not depend on where they are cut.
@@ -95,30 +95,31 @@ class Sums {
 
   constructor(
     private readonly batch: number,
-    private readonly units: number,
     private readonly features: number,
-    hasCell: boolean,
+    private readonly hiddenUnits: number,
+    private readonly cellUnits: number | null,
   ) {
-    this.c = hasCell ? new Map<number, Sum>() : null;
-    this.stepBytes = batch * units * features * (hasCell ? 2 : 1) * Float64Array.BYTES_PER_ELEMENT;
+    this.c = cellUnits === null ? null : new Map<number, Sum>();
+    this.stepBytes = batch * features * (hiddenUnits + (cellUnits ?? 0)) * Float64Array.BYTES_PER_ELEMENT;
   }
 
   /** Adds what block n of a chunk passes on to the steps of u in its window. */
   add(chunk: FinalChunk, n: number, local: LocalJacobian): void {
     const [b, t] = [Math.floor(n / chunk.count), chunk.start + (n % chunk.count)];
-    const size = this.units * local.inputDim;
     for (let k = local.reach.first[t]; k <= local.reach.last[t]; k++) {
       const block = local.block(b, t, k)!;
-      const part = (blocks: RealArray): RealArray => blocks.subarray(n * size, (n + 1) * size);
-      this.addTo(this.h, b, k, part(chunk.dhTdx), chunk.scaleH[n], block, local.inputDim);
-      if (chunk.dcTdx) this.addTo(this.c!, b, k, part(chunk.dcTdx), chunk.scaleC![n], block, local.inputDim);
+      const part = (blocks: RealArray, units: number): RealArray =>
+        blocks.subarray(n * units * local.inputDim, (n + 1) * units * local.inputDim);
+      this.addTo(this.h, b, k, part(chunk.dhTdx, this.hiddenUnits), chunk.scaleH[n], block, local.inputDim);
+      if (!chunk.dcTdx) continue;
+      this.addTo(this.c!, b, k, part(chunk.dcTdx, this.cellUnits!), chunk.scaleC![n], block, local.inputDim);
     }
   }
 
   /** The blocks of `count` steps of u from `start`, in the engine's precision; they are held no longer. */
   take(start: number, count: number, isDouble: boolean): Blocks {
-    const h = this.finish(this.h, start, count, isDouble);
-    const c = this.c && this.finish(this.c, start, count, isDouble);
+    const h = this.finish(this.h, this.hiddenUnits, start, count, isDouble);
+    const c = this.c && this.finish(this.c, this.cellUnits!, start, count, isDouble);
     return {
       dhTdx: h.blocks,
       dcTdx: c?.blocks ?? null,
@@ -141,7 +142,8 @@ class Sums {
   ): void {
     // An exact zero has the exponent 0, to which a sum far below it must not be brought.
     if (largestMagnitude(block) === 0) return;
-    const { batch, units, features } = this;
+    const { batch, features } = this;
+    const units = block.length / inner;
     const size = units * features;
     let sum = sums.get(k);
     if (!sum) sums.set(k, (sum = { data: new Float64Array(batch * size), exponents: new Int32Array(batch) }));
@@ -158,11 +160,12 @@ class Sums {
   /** Blocks scaled only where the precision could not hold them; a step that nothing depends on is exactly zero. */
   private finish(
     sums: Map<number, Sum>,
+    units: number,
     start: number,
     count: number,
     isDouble: boolean,
   ): { readonly blocks: RealArray; readonly scales: Int32Array; readonly lognorms: Float64Array } {
-    const size = this.units * this.features;
+    const size = units * this.features;
     const length = this.batch * count;
     const blocks = isDouble ? new Float64Array(length * size) : new Float32Array(length * size);
     const scales = new Int32Array(length);

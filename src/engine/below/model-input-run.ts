@@ -73,8 +73,7 @@ export function modelInputBytes(
   const { steps, inputDim, reach } = local;
   const width = widthOf(reach);
   const doubles = cells.map((cell) => {
-    const { units, stateBlocks } = cellSizes(cell);
-    const size = batch * units * stateBlocks;
+    const size = batch * cellSizes(cell).stateSize;
     const chunkSteps = Math.max(1, Math.floor(chunkBytes / (4 * size * inputDim)));
     const final = modes.includes('final') ? size * features * openSteps(reach, chunkSteps) : 0;
     const isPushed = modes.includes('diagonal') && !local.isStepwise && steps === sourceSteps;

@@ -3,7 +3,7 @@
  * estimated before an engine is loaded.
  */
 import { isElementwise } from '../../core/activations';
-import type { CellDescription } from '../../core/model';
+import { hiddenSize as hiddenSizeOf, type CellDescription } from '../../core/model';
 
 /** Sizes of a cell. */
 export interface CellSizes {
@@ -11,8 +11,14 @@ export interface CellSizes {
   readonly units: number;
   /** D */
   readonly inputDim: number;
-  /** 2 for an LSTM (h and c), else 1; S = H times this. */
+  /** P, the units of h: H but for an LSTM with a projection. */
+  readonly hiddenSize: number;
+  /** 2 for an LSTM (h and c), else 1. */
   readonly stateBlocks: 1 | 2;
+  /** Units of h, and of c for an LSTM: P and H. */
+  readonly blockSizes: readonly number[];
+  /** S, the sum of them. */
+  readonly stateSize: number;
   /** Columns of an operator: H + D where the c columns stand apart, else S + D. */
   readonly operatorColumns: number;
   /** Float32 numbers that the vectors of one step of one sequence take while they are computed, about. */
@@ -28,29 +34,35 @@ export interface CellSizes {
  */
 export function cellSizes(cell: CellDescription): CellSizes {
   const { units, inputDim } = cell;
+  const hiddenSize = hiddenSizeOf(cell);
+  const common = { units, inputDim, hiddenSize };
+  const oneBlock = { stateBlocks: 1, blockSizes: [units], stateSize: units } as const;
   const square = units * units;
   const candidate = isElementwise(cell.activation.name) ? 0 : square;
   if (cell.kind === 'SimpleRNN') {
     const vectorLength = 12 * units + 4 * candidate;
     const operatorColumns = units + inputDim;
-    return { units, inputDim, stateBlocks: 1, operatorColumns, vectorLength, isFactored: candidate === 0 };
+    return { ...common, ...oneBlock, operatorColumns, vectorLength, isFactored: candidate === 0 };
   }
   const gates = isElementwise(cell.recurrentActivation.name) ? 0 : square;
   const isDiagonal = candidate === 0 && gates === 0;
   if (cell.kind === 'LSTM') {
+    const output = isElementwise(cell.outputActivation.name) ? 0 : square;
+    const isFactored = isDiagonal && output === 0 && cell.projection === null;
+    const stateSize = hiddenSize + units;
     return {
-      units,
-      inputDim,
+      ...common,
       stateBlocks: 2,
-      operatorColumns: isDiagonal ? units + inputDim : 2 * units + inputDim,
-      vectorLength: 80 * units + 8 * candidate + 12 * gates,
-      isFactored: isDiagonal,
+      blockSizes: [hiddenSize, units],
+      stateSize,
+      operatorColumns: (isFactored ? units : stateSize) + inputDim,
+      vectorLength: 80 * units + 4 * (candidate + output) + 12 * gates,
+      isFactored,
     };
   }
   return {
-    units,
-    inputDim,
-    stateBlocks: 1,
+    ...common,
+    ...oneBlock,
     operatorColumns: units + inputDim,
     vectorLength: 60 * units + 4 * candidate + 8 * gates,
     isFactored: isDiagonal && cell.resetAfter,

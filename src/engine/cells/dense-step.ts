@@ -1,5 +1,5 @@
 /**
- * Step Jacobians that are full matrices: activations that mix units, and the GRU with reset before.
+ * Step Jacobians that are full matrices: activations that mix units, a projection, and the GRU with reset before.
  *
  * The general, slower path: operators hold every column of the state, h then c, and nothing stands apart.
  */
@@ -7,30 +7,33 @@ import type { Ops, Value } from '../ops';
 
 /** What can be had from full operators `[N, S, S+D]`. */
 export class DenseStep {
+  /** S */
+  private readonly stateSize: number;
+
   /**
    * @param ops - Operations.
-   * @param stateSize - S
+   * @param blockSizes - Units of h, and of c for an LSTM.
    * @param inputDim - D
    */
   constructor(
     private readonly ops: Ops,
-    private readonly stateSize: number,
+    private readonly blockSizes: readonly number[],
     private readonly inputDim: number,
-  ) {}
+  ) {
+    this.stateSize = blockSizes.reduce((sum, size) => sum + size, 0);
+  }
 
   /**
-   * `[R, N, H, D]`; frees `operators`.
+   * `[N, units, D]` of each block; frees `operators`.
    *
    * @param operators - `[N, S, S+D]`
-   * @param blocks - R
    */
-  inputJacobians(operators: Value, blocks = 1): Value {
-    const { ops, stateSize, inputDim } = this;
+  inputJacobians(operators: Value): Value[] {
+    const { ops, blockSizes, stateSize, inputDim } = this;
     const count = operators.shape[0];
     const jacobians = ops.tidy(() => {
       const input = ops.slice(operators, [0, 0, stateSize], [count, stateSize, inputDim]);
-      const byBlock = ops.reshape(input, [count, blocks, stateSize / blocks, inputDim]);
-      return ops.transpose(byBlock, [1, 0, 2, 3]);
+      return ops.split(input, blockSizes, 1);
     });
     ops.dispose(operators);
     return jacobians;

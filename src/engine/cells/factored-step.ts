@@ -33,7 +33,7 @@ export interface KernelPieces {
 /**
  * The fixed kernels of a cell in the layout that forming needs.
  *
- * @param cell - Keras kernels `[D, G*H]`, `[H, G*H]`.
+ * @param cell - Keras kernels `[D, G*H]`, `[H, G*H]`; h has H units.
  * @param gates - G.
  * @param sources - One entry per piece.
  */
@@ -132,17 +132,19 @@ export class FactoredStep {
   }
 
   /**
-   * `[R, N, H, D]`
+   * `[N, H, D]` of each of the R blocks.
    *
    * @param coefficients - `[N, R, P, H]`
    */
-  inputJacobians(coefficients: Value): Value {
+  inputJacobians(coefficients: Value): Value[] {
     const { ops } = this;
     const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
     return ops.tidy(() => {
       const byUnit = ops.reshape(ops.transpose(coefficients, [3, 1, 0, 2]), [units, blocks * count, terms]);
       const rows = ops.matMul(byUnit, this.inputKernels());
-      return ops.reshape(ops.transpose(rows, [1, 0, 2]), [blocks, count, units, this.pieces.inputDim]);
+      const { inputDim } = this.pieces;
+      const joined = ops.reshape(ops.transpose(rows, [1, 0, 2]), [blocks * count, units, inputDim]);
+      return blocks === 1 ? [joined] : ops.split(joined, blocks, 0);
     });
   }
 

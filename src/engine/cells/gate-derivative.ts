@@ -1,22 +1,62 @@
 /**
- * The derivative of a gate's activation at N steps: `[N, H, 1]` where it is diagonal, `[N, H, H]` for softmax and its
- * kin. Cells that form full operators are written once over both.
+ * A gate's activation and its derivative at N steps, pre-activations bounded where the cell has a clip.
+ *
+ * Derivatives are `[N, H, 1]` where they are diagonal, `[N, H, H]` for softmax and its kin: cells that form full
+ * operators are written once over both.
  */
 import { isElementwise, type ActivationDescription } from '../../core/activations';
-import { activationDerivative, activationJacobian } from '../ops/activations';
+import { activate, activationDerivative, activationJacobian } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 
 /**
- * The derivative at the pre-activations.
+ * phi(a), a bounded to [-clip, clip] before.
  *
  * @param ops - Operations.
  * @param description - The activation.
+ * @param clip - The bound; null for none.
+ * @param a - Any shape.
+ */
+export function gateValue(ops: Ops, description: ActivationDescription, clip: number | null, a: Value): Value {
+  if (clip === null) return activate(ops, description, a);
+  return ops.tidy(() => activate(ops, description, bounded(ops, clip, a)));
+}
+
+/**
+ * The derivative of `gateValue`, entry by entry: exactly 0 where |a| >= clip.
+ *
+ * @param ops - Operations.
+ * @param description - An elementwise activation.
+ * @param clip - The bound; null for none.
+ * @param a - Any shape.
+ */
+export function gateSlope(ops: Ops, description: ActivationDescription, clip: number | null, a: Value): Value {
+  if (clip === null) return activationDerivative(ops, description, a);
+  return ops.tidy(() => ops.mul(activationDerivative(ops, description, bounded(ops, clip, a)), inside(ops, clip, a)));
+}
+
+/**
+ * The derivative of `gateValue` as a matrix.
+ *
+ * @param ops - Operations.
+ * @param description - The activation.
+ * @param clip - The bound; null for none.
  * @param a - `[N, H]`
  */
-export function gateDerivative(ops: Ops, description: ActivationDescription, a: Value): Value {
-  if (!isElementwise(description.name)) return activationJacobian(ops, description, a);
-  return ops.tidy(() => asColumn(ops, activationDerivative(ops, description, a)));
+export function gateDerivative(ops: Ops, description: ActivationDescription, clip: number | null, a: Value): Value {
+  if (isElementwise(description.name)) return ops.tidy(() => asColumn(ops, gateSlope(ops, description, clip, a)));
+  if (clip === null) return activationJacobian(ops, description, a);
+  return ops.tidy(() => {
+    const [count, units] = a.shape;
+    const columns = ops.reshape(inside(ops, clip, a), [count, 1, units]);
+    return ops.mul(activationJacobian(ops, description, bounded(ops, clip, a)), columns);
+  });
 }
+
+const bounded = (ops: Ops, clip: number, a: Value): Value =>
+  ops.minimum(ops.maximum(a, ops.constant(-clip)), ops.constant(clip));
+
+/** 1 where |a| < clip, else 0. */
+const inside = (ops: Ops, clip: number, a: Value): Value => ops.toReal(ops.greater(ops.constant(clip), ops.abs(a)));
 
 /**
  * diag(factor) Phi' M, `[N, H, columns]`.

@@ -1,12 +1,11 @@
 /** GRU in engine memory, reset after or before, blocks z r h: h_t = z h_{t-1} + (1 - z) n. */
 import type { GruCell } from '../../core/model';
-import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { cellSizes } from './cell-sizes';
 import { DenseStep } from './dense-step';
 import { copyVectors, FactoredStep, piecesOf, stackCoefficients, type PieceSource } from './factored-step';
 import { runSteps } from './forward-steps';
-import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
+import { asColumn, gateDerivative, gateSlope, gateValue, identityMatrix, scaledProduct } from './gate-derivative';
 import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
 import { uploadWeights, type CellWeights } from './weights';
 
@@ -39,7 +38,7 @@ interface Gates {
  * @param description - The cell.
  */
 export function openGru(ops: Ops, description: GruCell): BareCell {
-  const { activation, recurrentActivation, resetAfter } = description;
+  const { activation, recurrentActivation, resetAfter, clip } = description;
   const weights = uploadWeights(ops, description, 3);
   const candidate = candidateWeights(ops, description);
   const sizes = cellSizes(description);
@@ -47,7 +46,7 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
   /** The gates from what the input adds, `[N, 3H]`, and the state before. */
   const gatesOf = (fromInput: Value, h: Value): Gates => {
     const [xZ, xR, xN] = ops.split(fromInput, 3, 1);
-    const gate = (a: Value): Value => activate(ops, recurrentActivation, a);
+    const gate = (a: Value): Value => gateValue(ops, recurrentActivation, clip, a);
     if (resetAfter) {
       const [hZ, hR, hN] = ops.split(ops.matMul(h, weights.recurrentKernel), 3, 1);
       const aZ = ops.add(xZ, hZ);
@@ -77,7 +76,7 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
     forward: (x, state) =>
       runSteps(ops, weights.inputPart(x), state, (fromInput, before) => {
         const { aN, z, r } = gatesOf(fromInput, before.h);
-        const n = activate(ops, activation, aN);
+        const n = gateValue(ops, activation, clip, aN);
         const h = ops.add(ops.mul(z, before.h), ops.mul(ops.sub(ops.constant(1), z), n));
         return { h, c: null, gates: { z, r, n } };
       }),
@@ -128,16 +127,16 @@ function inputRows(ops: Ops, weights: CellWeights, x: Value): Value {
  * A = diag(z) + az U_z + e q r' U_r + e r U_n, B = az W_z + e q r' W_r + e W_n, az = (h_{t-1} - n) z', e = (1-z) n'.
  */
 function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: GatesOf): Form {
-  const { activation, recurrentActivation } = cell;
+  const { activation, recurrentActivation, clip } = cell;
   const factored = new FactoredStep(ops, piecesOf(cell, 3, PIECES), 1, false);
-  const derivative = (a: Value): Value => activationDerivative(ops, recurrentActivation, a);
+  const derivative = (a: Value): Value => gateSlope(ops, recurrentActivation, clip, a);
   return {
     vectors: ({ x, hPrevious }: StepPoints): StepVectors =>
       ops.tidy(() => {
         const { aZ, aR, aN, z, r, q } = gatesOf(inputRows(ops, weights, x), hPrevious);
-        const n = activate(ops, activation, aN);
+        const n = gateValue(ops, activation, clip, aN);
         const az = ops.mul(ops.sub(hPrevious, n), derivative(aZ));
-        const e = ops.mul(ops.sub(ops.constant(1), z), activationDerivative(ops, activation, aN));
+        const e = ops.mul(ops.sub(ops.constant(1), z), gateSlope(ops, activation, clip, aN));
         const throughReset = ops.mul(ops.mul(e, q as Value), derivative(aR));
         return { coefficients: stackCoefficients(ops, [[az, throughReset, ops.mul(e, r), e, z]]) };
       }),
@@ -157,9 +156,9 @@ function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Ga
  * after: M = diag(q) R' [U_r|W_r] + diag(r) [U_n | 0] + [0 | W_n].
  */
 function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: GatesOf): Form {
-  const { units, inputDim, activation, recurrentActivation } = cell;
+  const { units, inputDim, activation, recurrentActivation, clip } = cell;
   const columns = units + inputDim;
-  const dense = new DenseStep(ops, units, inputDim);
+  const dense = new DenseStep(ops, [units], inputDim);
   /** [diag(value) | 0] */
   const diagonal = (value: Value, identity: Value): Value => {
     const square = ops.mul(asColumn(ops, value), identity);
@@ -215,14 +214,14 @@ function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Gates
       ops.tidy(() => {
         const { aZ, aR, aN, z, r, q } = gatesOf(inputRows(ops, weights, x), hPrevious);
         return {
-          update: ops.sub(hPrevious, activate(ops, activation, aN)),
+          update: ops.sub(hPrevious, gateValue(ops, activation, clip, aN)),
           forget: ops.sub(ops.constant(1), z),
           z,
           r,
           throughReset: q ?? ops.reshape(hPrevious, hPrevious.shape),
-          dZ: gateDerivative(ops, recurrentActivation, aZ),
-          dR: gateDerivative(ops, recurrentActivation, aR),
-          dN: gateDerivative(ops, activation, aN),
+          dZ: gateDerivative(ops, recurrentActivation, clip, aZ),
+          dR: gateDerivative(ops, recurrentActivation, clip, aR),
+          dN: gateDerivative(ops, activation, clip, aN),
         };
       }),
     operatorVectors: (vectors) => copyVectors(ops, vectors),

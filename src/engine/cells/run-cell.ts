@@ -19,18 +19,20 @@ import { validSteps, type ValidSteps } from './valid-steps';
 /** A piece of the forward pass keeps this many bytes of states and gates in engine memory. */
 const FORWARD_TILE_BYTES = 8 * 2 ** 20;
 
-/** Input and states of one direction; arrays `[B, T, H]` at the input's own time index. */
+/** Input and states of one direction; arrays `[B, T, H]` (h: P units) at the input's own time index. */
 export interface CellRun {
   readonly direction: Direction;
   readonly batch: number;
   readonly steps: number;
   readonly units: number;
+  /** P */
+  readonly hiddenSize: number;
   readonly inputDim: number;
   /** `[B, T, D]` */
   readonly x: RealArray;
   /** `[B, T]`, 1 = valid; null when all are. */
   readonly mask: Uint8Array | null;
-  /** The state before the first computed step, `[B, H]`. */
+  /** The state before the first computed step, `[B, P]` and `[B, H]`. */
   readonly h0: RealArray;
   readonly c0: RealArray | null;
   readonly h: RealArray;
@@ -71,7 +73,7 @@ export async function runCell(ops: Ops, cell: TensorCell, x: RealTensor, options
   const { direction, mask, signal } = options;
   checkFits(cell, x, options);
   const [batch, steps] = x.shape;
-  const { units, inputDim } = cell;
+  const { units, hiddenSize, inputDim } = cell;
   const names = gateNames(cell.kind);
   const size = batch * steps * units;
   const hasCell = cell.stateBlocks === 2;
@@ -83,11 +85,12 @@ export async function runCell(ops: Ops, cell: TensorCell, x: RealTensor, options
     batch,
     steps,
     units,
+    hiddenSize,
     inputDim,
     x: x.data,
     mask,
     ...initial,
-    h: newReals(ops, size),
+    h: newReals(ops, batch * steps * hiddenSize),
     c: hasCell ? newReals(ops, size) : null,
     gates,
   };
@@ -116,10 +119,10 @@ async function runSequences(
   stepsAtOnce: number,
   pace: Pace,
 ): Promise<void> {
-  const { units } = cell;
-  const part = (array: RealArray): RealArray => array.subarray(first * units, (first + count) * units);
-  let h = ops.upload(part(run.h0), [count, units]);
-  let c = run.c0 ? ops.upload(part(run.c0), [count, units]) : null;
+  const upload = (array: RealArray, width: number): Value =>
+    ops.upload(array.subarray(first * width, (first + count) * width), [count, width]);
+  let h = upload(run.h0, cell.hiddenSize);
+  let c = run.c0 ? upload(run.c0, cell.units) : null;
   try {
     for (let start = 0; start < valid.longest; start += stepsAtOnce) {
       const steps = Math.min(stepsAtOnce, valid.longest - start);
@@ -169,18 +172,17 @@ function gatherInput(
   return gathered;
 }
 
-/** Lays `[n, count, H]` values back to their time indices. */
+/** Lays `[n, count, width]` values back to their time indices. */
 function store(ops: Ops, run: CellRun, valid: ValidSteps, first: number, start: number, forward: ForwardSteps): void {
-  const { units } = run;
-  const [steps, count] = forward.h.shape;
   const lay = (value: Value, target: RealArray): void => {
+    const [steps, count, width] = value.shape;
     const data = ops.read(value);
     for (let b = 0; b < count; b++) {
       const times = valid.of(first + b);
       const end = Math.min(steps, times.length - start);
       for (let n = 0; n < end; n++) {
-        const from = (n * count + b) * units;
-        target.set(data.subarray(from, from + units), ((first + b) * run.steps + times[start + n]) * units);
+        const from = (n * count + b) * width;
+        target.set(data.subarray(from, from + width), ((first + b) * run.steps + times[start + n]) * width);
       }
     }
   };
@@ -191,19 +193,19 @@ function store(ops: Ops, run: CellRun, valid: ValidSteps, first: number, start: 
 
 /** Copies the state before each masked step into it. */
 function carryMasked(run: CellRun, mask: Uint8Array): void {
-  const { batch, steps, units, direction } = run;
-  const carry = (states: RealArray, initial: RealArray): void => {
+  const { batch, steps, units, hiddenSize, direction } = run;
+  const carry = (states: RealArray, initial: RealArray, width: number): void => {
     for (let b = 0; b < batch; b++) {
-      let before = initial.subarray(b * units, (b + 1) * units);
+      let before = initial.subarray(b * width, (b + 1) * width);
       for (let n = 0; n < steps; n++) {
         const at = b * steps + timeIndex(direction, steps, n);
-        if (mask[at] === 0) states.set(before, at * units);
-        before = states.subarray(at * units, (at + 1) * units);
+        if (mask[at] === 0) states.set(before, at * width);
+        before = states.subarray(at * width, (at + 1) * width);
       }
     }
   };
-  carry(run.h, run.h0);
-  if (run.c && run.c0) carry(run.c, run.c0);
+  carry(run.h, run.h0, hiddenSize);
+  if (run.c && run.c0) carry(run.c, run.c0, units);
 }
 
 function initialArrays(
@@ -212,12 +214,15 @@ function initialArrays(
   batch: number,
   initial: InitialState | null,
 ): Pick<CellRun, 'h0' | 'c0'> {
-  const fill = (given: RealTensor | null): RealArray => {
-    const array = newReals(ops, batch * cell.units);
+  const fill = (given: RealTensor | null | undefined, width: number): RealArray => {
+    const array = newReals(ops, batch * width);
     if (given) array.set(given.data);
     return array;
   };
-  return { h0: fill(initial?.h0 ?? null), c0: cell.stateBlocks === 2 ? fill(initial?.c0 ?? null) : null };
+  return {
+    h0: fill(initial?.h0, cell.hiddenSize),
+    c0: cell.stateBlocks === 2 ? fill(initial?.c0, cell.units) : null,
+  };
 }
 
 /** Nothing when x, the mask and the initial state have the sizes of the cell. */
@@ -234,13 +239,13 @@ function checkFits(cell: TensorCell, x: RealTensor, { mask, initial }: RunCellOp
     mismatch('the input of the layer', x.shape, ['B', 'T', cell.inputDim]);
   }
   if (mask !== null && mask.length !== batch * steps) mismatch('the mask', [mask.length], [batch, steps]);
-  for (const [name, state] of [
-    ['h0', initial?.h0],
-    ['c0', initial?.c0],
+  for (const [name, state, width] of [
+    ['h0', initial?.h0, cell.hiddenSize],
+    ['c0', initial?.c0, cell.units],
   ] as const) {
     if (!state || (name === 'c0' && cell.stateBlocks === 1)) continue;
-    if (state.shape.length !== 2 || state.shape[0] !== batch || state.shape[1] !== cell.units) {
-      mismatch(`the initial state ${name}`, state.shape, [batch, cell.units]);
+    if (state.shape.length !== 2 || state.shape[0] !== batch || state.shape[1] !== width) {
+      mismatch(`the initial state ${name}`, state.shape, [batch, width]);
     }
   }
 }

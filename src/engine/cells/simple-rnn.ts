@@ -1,12 +1,12 @@
 /** SimpleRNN in engine memory: h_t = phi(a_t), a_t = W x_t + U h_{t-1} + b. */
 import type { SimpleRnnCell } from '../../core/model';
-import { activate, activationDerivative, activationJacobian } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { cellSizes } from './cell-sizes';
 import { FactoredStep, piecesOf, stackCoefficients } from './factored-step';
 import { runSteps } from './forward-steps';
 import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
 import { DenseStep } from './dense-step';
+import { gateDerivative, gateSlope, gateValue } from './gate-derivative';
 import { uploadWeights } from './weights';
 
 /**
@@ -19,12 +19,12 @@ import { uploadWeights } from './weights';
  * @param description - The cell.
  */
 export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
-  const { units, inputDim, activation } = description;
+  const { units, inputDim, activation, clip } = description;
   const weights = uploadWeights(ops, description, 1);
   const sizes = cellSizes(description);
   const isDiagonal = sizes.isFactored;
   const factored = new FactoredStep(ops, piecesOf(description, 1, [{ state: 0, input: 0 }]), 1, false);
-  const dense = new DenseStep(ops, units, inputDim);
+  const dense = new DenseStep(ops, [units], inputDim);
 
   /** phi'(a) [U | W], `[N, H, H+D]`. */
   const denseOperators = ({ derivative }: StepVectors): Value => ops.matMul(derivative, weights.joinedRows());
@@ -36,15 +36,15 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
     stateRow: (_block, unit) => unit,
     forward: (x, state) =>
       runSteps(ops, weights.inputPart(x), state, (fromInput, { h }) => ({
-        h: activate(ops, activation, ops.add(fromInput, ops.matMul(h, weights.recurrentKernel))),
+        h: gateValue(ops, activation, clip, ops.add(fromInput, ops.matMul(h, weights.recurrentKernel))),
         c: null,
         gates: {},
       })),
     vectors: (points: StepPoints) =>
       ops.tidy((): StepVectors => {
         const a = weights.preActivations(points.x, points.hPrevious);
-        if (!isDiagonal) return { derivative: activationJacobian(ops, activation, a) };
-        return { coefficients: stackCoefficients(ops, [[activationDerivative(ops, activation, a)]]) };
+        if (!isDiagonal) return { derivative: gateDerivative(ops, activation, clip, a) };
+        return { coefficients: stackCoefficients(ops, [[gateSlope(ops, activation, clip, a)]]) };
       }),
     operatorVectors: ({ coefficients, derivative }): StepVectors =>
       isDiagonal

@@ -9,14 +9,14 @@ import type { CellKind } from '../../core/model';
 import type { DoubleOps, Ops, Value } from '../ops';
 import type { CellSizes } from './cell-sizes';
 
-/** The state of B sequences, each `[B, H]`. */
+/** The state of B sequences: h `[B, P]`, c `[B, H]`. */
 export interface ValueState {
   readonly h: Value;
   /** null for SimpleRNN and GRU. */
   readonly c: Value | null;
 }
 
-/** What some forward steps give; each array `[n, B, H]`. */
+/** What some forward steps give: h `[n, B, P]`, the others `[n, B, H]`. */
 export interface ForwardSteps {
   readonly h: Value;
   readonly c: Value | null;
@@ -28,7 +28,7 @@ export interface ForwardSteps {
 export interface StepPoints {
   /** `[N, D]` */
   readonly x: Value;
-  /** `[N, H]`, the hidden state before each step. */
+  /** `[N, P]`, the hidden state before each step. */
   readonly hPrevious: Value;
   /** `[N, H]`, null without a cell state. */
   readonly cPrevious: Value | null;
@@ -61,8 +61,8 @@ export interface BareCell extends CellSizes {
   operators(vectors: StepVectors): Value;
   /** The two diagonals of the c columns, dh_t/dc_{t-1} and dc_t/dc_{t-1}, `[N, H, 2]`; null where there are none. */
   carry(vectors: StepVectors): Value | null;
-  /** dh_t/dx_t, then dc_t/dx_t: `[R, N, H, D]` with R state blocks. */
-  inputJacobians(vectors: StepVectors): Value;
+  /** dh_t/dx_t `[N, P, D]`, then dc_t/dx_t `[N, H, D]` of an LSTM. */
+  inputJacobians(vectors: StepVectors): readonly Value[];
   /**
    * One tangent a sequence pushed through one step, `ds_t/ds_{t-1} v`; N = B here.
    *
@@ -73,6 +73,9 @@ export interface BareCell extends CellSizes {
   /** Frees the weights. */
   dispose(): void;
 }
+
+/** The step Jacobians of a cell in one of the forms that they can be had in. */
+export type StepForm = Omit<BareCell, 'kind' | 'isFused' | 'forward' | keyof CellSizes>;
 
 /** The same cell in float64. */
 export interface DoubleCell {

@@ -1,22 +1,22 @@
 /**
  * The weights of a cell in engine memory, and the products that every cell needs of them.
  *
- * Keras keeps kernels transposed, `[D, G*H]` and `[H, G*H]`: rows of states times kernel give rows of pre-activations.
+ * Keras keeps kernels transposed, `[D, G*H]` and `[P, G*H]` with P units of h: rows of states times kernel give rows of pre-activations.
  */
-import type { CellDescription } from '../../core/model';
+import { hiddenSize, type CellDescription } from '../../core/model';
 import type { Ops, Value } from '../ops';
 
 /** Uploaded weights; all are freed by `dispose`. */
 export interface CellWeights {
   /** `[D, G*H]` */
   readonly kernel: Value;
-  /** `[H, G*H]` */
+  /** `[P, G*H]` */
   readonly recurrentKernel: Value;
   /** `[G*H]`; the sum of both rows for a GRU with resetAfter, whose candidate block is of the input row alone. */
   readonly bias: Value;
-  /** Kernel above recurrent kernel, `[D+H, G*H]`; uploaded when first needed. */
+  /** Kernel above recurrent kernel, `[D+P, G*H]`; uploaded when first needed. */
   joined(): Value;
-  /** One row per unit, recurrent kernel then kernel, `[G*H, H+D]`; uploaded when first needed. */
+  /** One row per unit, recurrent kernel then kernel, `[G*H, P+D]`; uploaded when first needed. */
   joinedRows(): Value;
   /** W x + b, `[n, B, G*H]` for x `[n, B, D]`. */
   inputPart(x: Value): Value;
@@ -36,7 +36,7 @@ export function uploadWeights(ops: Ops, cell: CellDescription, gates: number): C
   const { units, inputDim } = cell;
   const width = gates * units;
   const kernel = ops.keep(ops.upload(cell.kernel.data, [inputDim, width]));
-  const recurrentKernel = ops.keep(ops.upload(cell.recurrentKernel.data, [units, width]));
+  const recurrentKernel = ops.keep(ops.upload(cell.recurrentKernel.data, [hiddenSize(cell), width]));
   const bias = ops.keep(ops.upload(biasOf(cell, width), [width]));
   let joined: Value | null = null;
   let joinedRows: Value | null = null;

@@ -5,16 +5,11 @@
  * does: last or all steps, directions merged, states beside them.
  */
 import type { Direction } from '../../core/jacobian';
-import {
-  cellsOf,
-  type CellDescription,
-  type RecurrentLayer,
-  type RecurrentOperation,
-  type ValueRef,
-} from '../../core/model';
+import { cellsOf, hiddenSize, type RecurrentLayer, type RecurrentOperation, type ValueRef } from '../../core/model';
 import { sizeOf, type RealTensor } from '../../core/tensor';
 import type { InitialState, LayerInput, LayerRun, RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
+import { sameShape } from '../ops/shapes';
 import { asReal, shapeError, type Flow, type LayerContext, type Mask } from './flow';
 import { withinSequenceLengths } from './sequence-lengths';
 
@@ -137,9 +132,9 @@ function initialStates(
   const states: Partial<Record<Direction, InitialState>> = {};
   if (refs.length === 0) return states;
   for (const { direction, cell } of cellsOf(operation)) {
-    const next = (): RealTensor => stateOf(context, flowOf, refs.shift(), cell, batch);
-    const h0 = next();
-    states[direction] = { h0, c0: cell.kind === 'LSTM' ? next() : null };
+    const next = (units: number): RealTensor => stateOf(context, flowOf, refs.shift(), [batch, units]);
+    const h0 = next(hiddenSize(cell));
+    states[direction] = { h0, c0: cell.kind === 'LSTM' ? next(cell.units) : null };
   }
   return states;
 }
@@ -148,15 +143,13 @@ function stateOf(
   context: LayerContext,
   flowOf: (ref: ValueRef) => Flow,
   ref: ValueRef | undefined,
-  cell: CellDescription,
-  batch: number,
+  expected: readonly [number, number],
 ): RealTensor {
   const { ops, layer } = context;
   if (!ref) throw new Error(`layer ${layer.name} has fewer initial states than its cells need`);
   const { value } = flowOf(ref);
-  const [rows, units] = value.shape;
-  if (value.shape.length !== 2 || units !== cell.units || rows !== batch) {
-    throw shapeError(layer, value.shape, `an initial state [${batch}, ${cell.units}]`);
+  if (!sameShape(value.shape, expected)) {
+    throw shapeError(layer, value.shape, `an initial state [${expected.join(', ')}]`);
   }
   return { shape: value.shape, data: ops.tidy(() => ops.read(asReal(ops, value))) };
 }

@@ -68,6 +68,7 @@ class TensorflowOps implements Ops, NativeOps {
   private readonly products: readonly (readonly BindingAttribute[])[];
   private readonly batchProducts: readonly (readonly BindingAttribute[])[];
   private readonly castToReal: readonly BindingAttribute[];
+  private readonly withPeepholes: readonly BindingAttribute[];
   private readonly counts = new Map<string, readonly BindingAttribute[]>();
   private readonly int64s = new Map<number, number>();
   private readonly rowPatterns: RowPatterns;
@@ -88,6 +89,7 @@ class TensorflowOps implements Ops, NativeOps {
     this.rowPatterns = new RowPatterns(binding);
     const flag = (name: string, value: boolean): BindingAttribute => ({ name, type: binding.TF_ATTR_BOOL, value });
     this.keepDims = [flag('keep_dims', true)];
+    this.withPeepholes = [flag('use_peephole', true)];
     const transposes = [false, true].flatMap((a) => [false, true].map((b) => [a, b] as const));
     this.products = transposes.map(([a, b]) => [flag('transpose_a', a), flag('transpose_b', b)]);
     this.batchProducts = transposes.map(([a, b]) => [flag('adj_x', a), flag('adj_y', b)]);
@@ -181,20 +183,27 @@ class TensorflowOps implements Ops, NativeOps {
     ).map((made) => this.wrap(made));
   }
 
-  fusedLstm(x: Value, h0: Value, c0: Value, weights: Value, bias: Value): FusedLstm {
+  fusedLstm(
+    x: Value,
+    h0: Value,
+    c0: Value,
+    weights: Value,
+    bias: Value,
+    peepholes: readonly [Value, Value, Value] | null,
+  ): FusedLstm {
     const steps = x.shape[0];
     let stepsId = this.int64s.get(steps);
     if (stepsId === undefined) {
       stepsId = this.binding.createTensor([], this.binding.TF_INT64, new Int32Array([steps, 0]));
       this.int64s.set(steps, stepsId);
     }
-    const peephole = this.fill([h0.shape[1]], 0);
-    const ids = [x, c0, h0, weights, peephole, peephole, peephole, bias].map((value) => this.idOf(value));
-    const made = this.execute('BlockLSTMV2', NO_ATTRIBUTES, [stepsId, ...ids], 7).map((output): Value =>
-      this.wrap(output),
-    );
+    const none = this.fill([h0.shape[1]], 0);
+    const [input, forget, output] = peepholes ?? [none, none, none];
+    const ids = [x, c0, h0, weights, input, forget, output, bias].map((value) => this.idOf(value));
+    const attributes = peepholes ? this.withPeepholes : NO_ATTRIBUTES;
+    const made = this.execute('BlockLSTMV2', attributes, [stepsId, ...ids], 7).map((value): Value => this.wrap(value));
     const [i, c, f, o, g, activated, h] = made as [Value, Value, Value, Value, Value, Value, Value];
-    this.dispose(peephole, activated);
+    this.dispose(none, activated);
     return { i, c, f, o, g, h };
   }
 

@@ -1,7 +1,7 @@
 /**
  * The host arrays of a stream of chunks, written again for every chunk.
  *
- * Rows are (state block, sequence, step) with one Jacobian each, so that dh and dc of a chunk are two views.
+ * Rows are (sequence, step) with one Jacobian each.
  */
 import type { RealArray } from '../engine';
 import type { Ops, ReadBuffer, Value } from '../ops';
@@ -22,7 +22,7 @@ export interface ChunkBuffer {
  *
  * @param ops - Operations.
  * @param rows - Number of Jacobians.
- * @param rowLength - H times D.
+ * @param rowLength - Numbers in a Jacobian.
  */
 export function openChunkBuffer(ops: Ops, rows: number, rowLength: number): ChunkBuffer {
   const shared: ReadBuffer | null = ops.native?.readBuffer(rows, rowLength) ?? null;

@@ -2,7 +2,7 @@
  * dh_t/dx_t and dc_t/dx_t of a batch, timesteps ascending, in chunks.
  *
  * Bound by memory, not by arithmetic: Jacobians are formed in tiles that stay in cache and copied into one host buffer
- * that every chunk uses again.
+ * each for h and c, which every chunk uses again.
  */
 import type { DiagonalChunk } from '../../core/jacobian';
 import { timeIndex } from '../../core/reference/run-cell';
@@ -32,35 +32,35 @@ export async function* propagateDiagonal(
   run: CellRun,
   options: PropagateOptions,
 ): AsyncGenerator<DiagonalChunk, void, void> {
-  const { batch, steps, units, inputDim } = run;
-  const { stateBlocks } = cell;
+  const { batch, steps, inputDim } = run;
   const { chunkBytes } = options;
   const shape = { ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' };
   const plan = planDiagonal(shape);
   const pace = new Pace(options.signal);
-  const length = units * inputDim;
-  const buffer = openChunkBuffer(ops, stateBlocks * batch * plan.chunkSteps, length);
+  const buffers = cell.blockSizes.map((size) => openChunkBuffer(ops, batch * plan.chunkSteps, size * inputDim));
   try {
     for (let start = 0; start < steps; start += plan.chunkSteps) {
       const count = Math.min(plan.chunkSteps, steps - start);
       for (let first = 0; first < batch; first += plan.sequences) {
         const sequences = Math.min(plan.sequences, batch - first);
         const tile = { first, sequences, start, count };
-        await fillTile(ops, cell, run, buffer, tile, Math.min(plan.tilePairs, sequences * count), pace);
+        await fillTile(ops, cell, run, buffers, tile, Math.min(plan.tilePairs, sequences * count), pace);
       }
-      const size = batch * count * length;
+      const [dhdx, dcdx = null] = buffers.map(({ array }, block) =>
+        array.subarray(0, batch * count * cell.blockSizes[block] * inputDim),
+      );
       yield {
         mode: 'diagonal',
         direction: run.direction,
         start,
         count,
-        dhdx: buffer.array.subarray(0, size),
-        dcdx: stateBlocks === 2 ? buffer.array.subarray(size, 2 * size) : null,
+        dhdx,
+        dcdx,
       };
       await pace.breathe();
     }
   } finally {
-    buffer.dispose();
+    for (const buffer of buffers) buffer.dispose();
   }
 }
 
@@ -77,12 +77,11 @@ async function fillTile(
   ops: Ops,
   cell: TensorCell,
   run: CellRun,
-  buffer: ChunkBuffer,
+  buffers: readonly ChunkBuffer[],
   tile: Tile,
   pairsAtOnce: number,
   pace: Pace,
 ): Promise<void> {
-  const { stateBlocks } = cell;
   const { first, sequences, start, count } = tile;
   const steps = Array.from({ length: count }, (_, i) => timeIndex(run.direction, run.steps, start + i));
   const vectors = ops.tidy(() =>
@@ -94,8 +93,8 @@ async function fillTile(
       const size = Math.min(pairsAtOnce, pairs - done);
       ops.tidy(() => {
         const part: StepVectors = size === pairs ? vectors : sliceVectors(ops, vectors, done, size);
-        ops.split(cell.inputJacobians(part), stateBlocks, 0).forEach((jacobians, block) => {
-          buffer.put(jacobians, (block * run.batch + first) * count + done);
+        cell.inputJacobians(part).forEach((jacobians, block) => {
+          buffers[block].put(jacobians, first * count + done);
         });
       });
       await pace.breathe();
@@ -103,19 +102,25 @@ async function fillTile(
   } finally {
     ops.dispose(...Object.values(vectors));
   }
-  if (run.mask) zeroMasked(cell, run, buffer, tile, run.mask);
+  if (run.mask) zeroMasked(cell, run, buffers, tile, run.mask);
 }
 
 /** Writes exact zeros at masked steps. */
-function zeroMasked(cell: TensorCell, run: CellRun, buffer: ChunkBuffer, tile: Tile, mask: Uint8Array): void {
-  const length = run.units * run.inputDim;
+function zeroMasked(
+  cell: TensorCell,
+  run: CellRun,
+  buffers: readonly ChunkBuffer[],
+  tile: Tile,
+  mask: Uint8Array,
+): void {
   for (let sequence = tile.first; sequence < tile.first + tile.sequences; sequence++) {
     for (let i = 0; i < tile.count; i++) {
       if (mask[sequence * run.steps + tile.start + i] !== 0) continue;
-      for (let block = 0; block < cell.stateBlocks; block++) {
-        const row = (block * run.batch + sequence) * tile.count + i;
-        buffer.array.fill(0, row * length, (row + 1) * length);
-      }
+      const row = sequence * tile.count + i;
+      buffers.forEach(({ array }, block) => {
+        const length = cell.blockSizes[block] * run.inputDim;
+        array.fill(0, row * length, (row + 1) * length);
+      });
     }
   }
 }

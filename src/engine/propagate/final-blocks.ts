@@ -34,6 +34,8 @@ export interface RawBlocks {
 /** The host arrays of a stream of `final` chunks, written again for each chunk. */
 export class FinalBlocks {
   private readonly raw: ChunkBuffer;
+  /** S */
+  private readonly targets: number;
   private readonly blocks: readonly RealArray[];
   /** Whether the last block of (r, b) was multiplied out: mostly right for the next one too. */
   private readonly isMultiplied: Uint8Array;
@@ -42,7 +44,7 @@ export class FinalBlocks {
    * @param ops - Operations, whose precision the chunks have.
    * @param rawOps - Operations of the values that come.
    * @param run - Sizes and direction.
-   * @param stateBlocks - R
+   * @param blockSizes - Units of h, and of c for an LSTM.
    * @param chunkSteps - Most timesteps in a chunk.
    * @param sequences - Most sequences that come together.
    */
@@ -50,21 +52,21 @@ export class FinalBlocks {
     ops: Ops,
     rawOps: Ops,
     private readonly run: CellRun,
-    private readonly stateBlocks: number,
+    private readonly blockSizes: readonly number[],
     chunkSteps: number,
     sequences: number,
   ) {
-    const { units, inputDim, batch } = run;
-    this.raw = openChunkBuffer(rawOps, sequences * chunkSteps, inputDim * stateBlocks * units);
-    const size = batch * chunkSteps * units * inputDim;
-    this.blocks = Array.from({ length: stateBlocks }, () => newReals(ops, size));
-    this.isMultiplied = new Uint8Array(stateBlocks * batch).fill(1);
+    const { inputDim, batch } = run;
+    this.targets = blockSizes.reduce((sum, size) => sum + size, 0);
+    this.raw = openChunkBuffer(rawOps, sequences * chunkSteps, inputDim * this.targets);
+    this.blocks = blockSizes.map((size) => newReals(ops, batch * chunkSteps * size * inputDim));
+    this.isMultiplied = new Uint8Array(blockSizes.length * batch).fill(1);
   }
 
   /**
    * Takes (dtarget/dx)^T of some steps as they come.
    *
-   * @param value - `[n, b, D, R * H]`, the newest step first.
+   * @param value - `[n, b, D, S]`, the newest step first.
    * @param firstRow - Number of its first (step, sequence) pair in the chunk of this tile.
    */
   put(value: Value, firstRow: number): void {
@@ -78,19 +80,18 @@ export class FinalBlocks {
    * @param chunk - The chunk, whose scales and log norms are written.
    */
   finish(raw: RawBlocks, chunk: FinalChunk): void {
-    const { units, inputDim, batch, direction } = this.run;
-    const { stateBlocks } = this;
-    const length = units * inputDim;
-    const targets = stateBlocks * units;
+    const { inputDim, batch, direction } = this.run;
+    const { blockSizes, targets } = this;
     for (let i = 0; i < raw.steps; i++) {
       const t = direction === 'forward' ? raw.newest - i : raw.newest + i;
       const exponents = raw.exponents[i];
       for (let b = 0; b < raw.sequences; b++) {
         const from = (i * raw.sequences + b) * inputDim * targets;
         const row = (raw.firstSequence + b) * chunk.count + t - chunk.start;
-        for (let r = 0; r < stateBlocks; r++) {
+        for (let r = 0; r < blockSizes.length; r++) {
           const exponent = exponents[r * raw.sequences + b];
-          const place = { source: from + r * units, stride: targets, target: row * length };
+          const source = from + (r === 0 ? 0 : blockSizes[0]);
+          const place = { source, stride: targets, target: row * blockSizes[r] * inputDim };
           this.turn(r, r * batch + raw.firstSequence + b, place, exponent, row, chunk);
         }
       }
@@ -104,10 +105,10 @@ export class FinalBlocks {
    * @param count - Timesteps.
    */
   chunk(start: number, count: number): FinalChunk {
-    const { batch, units, inputDim, direction } = this.run;
+    const { batch, inputDim, direction } = this.run;
     const rows = batch * count;
-    const part = (block: number): RealArray => this.blocks[block].subarray(0, rows * units * inputDim);
-    const hasCell = this.stateBlocks === 2;
+    const part = (block: number): RealArray => this.blocks[block].subarray(0, rows * this.blockSizes[block] * inputDim);
+    const hasCell = this.blockSizes.length === 2;
     return {
       mode: 'final',
       direction,
@@ -130,8 +131,10 @@ export class FinalBlocks {
    * @param chunk - The chunk.
    */
   zero(firstSequence: number, sequences: number, chunk: FinalChunk): void {
-    const length = this.run.units * this.run.inputDim * chunk.count;
-    for (const block of this.blocks) block.fill(0, firstSequence * length, (firstSequence + sequences) * length);
+    this.blocks.forEach((block, r) => {
+      const length = this.blockSizes[r] * this.run.inputDim * chunk.count;
+      block.fill(0, firstSequence * length, (firstSequence + sequences) * length);
+    });
   }
 
   /** Lets go of the engine's hold on the arrays. */
@@ -140,9 +143,9 @@ export class FinalBlocks {
   }
 
   private turn(r: number, slot: number, place: Place, exponent: number, row: number, chunk: FinalChunk): void {
-    const { units, inputDim } = this.run;
+    const { inputDim } = this.run;
     const turnWith = (factor: number): number =>
-      turnBlock(this.raw.array, this.blocks[r], place, units, inputDim, factor);
+      turnBlock(this.raw.array, this.blocks[r], place, this.blockSizes[r], inputDim, factor);
     const guess = this.isMultiplied[slot] === 1 && Math.abs(exponent) < DOUBLE_EXPONENT ? 2 ** exponent : 1;
     const squares = turnWith(guess);
     const lognorm = 0.5 * Math.log(squares) + exponent * Math.LN2;

@@ -54,13 +54,12 @@ export class FinalRows {
     const { ops, cell } = arithmetic;
     this.ops = ops;
     this.cell = cell;
-    const { units, stateBlocks } = cell;
-    const size = units * stateBlocks;
+    const { units, hiddenSize, stateBlocks, stateSize: size } = cell;
     const identity = new Float32Array(sequences * size * size);
     for (let i = 0; i < sequences; i++) {
-      for (let target = 0; target < size; target++) {
-        const row = cell.stateRow(Math.floor(target / units), target % units);
-        identity[(i * size + row) * size + target] = 1;
+      for (let unit = 0; unit < hiddenSize; unit++) identity[(i * size + cell.stateRow(0, unit)) * size + unit] = 1;
+      for (let unit = 0; unit < units && stateBlocks === 2; unit++) {
+        identity[(i * size + cell.stateRow(1, unit)) * size + hiddenSize + unit] = 1;
       }
     }
     this.rows = ops.keep(ops.upload(identity, sequences === 1 ? [size, size] : [sequences, size, size]));
@@ -145,18 +144,25 @@ export class FinalRows {
   /** Largest absolute entries, `[R * b]`; over the state on engine memory, over the targets here. */
   private measure(): Float64Array {
     const { arithmetic, ops, cell, sequences } = this;
-    const { stateBlocks, units } = cell;
     const columns = ops.tidy(() => {
       const largest = ops.max(ops.abs(this.rows), [-2]);
       return arithmetic.readableOps.tidy(() => arithmetic.readableOps.read(arithmetic.readable(largest)));
     });
-    const largest = new Float64Array(stateBlocks * sequences);
+    const largest = new Float64Array(cell.stateBlocks * sequences);
     for (let at = 0; at < largest.length; at++) {
-      const sequence = at % sequences;
-      const start = (sequence * stateBlocks + (at - sequence) / sequences) * units;
-      largest[at] = largestMagnitude(columns, start, start + units);
+      const { start, end } = this.targetsOf(at);
+      largest[at] = largestMagnitude(columns, start, end);
     }
     return largest;
+  }
+
+  /** The targets of entry `at` (block, sequence) in the columns of all sequences. */
+  private targetsOf(at: number): { readonly start: number; readonly end: number } {
+    const { cell, sequences } = this;
+    const sequence = at % sequences;
+    const block = (at - sequence) / sequences;
+    const start = sequence * cell.stateSize + (block === 0 ? 0 : cell.hiddenSize);
+    return { start, end: start + cell.blockSizes[block] };
   }
 
   /** Whether the stretch changed some rows by more than float32 can follow. */
@@ -170,18 +176,16 @@ export class FinalRows {
   /** Multiplies by powers of two where the largest entry went far from 1. */
   private rescale(): void {
     const { ops, cell, sequences } = this;
-    const { stateBlocks, units } = cell;
     const shifts = Array.from(this.largest, (value) => {
       const exponent = isOrdinary(value) ? binaryExponent(value) : 0;
       return Math.abs(exponent) > RESCALE_EXPONENT ? exponent : 0;
     });
     if (shifts.every((shift) => shift === 0)) return;
-    const targets = units * stateBlocks;
+    const targets = cell.stateSize;
     const factors = new Float64Array(sequences * targets);
     shifts.forEach((shift, at) => {
-      const sequence = at % sequences;
-      const start = sequence * targets + ((at - sequence) / sequences) * units;
-      factors.fill(2 ** -shift, start, start + units);
+      const { start, end } = this.targetsOf(at);
+      factors.fill(2 ** -shift, start, end);
       this.exponents[at] += shift;
       this.largest[at] *= 2 ** -shift;
     });

@@ -36,13 +36,12 @@ export async function* propagateFinal(
   options: PropagateOptions,
 ): AsyncGenerator<FinalChunk, void, void> {
   const { batch, steps } = run;
-  const { stateBlocks } = cell;
   const { chunkBytes } = options;
   const shape = { ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' };
   const { chunkSteps, sequences, groupSteps } = planFinal(shape);
   const pace = new Pace(options.signal);
   const arithmetic = chooseArithmetic(ops, cell);
-  const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, stateBlocks, chunkSteps, sequences);
+  const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, cell.blockSizes, chunkSteps, sequences);
   const tiles: Tile[] = [];
   try {
     for (let first = 0; first < batch; first += sequences) {
@@ -148,7 +147,7 @@ class Tile {
   private operandsOf(vectors: StepVectors, group: readonly number[]): PullOperands[] {
     const { count } = this;
     const { ops, cell } = this.arithmetic;
-    const size = cell.units * cell.stateBlocks;
+    const size = cell.stateSize;
     const all = cell.operators(vectors);
     const flat = count === 1 ? ops.reshape(all, [group.length * size, cell.operatorColumns]) : all;
     const operators = ops.split(flat, group.length, 0);

@@ -87,7 +87,7 @@ async function pushSequences(
   pace: Pace,
 ): Promise<readonly Tangent[]> {
   const { ops, cell } = arithmetic;
-  const size = cell.units * cell.stateBlocks;
+  const size = cell.stateSize;
   const tangents: Tangent[] = Array.from({ length: count }, () => {
     const vector = new Float64Array(size);
     vector[0] = 1;

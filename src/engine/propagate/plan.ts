@@ -62,8 +62,7 @@ export interface DiagonalPlan {
  * @param shape - Sizes of cell, run and chunk.
  */
 export function planFinal(shape: PlanShape): FinalPlan {
-  const { batch, steps, units, inputDim, stateBlocks, operatorColumns } = shape;
-  const stateSize = units * stateBlocks;
+  const { batch, steps, inputDim, stateSize, operatorColumns } = shape;
   const operatorBytes = 4 * stateSize * operatorColumns;
   const rowsBytes = 4 * stateSize * stateSize;
   const { chunkBytes, tileBytes, togetherBytes } = budgets(shape);
@@ -87,8 +86,8 @@ export function planFinal(shape: PlanShape): FinalPlan {
  * @param shape - Sizes of cell, run and chunk.
  */
 export function planDiagonal(shape: PlanShape): DiagonalPlan {
-  const { batch, steps, units, inputDim, stateBlocks } = shape;
-  const pairBytes = 4 * stateBlocks * units * inputDim;
+  const { batch, steps, inputDim, stateSize } = shape;
+  const pairBytes = 4 * stateSize * inputDim;
   const { chunkBytes, tileBytes, togetherBytes } = budgets(shape);
   const vectorBytes = 4 * shape.vectorLength;
   const chunkSteps = between(1, chunkBytes / (pairBytes * batch), steps);

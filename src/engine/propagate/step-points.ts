@@ -25,7 +25,7 @@ export interface StepSelection {
 export function uploadPoints(ops: Ops, run: CellRun, selection: StepSelection): StepPoints {
   const { firstSequence, sequences, steps, slowest } = selection;
   const count = sequences * steps.length;
-  const { units, inputDim } = run;
+  const { units, hiddenSize, inputDim } = run;
   const gather = (source: Float32Array | Float64Array, width: number, before: Float32Array | Float64Array | null) => {
     const rows = ops.engine === 'reference' ? new Float64Array(count * width) : new Float32Array(count * width);
     for (let s = 0; s < steps.length; s++) {
@@ -45,7 +45,7 @@ export function uploadPoints(ops: Ops, run: CellRun, selection: StepSelection): 
   };
   return {
     x: gather(run.x, inputDim, null),
-    hPrevious: gather(run.h, units, run.h0),
+    hPrevious: gather(run.h, hiddenSize, run.h0),
     cPrevious: run.c ? gather(run.c, units, run.c0) : null,
     c: run.c ? gather(run.c, units, null) : null,
   };
