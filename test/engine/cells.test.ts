@@ -47,6 +47,38 @@ const ACTIVATIONS: readonly Case[] = [
   { kind: 'GRU', ...small, activation: { name: 'relu' }, recurrentActivation: { name: 'hard_sigmoid', slope: 0.2 } },
 ];
 
+/** The options of ONNX and PyTorch, alone and where they meet, forward and backward, masked, of many sequences. */
+const OPTIONS: readonly Case[] = [
+  ...(['SimpleRNN', 'LSTM', 'GRU'] as const).flatMap((kind): Case[] => [
+    { kind, ...small, clip: 0.6 },
+    { kind, ...small, clip: 0.6, activation: softmax, masked: 0.3, gain: 0.5 },
+    { kind, ...small, activation: { name: 'scaled_tanh', alpha: 1.3, slope: 0.7 } },
+    { kind, ...small, activation: { name: 'affine', slope: 0.5, offset: 0.1 }, gain: 0.3 },
+    { kind, ...small, recurrentActivation: { name: 'hard_sigmoid', slope: 0.3, offset: 0.4 } },
+  ]),
+  { kind: 'GRU', ...small, clip: 0.6, resetAfter: false },
+  { kind: 'GRU', ...small, clip: 0.6, recurrentActivation: softmax },
+  { kind: 'LSTM', ...small, peepholes: true },
+  { kind: 'LSTM', ...small, peepholes: true, direction: 'backward', masked: 0.4, batch: 3, initial: true },
+  { kind: 'LSTM', ...small, peepholes: true, clip: 0.8, bias: false },
+  { kind: 'LSTM', ...small, peepholes: true, inputForget: true },
+  { kind: 'LSTM', ...small, peepholes: true, recurrentActivation: softmax, inputForget: true },
+  { kind: 'LSTM', ...small, peepholes: true, recurrentActivation: softmax, activation: softmax, clip: 0.7 },
+  { kind: 'LSTM', ...small, inputForget: true },
+  { kind: 'LSTM', ...small, outputActivation: { name: 'softsign' } },
+  { kind: 'LSTM', ...small, outputActivation: softmax },
+  { kind: 'LSTM', ...small, projected: 2 },
+  { kind: 'LSTM', ...small, projected: 3, direction: 'backward', masked: 0.4, batch: 3, initial: true },
+  { kind: 'LSTM', ...small, projected: 4, peepholes: true, clip: 0.9, chunkBytes: 1 },
+  { kind: 'LSTM', ...small, projected: 2, inputForget: true, outputActivation: softmax, recurrentActivation: softmax },
+  { kind: 'LSTM', units: 1, inputDim: 1, batch: 1, steps: 1, projected: 1, peepholes: true },
+  { kind: 'LSTM', units: 7, inputDim: 1, batch: 2, steps: 3, projected: 1 },
+  { kind: 'LSTM', units: 40, inputDim: 20, batch: 9, steps: 70, gain: 0.9, projected: 17, chunkBytes: 400_000 },
+  { kind: 'LSTM', units: 40, inputDim: 20, batch: 9, steps: 70, gain: 0.9, peepholes: true, chunkBytes: 400_000 },
+  { kind: 'LSTM', units: 160, inputDim: 8, batch: 1, steps: 12, gain: 0.9, projected: 96 },
+  { kind: 'LSTM', units: 160, inputDim: 8, batch: 1, steps: 12, gain: 0.9, peepholes: true, clip: 2 },
+];
+
 const titled = (cases: readonly Case[]): [string, Case][] => cases.map((one) => [JSON.stringify(one), one]);
 
 describe.each(ALL_OPS)('cells on %s', (name, make) => {
@@ -59,7 +91,7 @@ describe.each(ALL_OPS)('cells on %s', (name, make) => {
       ? { states: 1e-12, jacobians: 1e-11, lognorm: 1e-11 }
       : { states: 1e-5, jacobians: 1e-4, lognorm: 1e-3 };
 
-  it.each(titled([...CASES, ...ACTIVATIONS]))('as the float64 reference: %s', async (_, wanted) => {
+  it.each(titled([...CASES, ...ACTIVATIONS, ...OPTIONS]))('as the float64 reference: %s', async (_, wanted) => {
     const before = ops.tensorCount();
     const { cell, ...outcome } = await runCase(ops, wanted);
     expect(ops.tensorCount()).toBe(before);

@@ -25,6 +25,13 @@ const never = new AbortController().signal;
 const LONG: readonly (readonly [what: string, wanted: Case])[] = [
   ['a vanishing LSTM', { kind: 'LSTM', units: 16, inputDim: 4, batch: 1, steps: 2000, gain: 0.7, biasShift: -0.4 }],
   [
+    'a vanishing LSTM with a projection and peepholes',
+    {
+      ...{ kind: 'LSTM', units: 16, inputDim: 4, batch: 1, steps: 1000, gain: 0.7, biasShift: -0.4 },
+      ...{ projected: 9, peepholes: true },
+    },
+  ],
+  [
     'a latched tanh network',
     { kind: 'SimpleRNN', units: 12, inputDim: 3, batch: 2, steps: 1000, gain: 3, inputGain: 0.2, biasShift: 1 },
   ],
@@ -100,6 +107,8 @@ describe.each(ALL_OPS)('propagation on %s', (name, make) => {
     ['backward GRU', { kind: 'GRU', ...base, direction: 'backward' }, 5],
     ['GRU with reset before', { kind: 'GRU', ...base, resetAfter: false }, 0],
     ['LSTM with softmax', { kind: 'LSTM', ...base, activation: { name: 'softmax' } }, 0],
+    ['LSTM with a projection', { kind: 'LSTM', ...base, projected: 4 }, 3],
+    ['masked LSTM with peepholes', { kind: 'LSTM', ...base, peepholes: true, masked: 0.3 }, 0],
     ['SimpleRNN with softmax', { kind: 'SimpleRNN', ...base, activation: { name: 'softmax' } }, 0],
     ['SimpleRNN that vanishes fast', { kind: 'SimpleRNN', ...base, steps: 100, gain: 1e-6 }, 3],
     ['relu network that is dead', { kind: 'SimpleRNN', ...base, activation: { name: 'relu' }, biasShift: -50 }, 0],

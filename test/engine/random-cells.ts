@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import type { ActivationDescription } from '../../src/core/activations';
 import type { Direction, FinalChunk } from '../../src/core/jacobian';
-import { PLAIN_LSTM, type CellDescription, type CellKind } from '../../src/core/model';
+import type { CellDescription, CellKind } from '../../src/core/model';
 import { propagateDiagonal as referenceDiagonal } from '../../src/core/reference/propagate-diagonal';
 import { propagateFinal as referenceFinal } from '../../src/core/reference/propagate-final';
 import { makeReferenceCell } from '../../src/core/reference/reference-cell';
@@ -37,6 +37,12 @@ export interface Case {
   /** Added to the bias of every gate. */
   readonly biasShift?: number;
   readonly chunkBytes?: number;
+  readonly clip?: number;
+  readonly peepholes?: boolean;
+  /** P of an LSTM's projection. */
+  readonly projected?: number;
+  readonly inputForget?: boolean;
+  readonly outputActivation?: ActivationDescription;
 }
 
 /** A cell with seeded weights. */
@@ -50,7 +56,8 @@ export function makeCell(wanted: Case): CellDescription {
     [inputDim, width],
     scaled(inputDim * width, 2, (wanted.inputGain ?? 1) * Math.sqrt(3 / inputDim)),
   );
-  const recurrentKernel = makeTensor([units, width], scaled(units * width, 3, gain));
+  const hidden = wanted.projected ?? units;
+  const recurrentKernel = makeTensor([hidden, width], scaled(hidden * width, 3, gain));
   const biasRow = (seed: number): Float32Array => scaled(width, seed, 0.5).map((v) => v + (wanted.biasShift ?? 0));
   const bias = wanted.bias === false ? null : makeTensor([width], biasRow(4));
   const common = {
@@ -59,12 +66,24 @@ export function makeCell(wanted: Case): CellDescription {
     kernel,
     recurrentKernel,
     activation: wanted.activation ?? { name: 'tanh' },
-    clip: null,
+    clip: wanted.clip ?? null,
   } as const;
   const recurrentActivation = wanted.recurrentActivation ?? { name: 'sigmoid' };
   if (kind === 'SimpleRNN') return { kind, ...common, bias };
   if (kind === 'LSTM') {
-    return { kind, ...common, ...PLAIN_LSTM, bias, recurrentActivation, outputActivation: common.activation };
+    const { projected } = wanted;
+    return {
+      kind,
+      ...common,
+      bias,
+      recurrentActivation,
+      outputActivation: wanted.outputActivation ?? common.activation,
+      peepholes: wanted.peepholes ? makeTensor([3 * units], scaled(3 * units, 11, 1)) : null,
+      projection: projected
+        ? makeTensor([units, projected], scaled(units * projected, 12, Math.sqrt(3 / units)))
+        : null,
+      inputForget: wanted.inputForget ?? false,
+    };
   }
   const resetAfter = wanted.resetAfter ?? true;
   const both = new Float32Array(2 * width);
@@ -87,8 +106,10 @@ export function makeInput(wanted: Case): {
   );
   const share = wanted.masked ?? 0;
   const mask = share > 0 ? Uint8Array.from(noise(batch * steps, 8), (v) => Number((v + 1) / 2 >= share)) : null;
-  const state = (seed: number): RealTensor => makeTensor([batch, units], noise(batch * units, seed));
-  const initial = wanted.initial ? { h0: state(9), c0: wanted.kind === 'LSTM' ? state(10) : null } : null;
+  const state = (width: number, seed: number): RealTensor => makeTensor([batch, width], noise(batch * width, seed));
+  const initial = wanted.initial
+    ? { h0: state(wanted.projected ?? units, 9), c0: wanted.kind === 'LSTM' ? state(units, 10) : null }
+    : null;
   return { x, mask, initial };
 }
 
@@ -122,16 +143,19 @@ async function propagate(
   run: CellRun,
   options: { signal: AbortSignal; chunkBytes: number },
 ): Promise<Omit<Outcome, 'run'>> {
-  const block = run.units * run.inputDim;
-  const dhdx = new Float64Array(run.batch * run.steps * block);
-  const dcdx = run.c ? new Float64Array(dhdx.length) : null;
+  const pairs = run.batch * run.steps * run.inputDim;
+  const dhdx = new Float64Array(pairs * run.hiddenSize);
+  const dcdx = run.c ? new Float64Array(pairs * run.units) : null;
   for await (const chunk of propagateDiagonal(ops, cell, run, options)) {
-    for (let b = 0; b < run.batch; b++) {
-      const at = (b * run.steps + chunk.start) * block;
-      const part = [b * chunk.count * block, (b + 1) * chunk.count * block] as const;
-      dhdx.set(chunk.dhdx.subarray(...part), at);
-      if (dcdx && chunk.dcdx) dcdx.set(chunk.dcdx.subarray(...part), at);
-    }
+    const lay = (target: Float64Array, source: Float32Array | Float64Array, units: number): void => {
+      const block = units * run.inputDim;
+      for (let b = 0; b < run.batch; b++) {
+        const part = source.subarray(b * chunk.count * block, (b + 1) * chunk.count * block);
+        target.set(part, (b * run.steps + chunk.start) * block);
+      }
+    };
+    lay(dhdx, chunk.dhdx, run.hiddenSize);
+    if (dcdx && chunk.dcdx) lay(dcdx, chunk.dcdx, run.units);
   }
   const chunks: FinalChunk[] = [];
   for await (const chunk of propagateFinal(ops, cell, run, options)) {
@@ -144,14 +168,14 @@ async function propagate(
 export function trajectoryOf(run: CellRun, b: number): Trajectory {
   const part = (array: Float32Array | Float64Array, width: number): Float64Array =>
     Float64Array.from(array.subarray(b * width, (b + 1) * width));
-  const { steps, units, inputDim } = run;
+  const { steps, units, hiddenSize, inputDim } = run;
   return {
     direction: run.direction,
     steps,
     x: part(run.x, steps * inputDim),
     mask: run.mask?.subarray(b * steps, (b + 1) * steps) ?? null,
-    initial: { h: part(run.h0, units), c: run.c0 ? part(run.c0, units) : null },
-    h: part(run.h, steps * units),
+    initial: { h: part(run.h0, hiddenSize), c: run.c0 ? part(run.c0, units) : null },
+    h: part(run.h, steps * hiddenSize),
     c: run.c ? part(run.c, steps * units) : null,
   };
 }
@@ -184,8 +208,9 @@ export function expectAsReference(
 ): void {
   const { run, dhdx, dcdx, chunks } = outcome;
   const cell = makeReferenceCell(description);
-  const { batch, steps, units, inputDim } = run;
-  const block = units * inputDim;
+  const { batch, steps, units, hiddenSize, inputDim } = run;
+  const hiddenBlock = hiddenSize * inputDim;
+  const cellBlock = units * inputDim;
   for (let b = 0; b < batch; b++) {
     const own = trajectoryOf(run, b);
     if (compareStates) {
@@ -202,14 +227,13 @@ export function expectAsReference(
       }
     }
     for (const { step, dhdx: h, dcdx: c } of referenceDiagonal(cell, own)) {
-      const at = (b * steps + step) * block;
-      expect(relativeError(dhdx.subarray(at, at + block), h), `dh/dx of step ${step}`).toBeLessThan(
-        tolerance.jacobians,
-      );
-      if (c && dcdx)
-        expect(relativeError(dcdx.subarray(at, at + block), c), `dc/dx of step ${step}`).toBeLessThan(
-          tolerance.jacobians,
-        );
+      const at = b * steps + step;
+      const hidden = dhdx.subarray(at * hiddenBlock, (at + 1) * hiddenBlock);
+      expect(relativeError(hidden, h), `dh/dx of step ${step}`).toBeLessThan(tolerance.jacobians);
+      const memory = dcdx?.subarray(at * cellBlock, (at + 1) * cellBlock);
+      if (c && memory) {
+        expect(relativeError(memory, c), `dc/dx of step ${step}`).toBeLessThan(tolerance.jacobians);
+      }
     }
     let seen = 0;
     for (const { step, h, c } of referenceFinal(cell, own)) {
@@ -231,6 +255,7 @@ export function expectAsReference(
         expect(Math.abs(lognorm[row] - expected.logNorm), `log norm of ${what} at step ${step}`).toBeLessThan(
           tolerance.lognorm,
         );
+        const block = expected.jacobian.length;
         const stored = jacobian.subarray(row * block, (row + 1) * block);
         const rescaled = expected.jacobian.map((value) => value * 2 ** (expected.scale - scale[row]));
         expect(relativeError(stored, rescaled), `${what} at step ${step}`).toBeLessThan(tolerance.jacobians);
