@@ -17,7 +17,7 @@ import { askForOpening } from './dialogs';
 import { startUtilityChild } from './electron-child';
 import { connectRunPort } from './engine-port';
 import { EngineSupervisor } from './engine-supervisor';
-import { openGiven } from './file-intake';
+import { openGiven, rereadModel, type IntakeOptions } from './file-intake';
 import { runHeadless, type EndedRun } from './headless-run';
 import type { IncomingFiles } from './incoming-files';
 import { openGate } from './ipc';
@@ -116,7 +116,8 @@ class Desktop {
         model: this.#model,
         runs: this.#runs,
         samples: () => loadSamples(this.#paths.samples),
-        openPaths: (paths) => this.#open(paths),
+        openPaths: (paths) => this.#inTurn((intake) => openGiven(intake, paths)),
+        rereadModel: (choices) => this.#inTurn((intake) => rereadModel(intake, choices)),
         closeModel: () => this.#closeModel(),
         onExporting: (fileName) => this.#notify({ kind: 'exporting', fileName }),
         settings: { get: () => this.#settings.get(), setTheme: (theme) => this.#setTheme(theme) },
@@ -236,13 +237,13 @@ class Desktop {
   }
 
   /** One opening after another, so that data given right after its model finds it open. */
-  #open(paths: readonly string[]): Promise<OpenOutcome> {
-    const options = {
+  #inTurn(open: (intake: IntakeOptions) => Promise<OpenOutcome>): Promise<OpenOutcome> {
+    const intake = {
       model: this.#model,
       onModelChange: () => this.#runs.cancelAny(),
       onOpened: (path: string) => void this.#settings.update((settings) => withRecentFile(settings, path)),
     };
-    const opened = this.#opening.then(() => openGiven(options, paths));
+    const opened = this.#opening.then(() => open(intake));
     this.#opening = opened.catch(() => undefined);
     return opened;
   }
@@ -251,7 +252,7 @@ class Desktop {
     this.#notify({ kind: 'opening', fileName: basename(paths[0] ?? '') });
     let reply: Reply<OpenOutcome>;
     try {
-      reply = { ok: true, value: await this.#open(paths) };
+      reply = { ok: true, value: await this.#inTurn((intake) => openGiven(intake, paths)) };
     } catch (error) {
       reply = { ok: false, error: toErrorRecord(error) };
     }

@@ -19,7 +19,10 @@ const OPEN_TITLES: Readonly<Record<Purpose, string>> = {
 
 const OPEN_FILTERS: Readonly<Record<Purpose, FileFilter[]>> = {
   model: [
-    { name: 'Keras models', extensions: ['keras', 'h5', 'hdf5'] },
+    {
+      name: 'Models',
+      extensions: ['keras', 'h5', 'hdf5', 'pt', 'pth', 'bin', 'safetensors', 'onnx', 'json', 'pb', 'index', 'npz'],
+    },
     { name: 'All files', extensions: ['*'] },
   ],
   data: [

@@ -6,7 +6,7 @@ import { basename, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
 import { kindOfPath } from '../host/file-source';
 import { modelOfFolder, modelsAmong, roleOf } from '../host/file-role';
-import type { OpenOutcome } from '../shared/contract';
+import type { OpenOutcome, ReaderChoices } from '../shared/contract';
 import type { ModelSession } from './model-session';
 
 /** What intake is given. */
@@ -40,6 +40,21 @@ export async function openGiven(options: IntakeOptions, given: readonly string[]
   const dataPath = data[0];
   const described = dataPath === undefined ? null : await options.model.describeData(dataPath);
   return { model: modelPath === undefined ? null : await openModel(options, modelPath), data: described };
+}
+
+/**
+ * The open model once more, with what its file does not store said by the user.
+ *
+ * @param options - The session and who is told.
+ * @param choices - What the user says.
+ * @throws TempogradError as the readers do; `usage/bad-option` when no model is open.
+ */
+export async function rereadModel(options: IntakeOptions, choices: ReaderChoices): Promise<OpenOutcome> {
+  const path = options.model.current?.path;
+  if (path === undefined) throw new TempogradError('usage/bad-option', 'No model is open');
+  const model = await options.model.open(path, choices);
+  options.onModelChange();
+  return { model, data: null };
 }
 
 async function openModel(options: IntakeOptions, path: string): Promise<NonNullable<OpenOutcome['model']>> {

@@ -18,7 +18,7 @@ import {
   type ReadDataResult,
   type ReadModelResult,
 } from '../host/reader-messages';
-import type { OpenedData, OpenedModel } from '../shared/contract';
+import type { OpenedData, OpenedModel, ReaderChoices } from '../shared/contract';
 import type { RunRequest } from '../shared/run';
 import type { FileIdentity } from './engine-messages';
 import type { EngineSupervisor } from './engine-supervisor';
@@ -39,6 +39,9 @@ interface Delivery {
   readonly port: unknown;
   readonly parsed: Parsed<ReadModelResult>;
 }
+
+/** Nothing said: everything is as usual. */
+const NO_CHOICES: ReaderChoices = { activation: null, recurrentActivation: null, resetAfter: null };
 
 /** A signal of something that nobody ends. */
 const NEVER = new AbortController().signal;
@@ -68,10 +71,11 @@ export class ModelSession {
    * Reads a model file and makes it the open one; a failure leaves the one before untouched.
    *
    * @param path - An ordinary file.
+   * @param choices - What its file does not store, as the user says it.
    * @throws TempogradError as the readers do.
    */
-  async open(path: string): Promise<OpenedModel> {
-    const delivery = await this.#read(path, true);
+  async open(path: string, choices: ReaderChoices = NO_CHOICES): Promise<OpenedModel> {
+    const delivery = await this.#read(path, choices, true);
     const { result } = delivery.parsed;
     if (result.description === null) throw new Error('the reader process gave no description');
     this.#current = {
@@ -83,6 +87,7 @@ export class ModelSession {
       description: result.description,
       inputShape: result.inputShape,
       inputIsIds: result.inputIsIds,
+      choices,
     };
     this.#replaceDelivery(delivery);
     if (this.#hasEngine()) {
@@ -115,7 +120,7 @@ export class ModelSession {
   async #readAgain(): Promise<void> {
     const model = this.#current;
     if (model !== null && this.#delivery === null) {
-      const delivery = await this.#read(model.path, false);
+      const delivery = await this.#read(model.path, model.choices, false);
       // Another model may have been opened meanwhile; then this one is no longer wanted.
       if (this.#current === model && this.#delivery === null) this.#replaceDelivery(delivery);
       else delivery.parsed.release();
@@ -181,12 +186,12 @@ export class ModelSession {
     return ['ready', 'busy', 'not-responding'].includes(this.#options.supervisor.status.state);
   }
 
-  async #read(path: string, describe: boolean): Promise<Delivery> {
+  async #read(path: string, choices: ReaderChoices, describe: boolean): Promise<Delivery> {
     const source = openFileSource(path);
     source.close();
     const [readerPort, enginePort] = this.#options.makeChannel();
     const parsed = await parseInChild<ReadModelResult>(this.#options.startReader, {
-      job: { kind: 'model', path, options: NO_READER_OPTIONS, describe, hash: true },
+      job: { kind: 'model', path, options: { ...NO_READER_OPTIONS, ...choices }, describe, hash: true },
       bytes: source.size,
       name: path,
       ports: [readerPort],

@@ -7,7 +7,7 @@ import type { BrowserWindow } from 'electron';
 import { TempogradError } from '../core/errors';
 import { openFileSink } from '../host/file-sink';
 import type { SampleCatalogue } from '../host/samples';
-import type { OpenOutcome, RequestResults, Settings } from '../shared/contract';
+import type { OpenOutcome, ReaderChoices, RequestResults, Settings } from '../shared/contract';
 import { askForOpening, askForSaving } from './dialogs';
 import type { EngineSupervisor } from './engine-supervisor';
 import type { RequestHandlers } from './ipc';
@@ -22,6 +22,7 @@ export interface HandlerOptions {
   readonly runs: RunControl;
   readonly samples: () => SampleCatalogue;
   readonly openPaths: (paths: readonly string[]) => Promise<OpenOutcome>;
+  readonly rereadModel: (choices: ReaderChoices) => Promise<OpenOutcome>;
   readonly closeModel: () => Promise<void>;
   /** Told what is being written, and null at its end. */
   readonly onExporting: (fileName: string | null) => void;
@@ -47,6 +48,7 @@ export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
       const path = await askForOpening(window, purpose);
       return path === null ? null : { path, fileName: basename(path) };
     },
+    rereadModel: ({ choices }) => options.rereadModel(choices),
     openSample: ({ name }) => openPaths([samples().pathOf(name)]),
     async closeModel() {
       await options.closeModel();

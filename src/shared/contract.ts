@@ -5,6 +5,7 @@
  * a reply is `{ ok: true, value }` or `{ ok: false, error }`.
  */
 import { z } from 'zod';
+import { ACTIVATION_NAMES } from '../core/activations/description';
 import type { ErrorRecord } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import type { ModelDescription } from '../core/summary';
@@ -27,6 +28,16 @@ export const settingsSchema = z.object({
 /** Settings that survive a restart. */
 export type Settings = z.infer<typeof settingsSchema>;
 
+/** What a user says of cells whose file does not store it; null takes the usual. */
+export const readerChoicesSchema = z.object({
+  activation: z.enum(ACTIVATION_NAMES).nullable(),
+  recurrentActivation: z.enum(ACTIVATION_NAMES).nullable(),
+  resetAfter: z.boolean().nullable(),
+});
+
+/** What a user says of cells whose file does not store it; null takes the usual. */
+export type ReaderChoices = z.infer<typeof readerChoicesSchema>;
+
 /** Schemas of what each request takes. */
 export const requestSchemas = {
   /** Opens a model file or folder, or (with an open model) takes data files as input. */
@@ -34,6 +45,8 @@ export const requestSchemas = {
   openDialog: z.object({ purpose: z.enum(['model', 'data', 'folder']) }),
   /** Asks for a file that a run takes beside its input; it is read when the run is. */
   chooseFile: z.object({ purpose: z.enum(['mask', 'initial-state']) }),
+  /** Reads the open model again, with what its file does not store said by the user. */
+  rereadModel: z.object({ choices: readerChoicesSchema }),
   openSample: z.object({ name: z.string().max(200) }),
   closeModel: z.object({}),
   listSamples: z.object({}),
@@ -94,6 +107,7 @@ export interface OpenedModel {
   /** Shape of the model's (first) input without the batch, null where any size goes; null for weights only. */
   readonly inputShape: readonly (number | null)[] | null;
   readonly inputIsIds: boolean;
+  readonly choices: ReaderChoices;
 }
 
 /** A data file taken as input. */
@@ -124,6 +138,7 @@ export interface RequestResults {
   openPaths: OpenOutcome;
   openDialog: OpenOutcome | null;
   chooseFile: { readonly path: string; readonly fileName: string } | null;
+  rereadModel: OpenOutcome;
   openSample: OpenOutcome;
   closeModel: null;
   listSamples: readonly SampleInfo[];

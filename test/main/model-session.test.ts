@@ -36,7 +36,9 @@ function fakeReader(): ChildChannel {
     send(message) {
       const job = message as ReaderJob;
       jobs.push(
-        job.kind === 'model' ? `model ${job.path.slice(folder.length + 1)}${job.describe ? ' described' : ''}` : 'data',
+        job.kind === 'model'
+          ? `model ${job.path.slice(folder.length + 1)}${job.describe ? ' described' : ''}${job.options.activation ? ` ${job.options.activation}` : ''}`
+          : 'data',
       );
       const result =
         job.kind === 'model'
@@ -140,6 +142,14 @@ describe('model session', () => {
     await session.reload();
     expect(jobs).toEqual(['model a.h5 described', 'model a.h5']);
     expect(calls).toHaveLength(2);
+  });
+
+  it('reads it again with what the user said of it', async () => {
+    const choices = { activation: 'relu', recurrentActivation: null, resetAfter: null } as const;
+    const opened = await session.open(path('a.h5'), choices);
+    expect(opened.choices).toEqual(choices);
+    await session.reload();
+    expect(jobs).toEqual(['model a.h5 described relu', 'model a.h5 relu']);
   });
 
   it('says what is wrong with a file that cannot be read again, until another is opened', async () => {

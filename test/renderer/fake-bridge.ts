@@ -128,6 +128,7 @@ function layersOf(options: FakeOptions): LayerDescription[] {
     class: className,
     kind: null,
     units: null,
+    outputSize: null,
     inputDim: null,
     direction: null,
     supported,
@@ -149,6 +150,7 @@ function layersOf(options: FakeOptions): LayerDescription[] {
       class: options.bidirectional ? 'Bidirectional' : options.kind,
       kind: options.kind,
       units: options.units,
+      outputSize: options.units,
       inputDim: options.inputDim,
       direction: options.bidirectional ? 'bidirectional' : 'forward',
       supported: true,
@@ -161,6 +163,7 @@ function layersOf(options: FakeOptions): LayerDescription[] {
       class: 'Bidirectional',
       kind: 'GRU',
       units: 24,
+      outputSize: 24,
       inputDim: 32,
       direction: 'bidirectional',
       supported: true,
@@ -174,6 +177,7 @@ function layersOf(options: FakeOptions): LayerDescription[] {
       class: 'GRU',
       kind: 'GRU',
       units: 32,
+      outputSize: 32,
       inputDim: 48,
       direction: 'forward',
       supported: true,
@@ -204,6 +208,7 @@ function modelOf(options: FakeOptions): OpenedModel {
     },
     inputShape: [null, options.inputDim],
     inputIsIds: false,
+    choices: { activation: null, recurrentActivation: null, resetAfter: null },
   };
 }
 
@@ -312,11 +317,16 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
         name: started.layer,
         kind: started.cellKind,
         units: started.units,
+        outputSize: started.units,
         inputDim: started.inputDim,
         direction: started.directions.length > 1 ? 'bidirectional' : 'forward',
         activation: 'tanh',
         recurrentActivation: 'sigmoid',
         resetAfter: null,
+        outputActivation: started.hasCell ? 'tanh' : null,
+        clip: null,
+        peepholes: started.hasCell ? false : null,
+        inputForget: started.hasCell ? false : null,
         sourceGateOrder: gates,
       },
       run: {
@@ -437,6 +447,7 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
         direction,
         kind: layer.kind!,
         units: layer.units ?? NO_RUN.units,
+        hiddenSize: layer.outputSize ?? NO_RUN.units,
         hasCell: layer.kind === 'LSTM',
       })),
       modes: request.modes,
@@ -487,11 +498,17 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
     await send({ kind: 'done', summary: summaryOf(request, started) });
   }
 
+  /** Each reading is a model of its own. */
+  let rereads = 100;
   const outcomes: { [N in RequestName]: (input: RequestInput<N>) => RequestResults[N] | Promise<RequestResults[N]> } = {
     openPaths: ({ paths }) => openPath(paths[0]!),
     openDialog: ({ purpose }) =>
       purpose === 'data' ? { model: null, data: OPENED_DATA } : openPath('turbine-forecast.keras'),
     chooseFile: ({ purpose }) => ({ path: `/home/ada/${purpose}.npz`, fileName: `${purpose}.npz` }),
+    rereadModel: async ({ choices }) => {
+      const { model } = await openPath('sample.keras');
+      return { model: model && { ...model, modelId: ++rereads, choices }, data: null };
+    },
     openSample: () => openPath('sample.keras'),
     closeModel: () => null,
     listSamples: () => [

@@ -195,6 +195,19 @@ describe('the session', () => {
     expect(session.usableLayers.map(({ name }) => name)).toEqual(['encoder', 'context', 'decoder']);
   });
 
+  it('reads the model again with a choice, keeps the layer and forgets the runs', async () => {
+    const { session, selection, runs, form } = await openModel();
+    form.fields.steps = 20;
+    await runs.start(request(form));
+    await until(() => !runs.isRunning);
+    selection.selectLayer('context');
+    await session.choose({ activation: 'relu' });
+    await session.choose({ resetAfter: false });
+    expect(session.model!.choices).toEqual({ activation: 'relu', recurrentActivation: null, resetAfter: false });
+    expect(selection.layer).toBe('context');
+    expect(runs.summaries.size).toBe(0);
+  });
+
   it('names files of any platform', () => {
     expect(['/a/b.keras', 'C:\\models\\b.keras', '/a/saved_model/'].map(fileNameOf)).toEqual([
       'b.keras',

@@ -2,7 +2,7 @@
 import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
 import type { LayerDescription } from '../../core/summary';
-import type { OpenedData, OpenedModel, OpenOutcome, Reply, SampleInfo } from '../../shared/contract';
+import type { OpenedData, OpenedModel, OpenOutcome, ReaderChoices, Reply, SampleInfo } from '../../shared/contract';
 import { request } from '../api';
 import { useProblem } from './problem';
 import { useRuns } from './runs';
@@ -31,13 +31,13 @@ export const useSession = defineStore('session', () => {
     useProblem().dismiss();
     const { model: newModel, data: newData } = reply.value;
     if (newModel) {
-      const isOther = newModel.modelId !== model.value?.modelId;
+      const before = model.value;
       model.value = newModel;
-      if (isOther) {
+      if (newModel.path !== before?.path) {
         data.value = null;
-        useRuns().clear();
         useSelection().selectLayer(null);
       }
+      if (newModel.modelId !== before?.modelId) useRuns().clear();
       if (!layer.value) useSelection().selectLayer(usableLayers.value[0]?.name ?? null);
     }
     if (newData) data.value = newData;
@@ -63,6 +63,13 @@ export const useSession = defineStore('session', () => {
   /** Opens a sample that ships with the app. */
   function openSample(name: string): Promise<void> {
     return open(name, request('openSample', { name }));
+  }
+
+  /** Reads the open model again with what its file does not store; what is not named stays as it is. */
+  function choose(choices: Partial<ReaderChoices>): Promise<void> {
+    if (!model.value) return Promise.resolve();
+    const { fileName, choices: before } = model.value;
+    return open(fileName, request('rereadModel', { choices: { ...before, ...choices } }));
   }
 
   /** Closes the model; the window is empty again. */
@@ -99,6 +106,7 @@ export const useSession = defineStore('session', () => {
     openPaths,
     openDialog,
     openSample,
+    choose,
     close,
     forget,
     loadSamples,
