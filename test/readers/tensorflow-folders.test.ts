@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { isRecurrent, type RecurrentModel } from '../../src/core/model';
 import { runReaderJob } from '../../src/host/reader-job';
-import type { ReadModelResult } from '../../src/host/reader-messages';
+import { NO_READER_OPTIONS, type ReadModelResult } from '../../src/host/reader-messages';
 import { memorySource, type ByteSource } from '../../src/readers/byte-source';
 import { readModel } from '../../src/readers/read-model';
 
@@ -15,7 +15,7 @@ afterAll(() => {
 
 /** The model of a path, opened as the program opens it. */
 async function open(path: string): Promise<RecurrentModel> {
-  const job = { kind: 'model', path, options: {}, describe: false, hash: false } as const;
+  const job = { kind: 'model', path, options: NO_READER_OPTIONS, describe: false, hash: false } as const;
   const { model } = (await runReaderJob(job, () => undefined)) as ReadModelResult;
   return model!;
 }
