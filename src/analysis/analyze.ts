@@ -7,7 +7,7 @@
  */
 import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
-import { cellsOf, type Assumption, type RecurrentModel, type Warning } from '../core/model';
+import { cellsOf, hiddenSize, type Assumption, type RecurrentModel, type Warning } from '../core/model';
 import type { Summary } from '../core/summary';
 import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
 import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
@@ -242,11 +242,12 @@ function startedEvent(
 ): StartedEvent {
   const { layer } = plan.found;
   const cells = cellsOf(layer.operation);
-  const parts = cells.map(({ direction, cell: { kind, units } }) => ({
+  const parts = cells.map(({ direction, cell }) => ({
     direction,
-    kind,
-    units,
-    hasCell: kind === 'LSTM',
+    kind: cell.kind,
+    units: cell.units,
+    hiddenSize: hiddenSize(cell),
+    hasCell: cell.kind === 'LSTM',
   }));
   return {
     kind: 'started',

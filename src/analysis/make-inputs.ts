@@ -6,10 +6,11 @@ import { cellsOf, type Layer, type PlainOperation, type RecurrentModel } from '.
 import { makeRandom, type RandomSource } from '../core/random';
 import { sizeOf, type RealTensor, type Tensor } from '../core/tensor';
 import type { LayerInput } from '../engine/engine';
+import { withinSequenceLengths } from '../engine/layers/sequence-lengths';
 import type { Pace } from '../engine/pace';
 import type { RunRequest } from '../shared/run';
 import type { FoundLayer } from './find-layer';
-import { initialStates } from './initial-states';
+import { initialStates, storedStates } from './initial-states';
 import type { PartialShape } from './layer-shape';
 import {
   batchOf,
@@ -55,8 +56,10 @@ export async function makeInputs(
     const x = data.input
       ? withBatch(realOf(data.input), 3)
       : await normalTensor(random, [size.batch, size.steps, inputDim], pace);
-    const mask = data.mask ? maskOf(data.mask, size) : null;
-    return { kind: 'layer', input: { x, backwardX: null, mask, initialState: initialStates(found, data, size.batch) } };
+    const given = data.mask ? maskOf(data.mask, size) : null;
+    const mask = withinSequenceLengths(found.layer, given, size.batch, size.steps);
+    const initialState = { ...storedStates(model, found, size.batch), ...initialStates(found, data, size.batch) };
+    return { kind: 'layer', input: { x, backwardX: null, mask, initialState } };
   }
   if (data.mask) {
     throw new TempogradError('usage/bad-option', '--mask is for --at-layer: otherwise the model makes its own mask');

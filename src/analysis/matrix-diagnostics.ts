@@ -5,7 +5,7 @@ import { recurrentMatrices } from '../core/diagnostics/gate-blocks';
 import { orthogonality } from '../core/diagnostics/orthogonality';
 import { nonNormalPeak, spectralRadius } from '../core/diagnostics/spectral-radius';
 import { spectralNorm } from '../core/linalg/spectral-norm';
-import { cellsOf, type RecurrentLayer, type Warning } from '../core/model';
+import { cellsOf, hiddenSize, type CellDescription, type RecurrentLayer, type Warning } from '../core/model';
 import type { Diagnostics } from '../core/summary';
 import type { Pace } from '../engine/pace';
 
@@ -29,8 +29,9 @@ export interface MatrixDiagnostics {
  *
  * @param layer - The layer; with two directions the keys carry `_forward` and `_backward`.
  * @param pace - Lets messages in between the gates, each of which may take half a second.
- * @returns null for a kernel that is not finite, for a transient that does not settle (a spectral radius of 1 or more),
- * and for kernels too large; the last two with a warning.
+ * @returns null for a kernel that is not finite; with a warning also for a transient that does not settle (a spectral
+ * radius of 1 or more), for kernels too large, for those of a projection, which are not square, and for the forget
+ * gate of an LSTM with f = 1 - i, which has no kernel of its own.
  */
 export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Promise<MatrixDiagnostics> {
   const cells = cellsOf(layer.operation);
@@ -43,18 +44,19 @@ export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Prom
   const unsettled: string[] = [];
   for (const { direction, cell } of cells) {
     const { units } = cell;
+    const isSquare = hiddenSize(cell) === units;
     const blocks = recurrentMatrices(cell);
     for (const { gate, data } of blocks) {
       await pace.breathe();
       const key = cells.length === 2 ? `${gate}_${direction}` : gate;
-      const isFinite = data.every(Number.isFinite);
-      const radius = isFinite && units <= MAX_UNITS_EIGENVALUES ? spectralRadius(data, units) : null;
+      const isUsed = data.every(Number.isFinite) && !isWithoutKernel(cell, gate);
+      const radius = isUsed && isSquare && units <= MAX_UNITS_EIGENVALUES ? spectralRadius(data, units) : null;
       maps.spectralRadius[key] = radius;
       await pace.breathe();
-      maps.spectralNorm[key] = isFinite ? spectralNorm(data, units, units) : null;
+      maps.spectralNorm[key] = isUsed ? spectralNorm(data, units, hiddenSize(cell)) : null;
       await pace.breathe();
       maps.orthogonalityMargin[key] =
-        isFinite && units <= MAX_UNITS_SINGULAR ? orthogonality(data, units).margin : null;
+        isUsed && isSquare && units <= MAX_UNITS_SINGULAR ? orthogonality(data, units).margin : null;
       maps.nonNormalPeak[key] = null;
       if (radius === null) continue;
       await pace.breathe();
@@ -63,7 +65,37 @@ export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Prom
       else unsettled.push(key);
     }
   }
-  return { diagnostics: maps, warnings: [...unsettledWarning(unsettled), ...sizeWarnings(cells)] };
+  return {
+    diagnostics: maps,
+    warnings: [...unsettledWarning(unsettled), ...sizeWarnings(cells), ...optionWarnings(cells)],
+  };
+}
+
+/** The forget gate of an LSTM with f = 1 - i follows the input gate, whatever its block of the kernels holds. */
+function isWithoutKernel(cell: CellDescription, gate: string): boolean {
+  return cell.kind === 'LSTM' && cell.inputForget && gate === 'f';
+}
+
+/** What the options of a cell leave out. */
+function optionWarnings(cells: ReturnType<typeof cellsOf>): readonly Warning[] {
+  const remedy = 'The verdict does not rest on them.';
+  const warnings: Warning[] = [];
+  const projected = cells.find(({ cell }) => hiddenSize(cell) !== cell.units)?.cell;
+  if (projected) {
+    warnings.push({
+      code: 'diagnostics/left-out',
+      message: `spectralRadius, nonNormalPeak and orthogonalityMargin are null: with a projection the recurrent kernels lead from ${hiddenSize(projected)} units of h to ${projected.units} and are not square.`,
+      remedy: `${remedy.slice(0, -1)}; spectralNorm is given.`,
+    });
+  }
+  if (cells.some(({ cell }) => isWithoutKernel(cell, 'f'))) {
+    warnings.push({
+      code: 'diagnostics/left-out',
+      message: 'The forget gate is 1 - i and has no recurrent kernel of its own, so its matrix diagnostics are null.',
+      remedy,
+    });
+  }
+  return warnings;
 }
 
 function unsettledWarning(gates: readonly string[]): readonly Warning[] {
@@ -81,8 +113,9 @@ function unsettledWarning(gates: readonly string[]): readonly Warning[] {
 /** What is left out of kernels that are too large; the two directions of a layer may differ in size. */
 function sizeWarnings(cells: ReturnType<typeof cellsOf>): readonly Warning[] {
   const isAlike = cells.every(({ cell }) => cell.units === cells[0]!.cell.units);
-  return (isAlike ? cells.slice(0, 1) : cells).flatMap(({ cell: { units }, direction }) => {
-    if (units <= MAX_UNITS_EIGENVALUES) return [];
+  return (isAlike ? cells.slice(0, 1) : cells).flatMap(({ cell, direction }) => {
+    const { units } = cell;
+    if (units <= MAX_UNITS_EIGENVALUES || hiddenSize(cell) !== units) return [];
     const isBeyondBoth = units > MAX_UNITS_SINGULAR;
     const left = isBeyondBoth
       ? 'spectralRadius, nonNormalPeak and orthogonalityMargin'

@@ -4,7 +4,7 @@
 import { disagreementWarning, layerVerdict } from '../core/diagnostics/joint-verdict';
 import { stateVerdict } from '../core/diagnostics/verdict';
 import type { Direction, StateName } from '../core/jacobian';
-import { cellsOf, type Warning } from '../core/model';
+import { cellsOf, hiddenSize, type CellDescription, type Warning } from '../core/model';
 import type { Diagnostics, LayerVerdict, StateVerdict, Summary } from '../core/summary';
 import type { Pace } from '../engine/pace';
 import type { Gathered } from './gathered';
@@ -38,11 +38,12 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       name: layer.name,
       kind: cell.kind,
       units: cell.units,
+      outputSize: hiddenSize(cell),
       inputDim: cell.inputDim,
       direction: started.directions.length === 2 ? 'bidirectional' : started.directions[0]!,
       activation: cell.activation.name,
       recurrentActivation: cell.kind === 'SimpleRNN' ? null : cell.recurrentActivation.name,
-      resetAfter: cell.kind === 'GRU' ? cell.resetAfter : null,
+      ...optionsOf(cell),
       sourceGateOrder: layer.origin.sourceGateOrder,
     },
     run: {
@@ -73,6 +74,20 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       ...chaoticTrajectory(gathered),
       ...(await notFiniteStates(gathered, pace)),
     ],
+  };
+}
+
+/** What a cell does beyond its activations. */
+function optionsOf(
+  cell: CellDescription,
+): Pick<Summary['layer'], 'outputActivation' | 'resetAfter' | 'clip' | 'peepholes' | 'inputForget'> {
+  const isLstm = cell.kind === 'LSTM';
+  return {
+    outputActivation: isLstm ? cell.outputActivation.name : null,
+    resetAfter: cell.kind === 'GRU' ? cell.resetAfter : null,
+    clip: cell.clip,
+    peepholes: isLstm ? cell.peepholes !== null : null,
+    inputForget: isLstm ? cell.inputForget : null,
   };
 }
 

@@ -2,7 +2,7 @@
  * `tempograd inspect MODEL`: what the file holds, as a table or as JSON.
  */
 import { formatBytes, formatNumber } from '../charts/number-format';
-import type { GateStatistics, LayerDescription, ModelDescription } from '../core/summary';
+import { projectionText, type GateStatistics, type LayerDescription, type ModelDescription } from '../core/summary';
 import { NO_READER_OPTIONS, type ReaderOptions } from '../host/reader-messages';
 import type { Output } from './exit-codes';
 import { openModelFile } from './read-files';
@@ -35,7 +35,7 @@ function describeAsText(description: ModelDescription, path: string, bytes: numb
     String(index),
     layer.name,
     layer.class,
-    layer.kind ? `${layer.kind} ${layer.units} <- ${layer.inputDim}` : '',
+    layer.kind ? `${layer.kind} ${layer.units} <- ${layer.inputDim}${projectionText(layer)}` : '',
     layer.direction ?? '',
     remark(layer),
   ]);

@@ -9,7 +9,7 @@ import {
   formatSteps,
 } from '../charts/number-format';
 import type { ErrorRecord } from '../core/errors';
-import type { LayerVerdict, StateVerdict, Summary } from '../core/summary';
+import { projectionText, type LayerVerdict, type StateVerdict, type Summary } from '../core/summary';
 import { columns, oneLine } from './terminal-text';
 
 /** A layer that `--layer all` leaves out, and why. */
@@ -25,7 +25,7 @@ export interface SkippedLayer extends Pick<ErrorRecord, 'code' | 'message' | 're
  */
 export function verdictText(summary: Summary, lags: number): string {
   const { layer, run, engine } = summary;
-  const size = `${layer.kind} ${layer.units} <- ${layer.inputDim}, ${layer.direction}`;
+  const size = `${layer.kind} ${layer.units} <- ${layer.inputDim}${projectionText(layer)}, ${layer.direction}`;
   const rows = [...figureRows('h', summary.hidden, lags), ...(summary.cell ? figureRows('c', summary.cell, lags) : [])];
   const lines = [
     `${layer.name}  ${size}; ${run.batch} × ${run.steps} steps of ${inputText(summary)}; ${engine.name === 'reference' ? 'reference engine' : engine.version} in ${formatSeconds(run.seconds)}`,

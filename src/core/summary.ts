@@ -75,11 +75,21 @@ export interface Summary {
     readonly name: string;
     readonly kind: CellKind;
     readonly units: number;
+    /** Units of h: P of a projection, else `units`. */
+    readonly outputSize: number;
     readonly inputDim: number;
     readonly direction: Direction | 'bidirectional';
     readonly activation: string;
     readonly recurrentActivation: string | null;
+    /** psi of h = o psi(c); null but for an LSTM. */
+    readonly outputActivation: string | null;
     readonly resetAfter: boolean | null;
+    /** Bound of the pre-activations; null without one. */
+    readonly clip: number | null;
+    /** null but for an LSTM. */
+    readonly peepholes: boolean | null;
+    /** Whether f = 1 - i; null but for an LSTM. */
+    readonly inputForget: boolean | null;
     readonly sourceGateOrder: readonly string[];
   };
   readonly run: {
@@ -131,6 +141,8 @@ export interface LayerDescription {
   readonly class: string;
   readonly kind: CellKind | null;
   readonly units: number | null;
+  /** Units of h of one direction: P of a projection, else `units`. */
+  readonly outputSize: number | null;
   readonly inputDim: number | null;
   readonly direction: Direction | 'bidirectional' | null;
   readonly supported: boolean;
@@ -148,4 +160,13 @@ export interface ModelDescription {
   readonly layers: readonly LayerDescription[];
   readonly assumptions: readonly Assumption[];
   readonly warnings: readonly Warning[];
+}
+
+/**
+ * What a line about a layer adds for a projection: `, h 2` for 2 units of h, empty without one.
+ *
+ * @param layer - As `inspect` or a summary describes it.
+ */
+export function projectionText({ units, outputSize }: Pick<LayerDescription, 'units' | 'outputSize'>): string {
+  return outputSize === null || outputSize === units ? '' : `, h ${outputSize}`;
 }

@@ -5,7 +5,7 @@
  * and its caller hold at once.
  */
 import type { AnalysisMode } from '../core/jacobian';
-import type { CellDescription, CellKind } from '../core/model';
+import { hiddenSize, type CellDescription, type CellKind } from '../core/model';
 import { cellSizes } from './cells/cell-sizes';
 import type { EngineName } from './engine';
 import { LARGEST_CHUNK_BYTES, planDiagonal, planFinal } from './propagate/plan';
@@ -66,19 +66,20 @@ export function estimateRun(
   const width = engine === 'reference' ? 8 : 4;
   for (const cell of cells) {
     const { units: H, inputDim: D } = cell;
+    const P = hiddenSize(cell);
+    const { stateSize: S, stateBlocks: states } = cellSizes(cell);
     const gates = GATES[cell.kind];
-    const states = cell.kind === 'LSTM' ? 2 : 1;
     const perStep =
-      2 * gates * H * (H + D) +
+      2 * gates * H * (P + D) +
+      projectionFlop(cell, 1) +
       (modes.includes('diagonal') ? diagonalFlop(cell) : 0) +
       (modes.includes('final') ? finalFlop(cell) + formFlop(cell) : 0);
     flop += batch * steps * perStep;
-    const block = batch * steps * H * D * states;
+    const block = batch * steps * S * D;
     for (const mode of ['diagonal', 'final'] as const) if (modes.includes(mode)) jacobianBytes += block * width;
-    resultBytes += batch * steps * H * (states + (modes.includes('states') ? gates : 0)) * 4 + batch * steps * D * 4;
+    resultBytes += batch * steps * (S + (modes.includes('states') ? gates * H : 0)) * 4 + batch * steps * D * 4;
     if (modes.includes('final')) resultBytes += batch * steps * states * 12;
-    heldBytes +=
-      batch * steps * H * (states + (cell.kind === 'SimpleRNN' ? 0 : gates)) * width + weightBytes(cell, engine);
+    heldBytes += batch * steps * (S + (cell.kind === 'SimpleRNN' ? 0 : gates * H)) * width + weightBytes(cell, engine);
     workingBytes = Math.max(workingBytes, propagationBytes(cell, batch, steps, modes, engine, chunkBytes));
   }
   const loops =
@@ -124,8 +125,9 @@ export function fitRun(
 }
 
 /** Weights in the forms that the passes use: as they are, stacked, in pieces for forming, and stacked in float64. */
-function weightBytes({ kind, units, inputDim }: CellDescription, engine: EngineName): number {
-  const weights = GATES[kind] * units * (units + inputDim);
+function weightBytes(cell: CellDescription, engine: EngineName): number {
+  const { kind, units, inputDim } = cell;
+  const weights = GATES[kind] * units * (hiddenSize(cell) + inputDim);
   return weights * (engine === 'reference' ? 16 : 32);
 }
 
@@ -167,23 +169,28 @@ function propagationBytes(
 }
 
 /** "form B" of one step: dh_t/dx_t, and dc_t/dx_t for an LSTM. */
-function diagonalFlop({ kind, units: H, inputDim: D, ...rest }: CellDescription): number {
-  if (kind === 'SimpleRNN') return H * D;
-  if (kind === 'LSTM') return 8 * H * D;
-  const isAfter = 'resetAfter' in rest && rest.resetAfter;
-  return isAfter ? 5 * H * D : 2 * H * H * D + 5 * H * D;
+function diagonalFlop(cell: CellDescription): number {
+  const { units: H, inputDim: D } = cell;
+  if (cell.kind === 'SimpleRNN') return H * D;
+  if (cell.kind === 'LSTM') return 8 * H * D + projectionFlop(cell, D);
+  return cell.resetAfter ? 5 * H * D : 2 * H * H * D + 5 * H * D;
 }
 
 /** "form A" of one step. */
-function formFlop({ kind, units: H, ...rest }: CellDescription): number {
-  if (kind === 'SimpleRNN') return H * H;
-  if (kind === 'LSTM') return 8 * H * H;
-  const isAfter = 'resetAfter' in rest && rest.resetAfter;
-  return isAfter ? 5 * H * H + H : 2 * H ** 3 + 4 * H * H + 2 * H;
+function formFlop(cell: CellDescription): number {
+  const { units: H } = cell;
+  if (cell.kind === 'SimpleRNN') return H * H;
+  if (cell.kind === 'LSTM') return 8 * H * hiddenSize(cell) + projectionFlop(cell, hiddenSize(cell) + H);
+  return cell.resetAfter ? 5 * H * H + H : 2 * H ** 3 + 4 * H * H + 2 * H;
 }
 
-/** Pulling the rows of one step: q = 2H for an LSTM (h and c), else H. */
-function finalFlop({ kind, units: H, inputDim: D }: CellDescription): number {
-  const rows = kind === 'LSTM' ? 2 * H : H;
-  return (kind === 'LSTM' ? 4 : 2) * rows * H * (H + D);
+/** Columns of H rows brought to the P rows of a projected h. */
+function projectionFlop(cell: CellDescription, columns: number): number {
+  return cell.kind === 'LSTM' && cell.projection ? 2 * cell.units * hiddenSize(cell) * columns : 0;
+}
+
+/** Pulling the rows of one step: all S of an LSTM (h and c), else H; through c by two diagonals, but for a projection. */
+function finalFlop(cell: CellDescription): number {
+  const { stateSize: S, operatorColumns } = cellSizes(cell);
+  return 2 * S * S * operatorColumns;
 }

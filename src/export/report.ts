@@ -31,7 +31,7 @@ import {
 import { paletteOf } from '../charts/palette';
 import { saturationChartOption } from '../charts/saturation-chart';
 import type { Direction, StateName } from '../core/jacobian';
-import type { StateVerdict, Summary } from '../core/summary';
+import { projectionText, type StateVerdict, type Summary } from '../core/summary';
 import type { StartedEvent } from '../shared/run';
 import { seriesKey, type RunRecord } from '../shared/run-record';
 import { fitStart } from '../charts/fit-start';
@@ -103,7 +103,7 @@ function modelLine({ model, engine, tempograd }: Summary): string {
 function renderRun(run: FinishedRun): string {
   const { summary, started } = run;
   const { layer } = summary;
-  const size = `${layer.kind} ${layer.units} ← ${layer.inputDim}`;
+  const size = `${layer.kind} ${layer.units} ← ${layer.inputDim}${projectionText(layer)}`;
   return `<section>
 <h2>${escapeHtml(layer.name)} <small>${escapeHtml(size)} · ${escapeHtml(layer.direction)} · T ${started.steps}, B ${started.batch}</small></h2>
 <div class="cards">${verdictCard('Hidden state h', summary.hidden, started.steps)}${summary.cell ? verdictCard('Cell state c', summary.cell, started.steps) : ''}</div>

@@ -8,7 +8,7 @@ import type { Direction, DiagonalChunk, FinalChunk, StateName } from '../core/ja
 import { gateNames } from '../core/model';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
-import type { DirectionPart, StartedEvent, StatesEvent } from '../shared/run';
+import { unitsOf, type DirectionPart, type StartedEvent, type StatesEvent } from '../shared/run';
 import { NPY_BYTES } from './npy-header';
 import { NpzWriter, type ArrayDeclaration } from './npz-writer';
 
@@ -37,8 +37,8 @@ export function rowsOf(started: StartedEvent, state: StateName, direction: Direc
   const parts = started.parts.filter(({ hasCell }) => state === 'h' || hasCell);
   const index = parts.findIndex((part) => part.direction === direction);
   if (index < 0) return null;
-  const sum = (list: readonly DirectionPart[]): number => list.reduce((total, { units }) => total + units, 0);
-  return { units: parts[index]!.units, offset: sum(parts.slice(0, index)), total: sum(parts) };
+  const sum = (list: readonly DirectionPart[]): number => list.reduce((total, part) => total + unitsOf(part, state), 0);
+  return { units: unitsOf(parts[index]!, state), offset: sum(parts.slice(0, index)), total: sum(parts) };
 }
 
 /**
@@ -48,10 +48,10 @@ export function rowsOf(started: StartedEvent, state: StateName, direction: Direc
  */
 export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[] {
   const { batch, steps, sourceSteps, inputDim, modes, parts } = started;
-  const unitsOf = (has: (part: DirectionPart) => boolean): number =>
-    parts.filter(has).reduce((sum, { units }) => sum + units, 0);
+  const unitsWith = (name: string, has: (part: DirectionPart) => boolean): number =>
+    parts.filter(has).reduce((sum, part) => sum + unitsOf(part, name), 0);
   const states = (['h', 'c'] as const)
-    .map((name) => ({ name, units: unitsOf(({ hasCell }) => name === 'h' || hasCell) }))
+    .map((name) => ({ name, units: unitsWith(name, ({ hasCell }) => name === 'h' || hasCell) }))
     .filter(({ units }) => units > 0);
   const gates = [...new Set(parts.flatMap(({ kind }) => gateNames(kind)))];
   const real = (name: string, ...shape: number[]): ArrayDeclaration => ({ name, type: 'float32', shape });
@@ -60,7 +60,7 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
     ...states.map(({ name, units }) => real(name, batch, steps, units)),
   ];
   if (modes.includes('states')) {
-    const gateUnits = (gate: string): number => unitsOf(({ kind }) => gateNames(kind).includes(gate));
+    const gateUnits = (gate: string): number => unitsWith(gate, ({ kind }) => gateNames(kind).includes(gate));
     declarations.push(...gates.map((gate) => real(`gate_${gate}`, batch, steps, gateUnits(gate))));
   }
   if (modes.includes('diagonal') && sourceSteps === steps) {

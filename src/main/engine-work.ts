@@ -6,7 +6,7 @@ import { TempogradError } from '../core/errors';
 import type { EngineInfo } from '../core/summary';
 import { availableEngines, loadEngine } from '../engine/load-engine';
 import { defaultMaxMemoryBytes } from '../host/memory-limit';
-import type { RunEvent } from '../shared/run';
+import { unitsOf, type RunEvent } from '../shared/run';
 import type { EngineCalls } from './engine-messages';
 import type { EngineWork, RunMaterial } from './engine-session';
 import { exportRun } from './export-run';
@@ -88,7 +88,7 @@ function checkSlice(input: EngineCalls['jacobianSlice'][0], { shape }: JacobianK
   const part = partOf(shape, input.direction);
   const isThere =
     part !== undefined &&
-    input.index < (input.axis === 'unit' ? part.units : shape.inputDim) &&
+    input.index < (input.axis === 'unit' ? unitsOf(part, input.state) : shape.inputDim) &&
     input.sequence < shape.batch &&
     (input.state === 'h' || part.hasCell);
   if (isThere) return;

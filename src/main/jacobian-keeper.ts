@@ -4,7 +4,7 @@
  * Kept while they are small; of a larger run only the run itself is kept, and a slice is computed again.
  */
 import type { DiagonalChunk, Direction } from '../core/jacobian';
-import type { DirectionPart, StartedEvent } from '../shared/run';
+import { unitsOf, type DirectionPart, type StartedEvent } from '../shared/run';
 import type { EngineCalls } from './engine-messages';
 
 type SliceInput = EngineCalls['jacobianSlice'][0];
@@ -40,7 +40,8 @@ export class SliceCollector {
     private readonly shape: RunShape,
     private readonly input: SliceInput,
   ) {
-    this.#units = partOf(shape, input.direction)?.units ?? 0;
+    const part = partOf(shape, input.direction);
+    this.#units = part ? unitsOf(part, input.state) : 0;
     const rows = input.axis === 'unit' ? shape.inputDim : this.#units;
     const data = new Float32Array(rows * shape.steps).fill(NaN);
     this.slice = { rows, columns: shape.steps, data, direction: input.direction };
@@ -81,7 +82,7 @@ export class JacobianKeeper {
     readonly shape: RunShape,
   ) {
     const { batch, steps, inputDim, parts } = shape;
-    const rows = parts.reduce((sum, { units, hasCell }) => sum + units * (hasCell ? 2 : 1), 0);
+    const rows = parts.reduce((sum, { units, hiddenSize, hasCell }) => sum + hiddenSize + (hasCell ? units : 0), 0);
     const values = batch * steps * rows * inputDim;
     this.isWhole = values * Float32Array.BYTES_PER_ELEMENT <= MAX_KEPT_BYTES;
   }

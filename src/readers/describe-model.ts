@@ -5,6 +5,7 @@ import { weightStatistics } from '../core/diagnostics/weight-statistics';
 import type { Direction } from '../core/jacobian';
 import {
   cellsOf,
+  hiddenSize,
   isRecurrent,
   type CellDescription,
   type Layer,
@@ -68,6 +69,7 @@ function describeLayer(model: RecurrentModel, layer: Layer, index: number): Laye
     class: layer.className,
     kind: cell?.kind ?? null,
     units: cell?.units ?? null,
+    outputSize: cell ? hiddenSize(cell) : null,
     inputDim: cell?.inputDim ?? null,
     direction: cells.length > 1 ? 'bidirectional' : (cells[0]?.direction ?? null),
     supported: layer.operation.kind !== 'unsupported',

@@ -71,8 +71,21 @@ export interface RunEstimate {
 export interface DirectionPart {
   readonly direction: Direction;
   readonly kind: CellKind;
+  /** H, of the cell state and the gates. */
   readonly units: number;
+  /** P, the units of h: H but for an LSTM with a projection. */
+  readonly hiddenSize: number;
   readonly hasCell: boolean;
+}
+
+/**
+ * The units of an array of one direction: P for h, H for c and the gates.
+ *
+ * @param part - The direction.
+ * @param name - `h`, `c` or a gate.
+ */
+export function unitsOf(part: Pick<DirectionPart, 'units' | 'hiddenSize'>, name: string): number {
+  return name === 'h' ? part.hiddenSize : part.units;
 }
 
 /** First event: what runs. */
@@ -105,7 +118,7 @@ export interface StatesEvent {
   readonly x: Float32Array | Float64Array;
   /** `[B, T]`, 1 = valid. */
   readonly mask: Uint8Array | null;
-  /** `[B, T, H]` */
+  /** `[B, T, P]`, P = H without a projection. */
   readonly h: Float32Array | Float64Array;
   readonly c: Float32Array | Float64Array | null;
   readonly gates: Readonly<Record<string, Float32Array | Float64Array>>;

@@ -22,7 +22,7 @@ function started(over: Partial<StartedEvent>): StartedEvent {
     inputDim: 1,
     directions: ['forward'],
     hasCell: false,
-    parts: [{ direction: 'forward', kind: 'SimpleRNN', units: 1, hasCell: false }],
+    parts: [{ direction: 'forward', kind: 'SimpleRNN', units: 1, hiddenSize: 1, hasCell: false }],
     modes: ['diagonal', 'final', 'states'],
     estimate: { flop: 0, peakBytes: 0, resultBytes: 0, seconds: 0, engine, batch: 1, steps: 2 },
     ...over,
@@ -92,8 +92,8 @@ describe('RunArrays', () => {
     const run = started({
       directions: ['forward', 'backward'],
       parts: [
-        { direction: 'forward', kind: 'SimpleRNN', units: 1, hasCell: false },
-        { direction: 'backward', kind: 'SimpleRNN', units: 1, hasCell: false },
+        { direction: 'forward', kind: 'SimpleRNN', units: 1, hiddenSize: 1, hasCell: false },
+        { direction: 'backward', kind: 'SimpleRNN', units: 1, hiddenSize: 1, hasCell: false },
       ],
       modes: ['final'],
     });
@@ -128,7 +128,7 @@ describe('RunArrays', () => {
       units: 4,
       inputDim: 5,
       hasCell: true,
-      parts: [{ direction: 'forward', kind: 'LSTM', units: 4, hasCell: true }],
+      parts: [{ direction: 'forward', kind: 'LSTM', units: 4, hiddenSize: 4, hasCell: true }],
     });
     const shapes = Object.fromEntries(declareArrays(run).map((a) => [a.name, a.shape]));
     expect(shapes).toEqual({

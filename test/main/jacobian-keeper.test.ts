@@ -10,7 +10,13 @@ const SHAPE: RunShape = {
   batch: 2,
   steps: 5,
   inputDim: 2,
-  parts: DIRECTIONS.map((direction) => ({ direction, kind: 'LSTM', units: UNITS[direction], hasCell: true })),
+  parts: DIRECTIONS.map((direction) => ({
+    direction,
+    kind: 'LSTM',
+    units: UNITS[direction],
+    hiddenSize: UNITS[direction],
+    hasCell: true,
+  })),
 };
 
 /** The entry that stands for (state, direction, b, t, u, d), so that a wrong index cannot hide. */

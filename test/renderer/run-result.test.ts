@@ -16,7 +16,7 @@ function started(overrides: Partial<StartedEvent> = {}): StartedEvent {
     units: 3,
     inputDim: 2,
     directions: ['forward'],
-    parts: [{ direction: 'forward', kind: 'LSTM', units: 3, hasCell: true }],
+    parts: [{ direction: 'forward', kind: 'LSTM', units: 3, hiddenSize: 3, hasCell: true }],
     hasCell: true,
     modes: ['diagonal', 'final'],
     estimate: {} as StartedEvent['estimate'],
@@ -57,8 +57,8 @@ describe('the result of a run', () => {
       started({
         directions: ['forward', 'backward'],
         parts: [
-          { direction: 'forward', kind: 'LSTM', units: 3, hasCell: true },
-          { direction: 'backward', kind: 'GRU', units: 5, hasCell: false },
+          { direction: 'forward', kind: 'LSTM', units: 3, hiddenSize: 3, hasCell: true },
+          { direction: 'backward', kind: 'GRU', units: 5, hiddenSize: 5, hasCell: false },
         ],
       }),
     );
@@ -74,7 +74,7 @@ describe('the result of a run', () => {
   });
 
   it('keeps whole norms of all sequences but rows of the first ones only when there are too many', () => {
-    const parts = [{ direction: 'forward', kind: 'LSTM', units: 1000, hasCell: false } as const];
+    const parts = [{ direction: 'forward', kind: 'LSTM', units: 1000, hiddenSize: 1000, hasCell: false } as const];
     const result = makeRunResult(
       7,
       REQUEST,

@@ -1,6 +1,6 @@
 /** The arrays of a run in the engine's own precision, put together apart from the program's own writers. */
 import type { AnalysisStep } from '../../src/shared/analysis-step';
-import type { StartedEvent } from '../../src/shared/run';
+import { unitsOf, type StartedEvent } from '../../src/shared/run';
 import type { Summary } from '../../src/core/summary';
 
 /** Arrays by their name in docs/cli.md, scales applied; and the summary. */
@@ -28,7 +28,7 @@ export async function collectRun(steps: AsyncIterable<AnalysisStep>): Promise<Co
     const put = (name: string, values: ArrayLike<number>, scales: ArrayLike<number> | null): void => {
       const having = parts.filter(({ hasCell }) => hasCell || name.startsWith('dh'));
       const index = having.findIndex(({ direction }) => direction === chunk.direction);
-      const widths = having.map(({ units }) => units);
+      const widths = having.map((part) => unitsOf(part, name.charAt(1)));
       const units = widths[index]!;
       const all = widths.reduce((sum, width) => sum + width, 0);
       const target = run.arrays.get(name) ?? new Float64Array(batch * T * all * inputDim).fill(NaN);

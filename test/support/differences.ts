@@ -38,8 +38,8 @@ export async function expectDifferences(
 ): Promise<void> {
   const { batch, steps, sourceSteps, inputDim, parts } = run.started!;
   // The last step that each unit's recurrence computes.
-  const lastSteps = parts.flatMap(({ direction, units }) =>
-    Array.from({ length: units }, () => (direction === 'forward' ? steps - 1 : 0)),
+  const lastSteps = parts.flatMap(({ direction, hiddenSize }) =>
+    Array.from({ length: hiddenSize }, () => (direction === 'forward' ? steps - 1 : 0)),
   );
   const units = lastSteps.length;
   const [found, final] = [run.arrays.get('dh_dx'), run.arrays.get('dhT_dx')!];

@@ -74,8 +74,8 @@ function makeNormSet({ batch, sourceSteps: steps, inputDim }: StartedEvent, unit
   };
 }
 
-const makePair = (started: StartedEvent, { units, hasCell }: DirectionPart): NormPair => ({
-  h: makeNormSet(started, units),
+const makePair = (started: StartedEvent, { units, hiddenSize, hasCell }: DirectionPart): NormPair => ({
+  h: makeNormSet(started, hiddenSize),
   c: hasCell ? makeNormSet(started, units) : null,
 });
 

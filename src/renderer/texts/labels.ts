@@ -1,7 +1,7 @@
 /** Words for the parts of a model and for where a run stands; the one catalogue of texts that more than one view uses. */
 import { formatBytes, formatSeconds } from '../../charts/number-format';
 import type { Direction, StateName } from '../../core/jacobian';
-import type { LayerDescription, VerdictLabel } from '../../core/summary';
+import { projectionText, type LayerDescription, type VerdictLabel } from '../../core/summary';
 import type { EngineStatus } from '../../shared/contract';
 import type { ProgressEvent, RunEstimate } from '../../shared/run';
 
@@ -50,7 +50,7 @@ export function kindLine(layer: LayerDescription): string {
   const isTwoWay = layer.direction === 'bidirectional';
   const units = isTwoWay ? `2×${layer.units ?? '?'}` : String(layer.units ?? '?');
   const suffix = layer.direction === 'backward' ? ', backwards' : '';
-  return `${isTwoWay ? 'Bidirectional ' : ''}${layer.kind} ${units} ← ${layer.inputDim ?? '?'}${suffix}`;
+  return `${isTwoWay ? 'Bidirectional ' : ''}${layer.kind} ${units} ← ${layer.inputDim ?? '?'}${projectionText(layer)}${suffix}`;
 }
 
 /**
