@@ -29,6 +29,13 @@ export interface ReadLimits {
   /** Tensors, and slices of tensors, of one checkpoint. */
   readonly maxIndexEntries: number;
   readonly maxSafetensorsHeaderBytes: number;
+  /** Values that a pickle has open at once; a flat dictionary may be long. */
+  readonly maxPickleStack: number;
+  /** Marks inside marks. */
+  readonly maxPickleDepth: number;
+  readonly maxPickleMemo: number;
+  /** One text or one run of bytes inside a pickle. */
+  readonly maxPickleValueBytes: number;
   /** Tensors of a file that names them: a state dict, safetensors, `.npz`. */
   readonly maxNamedTensors: number;
   /** One tensor as it is kept, bytes. */
@@ -60,6 +67,10 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxIndexBytes: 64 * MIB,
   maxIndexEntries: 500_000,
   maxSafetensorsHeaderBytes: 100 * MIB,
+  maxPickleStack: 10_000_000,
+  maxPickleDepth: 1000,
+  maxPickleMemo: 1_000_000,
+  maxPickleValueBytes: 16 * MIB,
   maxNamedTensors: 1_000_000,
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,

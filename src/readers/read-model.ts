@@ -18,6 +18,7 @@ import { safetensors } from './formats/safetensors';
 import { savedModel } from './formats/saved-model';
 import { tfCheckpoint } from './formats/tf-checkpoint';
 import { tfjs } from './formats/tfjs';
+import { torch } from './formats/torch';
 import { parseJson } from './json';
 import type { FormatOptions } from './reading';
 import { DEFAULT_LIMITS, checkLimit, type ReadLimits } from './limits';
@@ -28,6 +29,7 @@ const FORMATS: readonly ModelFormat[] = [
   kerasH5,
   savedModel,
   tfCheckpoint,
+  torch,
   npzWeights,
   safetensors,
   tfjs,

@@ -165,7 +165,9 @@ async function readFused(cell: FusedCell, reading: Reading): Promise<CellDescrip
       change: '',
     });
     const order = [0, 2, 1, 3];
-    const ordered = orderColumns(bias, order, units);
+    const stored = orderColumns(bias, order, units);
+    // In float64: rounding the sum would change the model.
+    const ordered = { shape: stored.shape, data: Float64Array.from(stored.data) };
     for (let unit = units; unit < 2 * units; unit++) ordered.data[unit] = (ordered.data[unit] ?? NaN) + 1;
     const kernels = splitRows(kernel, inputDim, order, units);
     const activations = { activation: TANH, recurrentActivation: SIGMOID, outputActivation: TANH };

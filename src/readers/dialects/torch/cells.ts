@@ -107,12 +107,13 @@ export function makeTorchCell(
   };
 }
 
-/** b_ih + b_hh, in the precision of the file. */
+/** b_ih + b_hh in float64: rounding the sum of two float32 numbers would change the model. */
 function addBiases(first: RealTensor | null, second: RealTensor | null): RealTensor | null {
   if (!first || !second) return first ?? second;
-  const isDouble = first.data instanceof Float64Array || second.data instanceof Float64Array;
-  const sum = Float64Array.from(first.data, (value, index) => value + (second.data[index] ?? NaN));
-  return { shape: first.shape, data: isDouble ? sum : Float32Array.from(sum) };
+  return {
+    shape: first.shape,
+    data: Float64Array.from(first.data, (value, index) => value + (second.data[index] ?? NaN)),
+  };
 }
 
 function orderBias(bias: RealTensor | null, order: readonly number[], units: number): RealTensor | null {

@@ -14,15 +14,12 @@ import { takeTensor } from '../../take-tensor';
 import { TORCH_GATES, makeTorchCell, shapeOfTorchCell, type TorchCellShape } from './cells';
 import { tensorsOfLevel, type TorchCellTensors, type TorchLevel, type TorchModule } from './find-modules';
 
-/** What a file says of a module beside its tensors; null where it does not. */
+/** What a file says of a module beside its tensors. */
 export interface ModuleFacts {
-  /** `LSTM`, `GRUCell`, `MyEncoder`. */
+  /** `nn.LSTM`, `nn.GRUCell`. */
   readonly className: string;
+  /** `tanh` or `relu` of an `nn.RNN`; null where the file does not say. */
   readonly nonlinearity: string | null;
-  readonly bidirectional: boolean | null;
-  readonly layers: number | null;
-  readonly units: number | null;
-  readonly projection: number | null;
 }
 
 /**

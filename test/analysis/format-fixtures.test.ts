@@ -1,5 +1,5 @@
 /**
- * Fixtures of TensorFlow's own formats: states against the framework, Jacobians against an outside float64 autodiff.
+ * Fixtures of every format but Keras's own: states against the framework, Jacobians against an outside float64 autodiff.
  *
  * Tolerances as for the Keras fixtures: h and c 1e-5; Jacobians 1e-9 of the largest entry on the reference engine, 1e-4
  * on the others, of which wasm runs every third fixture.
@@ -10,7 +10,7 @@ import { collectRun } from '../support/collect-run';
 import { folderFixtureNames, loadFolderFixture, readFolderModel } from '../support/folder-fixtures';
 import { fixtureRun } from '../support/keras-fixtures';
 
-const NAMES = folderFixtureNames(['tfjs', 'saved-model', 'checkpoint']);
+const NAMES = folderFixtureNames(['torch', 'safetensors', 'npz', 'tfjs', 'saved-model', 'checkpoint']);
 const ENGINES = [
   { engine: 'reference', every: 1, jacobian: 1e-9 },
   { engine: 'tensorflow', every: 1, jacobian: 1e-4 },
@@ -30,7 +30,7 @@ function worst(got: ArrayLike<number>, want: ArrayLike<number>, floor: number): 
   return difference / scale;
 }
 
-describe.each(ENGINES)('TensorFlow fixtures on $engine', ({ engine, every, jacobian }) => {
+describe.each(ENGINES)('fixtures on $engine', ({ engine, every, jacobian }) => {
   it.each(NAMES.filter((_, index) => index % every === 0))('%s', async (name) => {
     const fixture = loadFolderFixture(name);
     const model = await readFolderModel(fixture);
