@@ -14,6 +14,7 @@ import { kerasH5 } from './formats/keras-h5';
 import { kerasSharded } from './formats/keras-sharded';
 import { kerasV3 } from './formats/keras-v3';
 import { npzWeights } from './formats/npz-weights';
+import { onnx } from './formats/onnx';
 import { safetensors } from './formats/safetensors';
 import { savedModel } from './formats/saved-model';
 import { tfCheckpoint } from './formats/tf-checkpoint';
@@ -27,6 +28,7 @@ import { DEFAULT_LIMITS, checkLimit, type ReadLimits } from './limits';
 const FORMATS: readonly ModelFormat[] = [
   kerasV3,
   kerasH5,
+  onnx,
   savedModel,
   tfCheckpoint,
   torch,

@@ -1,0 +1,236 @@
+/**
+ * The messages of an ONNX file as plain structures: graphs, nodes and attributes are read, tensors stay where they lie.
+ *
+ * Source: field numbers of onnx.proto (ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto).
+ */
+import { TempogradError } from '../../../core/errors';
+import type { ByteSource } from '../../byte-source';
+import { readFields, readPackedVarints, readText, toInteger, type WireField } from '../../containers/protobuf';
+import { checkLimit, type ReadLimits } from '../../limits';
+import { readOnnxTensor, type OnnxTensor } from './tensors';
+
+/** One attribute of a node; only the member of its type is filled. */
+export interface OnnxAttribute {
+  readonly float: number | null;
+  readonly integer: number | null;
+  readonly text: string | null;
+  readonly tensor: OnnxTensor | null;
+  readonly graph: OnnxGraph | null;
+  readonly floats: readonly number[];
+  readonly integers: readonly number[];
+  readonly texts: readonly string[];
+}
+
+/** One node; an omitted optional input has an empty name. */
+export interface OnnxNode {
+  readonly name: string;
+  readonly operator: string;
+  readonly domain: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly attributes: ReadonlyMap<string, OnnxAttribute>;
+}
+
+/** An input of a graph; `shape` null where the file says none, a size null where it is symbolic. */
+export interface OnnxInput {
+  readonly name: string;
+  readonly elementType: number;
+  readonly shape: readonly (number | null)[] | null;
+}
+
+/** A graph, or the body of If, Loop and Scan. */
+export interface OnnxGraph {
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: ReadonlyMap<string, OnnxTensor>;
+  readonly inputs: readonly OnnxInput[];
+  readonly outputs: readonly string[];
+}
+
+/** The whole file. */
+export interface OnnxModel {
+  readonly producer: string;
+  /** Version of the default operator set; 1 where the file names none. */
+  readonly opset: number;
+  readonly graph: OnnxGraph;
+}
+
+/** The newest operator set whose recurrent operators are known. */
+const NEWEST_OPSET = 100;
+const DEFAULT_DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx']);
+
+/** What the reading of all graphs of one file shares. */
+interface Walk {
+  readonly limits: ReadLimits;
+  nodes: number;
+}
+
+/**
+ * The structures of a file.
+ *
+ * @param source - The file.
+ * @param name - Its name, for messages.
+ * @param limits - Caps on nodes, tensors and depth.
+ * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`, `reader/not-readable`.
+ */
+export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimits): OnnxModel {
+  let [producer, version, opset] = ['', '', 1];
+  let graph: ByteSource | null = null;
+  for (const field of readFields(source, name)) {
+    if (field.number === 2) producer = textOf(field, 'the producer');
+    else if (field.number === 3) version = textOf(field, 'the version of the producer');
+    else if (field.number === 7) graph = bytesOf(field, 'the graph');
+    else if (field.number === 8) opset = readOpset(bytesOf(field, 'an operator set')) ?? opset;
+  }
+  if (!graph) throw corrupt(`${name} holds no graph`);
+  if (opset < 1 || opset > NEWEST_OPSET) {
+    throw new TempogradError('reader/not-readable', `${name} asks for operator set ${String(opset)}`, {
+      details: { opset },
+    });
+  }
+  return {
+    producer: [producer, version].filter((part) => part !== '').join(' '),
+    opset,
+    graph: readGraph(graph, 0, { limits, nodes: 0 }),
+  };
+}
+
+/** The version of the default operator set; null for another one. */
+function readOpset(source: ByteSource): number | null {
+  let [domain, version] = ['', 1];
+  for (const field of readFields(source, 'an operator set')) {
+    if (field.number === 1) domain = textOf(field, 'the domain of an operator set');
+    else if (field.number === 2) version = integerOf(field, 'the version of an operator set');
+  }
+  return DEFAULT_DOMAINS.has(domain) ? version : null;
+}
+
+function readGraph(source: ByteSource, depth: number, walk: Walk): OnnxGraph {
+  checkLimit('Graphs inside graphs', depth, 'maxModelDepth', walk.limits);
+  const nodes: OnnxNode[] = [];
+  const initializers = new Map<string, OnnxTensor>();
+  const inputs: OnnxInput[] = [];
+  const outputs: string[] = [];
+  for (const field of readFields(source, 'a graph')) {
+    if (field.number === 1) {
+      checkLimit('Number of nodes', ++walk.nodes, 'maxNamedTensors', walk.limits);
+      nodes.push(readNode(bytesOf(field, 'a node'), depth, walk));
+    } else if (field.number === 5) {
+      const tensor = readOnnxTensor(bytesOf(field, 'an initializer'));
+      if (initializers.has(tensor.name)) throw corrupt(`Initializer ${tensor.name} is in its graph twice`);
+      checkLimit('Number of initializers', initializers.size + 1, 'maxNamedTensors', walk.limits);
+      initializers.set(tensor.name, tensor);
+    } else if (field.number === 11) inputs.push(readInput(bytesOf(field, 'an input')));
+    else if (field.number === 12) outputs.push(readInput(bytesOf(field, 'an output')).name);
+  }
+  return { nodes, initializers, inputs, outputs };
+}
+
+function readNode(source: ByteSource, depth: number, walk: Walk): OnnxNode {
+  let [name, operator, domain] = ['', '', ''];
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const attributes = new Map<string, OnnxAttribute>();
+  for (const field of readFields(source, 'a node')) {
+    if (field.number === 1) inputs.push(textOf(field, 'an input of a node'));
+    else if (field.number === 2) outputs.push(textOf(field, 'an output of a node'));
+    else if (field.number === 3) name = textOf(field, 'the name of a node');
+    else if (field.number === 4) operator = textOf(field, 'the operator of a node');
+    else if (field.number === 5) {
+      const [key, attribute] = readAttribute(bytesOf(field, 'an attribute'), depth, walk);
+      attributes.set(key, attribute);
+    } else if (field.number === 7) domain = textOf(field, 'the domain of a node');
+  }
+  return { name, operator, domain: DEFAULT_DOMAINS.has(domain) ? '' : domain, inputs, outputs, attributes };
+}
+
+function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly [string, OnnxAttribute] {
+  let name = '';
+  let [float, integer]: (number | null)[] = [null, null];
+  let text: string | null = null;
+  let tensor: OnnxTensor | null = null;
+  let graph: OnnxGraph | null = null;
+  const floats: number[] = [];
+  const integers: number[] = [];
+  const texts: string[] = [];
+  for (const field of readFields(source, 'an attribute')) {
+    if (field.number === 1) name = textOf(field, 'the name of an attribute');
+    else if (field.number === 2) [float = null] = floatsOf(field);
+    else if (field.number === 3) integer = integerOf(field, 'an attribute');
+    // A text of an attribute may be any bytes; those of the operators read here are ASCII.
+    else if (field.number === 4) text = textOf(field, 'an attribute');
+    else if (field.number === 5) tensor = readOnnxTensor(bytesOf(field, 'a tensor'));
+    else if (field.number === 6) graph = readGraph(bytesOf(field, 'a graph'), depth + 1, walk);
+    else if (field.number === 7) for (const value of floatsOf(field)) floats.push(value);
+    else if (field.number === 8) for (const value of integersOf(field)) integers.push(value);
+    else if (field.number === 9) texts.push(textOf(field, 'an attribute'));
+  }
+  return [name, { float: float ?? null, integer: integer ?? null, text, tensor, graph, floats, integers, texts }];
+}
+
+/** ValueInfoProto with a tensor type; another type has no shape. */
+function readInput(source: ByteSource): OnnxInput {
+  let [name, elementType] = ['', 0];
+  let shape: (number | null)[] | null = null;
+  for (const field of readFields(source, 'an input')) {
+    if (field.number === 1) name = textOf(field, 'the name of an input');
+    if (field.number !== 2) continue;
+    for (const type of readFields(bytesOf(field, 'a type'), 'a type')) {
+      if (type.number !== 1) continue;
+      for (const part of readFields(bytesOf(type, 'a tensor type'), 'a tensor type')) {
+        if (part.number === 1) elementType = integerOf(part, 'an element type');
+        else if (part.number === 2) shape = [...readShape(bytesOf(part, 'a shape'))];
+      }
+    }
+  }
+  return { name, elementType, shape };
+}
+
+function* readShape(source: ByteSource): Generator<number | null> {
+  for (const field of readFields(source, 'a shape')) {
+    if (field.number !== 1) continue;
+    let size: number | null = null;
+    for (const part of readFields(bytesOf(field, 'a dimension'), 'a dimension')) {
+      if (part.number === 1) size = integerOf(part, 'a dimension');
+    }
+    yield size !== null && size > 0 ? size : null;
+  }
+}
+
+function bytesOf(field: WireField, what: string): ByteSource {
+  if (field.type === 'bytes') return field.source;
+  throw corrupt(`The field of ${what} has the wire type ${field.type}`);
+}
+
+function textOf(field: WireField, what: string): string {
+  return readText(bytesOf(field, what), what);
+}
+
+function integerOf(field: WireField, what: string): number {
+  if (field.type === 'varint') return toInteger(field.value, what);
+  throw corrupt(`The field of ${what} has the wire type ${field.type}`);
+}
+
+/** Repeated integers may stand packed or one by one. */
+function* integersOf(field: WireField): Generator<number> {
+  if (field.type === 'varint') yield toInteger(field.value, 'an attribute');
+  else {
+    for (const value of readPackedVarints(bytesOf(field, 'an attribute'), 'an attribute')) {
+      yield Number(BigInt.asIntN(64, value));
+    }
+  }
+}
+
+function floatsOf(field: WireField): readonly number[] {
+  const bytes = field.type === 'fixed32' ? field.bytes : readAll(bytesOf(field, 'an attribute'));
+  if (bytes.length % 4 !== 0) throw corrupt('An attribute of floats does not end with a whole one');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Array.from({ length: bytes.length / 4 }, (_, index) => view.getFloat32(4 * index, true));
+}
+
+function readAll(source: ByteSource): Uint8Array {
+  return source.read(0, source.size);
+}
+
+function corrupt(message: string): TempogradError {
+  return new TempogradError('reader/corrupt', message);
+}

@@ -1,0 +1,51 @@
+/**
+ * What names mean inside a graph: its own values first, then those of the graphs around it.
+ */
+import { TempogradError } from '../../../core/errors';
+import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
+import type { OnnxTensor } from './tensors';
+
+/** Where a value comes from. */
+export type ValueSource =
+  | { readonly kind: 'initializer'; readonly tensor: OnnxTensor }
+  | { readonly kind: 'input'; readonly input: OnnxInput; readonly isOuter: boolean }
+  | { readonly kind: 'node'; readonly node: OnnxNode; readonly output: number; readonly scope: Scope };
+
+/** Names of one graph. */
+export class Scope {
+  readonly graph: OnnxGraph;
+  readonly parent: Scope | null;
+  readonly #values = new Map<string, ValueSource>();
+
+  /**
+   * @param graph - The graph.
+   * @param parent - The scope around it, null for the model's own graph.
+   * @throws TempogradError `reader/corrupt` where two nodes give a value of the same name.
+   */
+  constructor(graph: OnnxGraph, parent: Scope | null) {
+    this.graph = graph;
+    this.parent = parent;
+    for (const input of graph.inputs) this.#values.set(input.name, { kind: 'input', input, isOuter: parent === null });
+    // An initializer of the same name as an input is that input's value when nothing is fed.
+    for (const [name, tensor] of graph.initializers) this.#values.set(name, { kind: 'initializer', tensor });
+    for (const node of graph.nodes) {
+      for (const [output, name] of node.outputs.entries()) {
+        if (name === '') continue;
+        if (this.#values.get(name)?.kind === 'node') {
+          throw new TempogradError('reader/corrupt', `Two nodes give the value ${name}`, { details: { name } });
+        }
+        this.#values.set(name, { kind: 'node', node, output, scope: this });
+      }
+    }
+  }
+
+  /**
+   * Where a value comes from, null for a name that nothing gives.
+   *
+   * @param name - The value.
+   */
+  find(name: string): ValueSource | null {
+    if (name === '') return null;
+    return this.#values.get(name) ?? this.parent?.find(name) ?? null;
+  }
+}
