@@ -141,7 +141,7 @@ function propagationBytes(
   allowedBytes: number,
 ): number {
   const sizes = cellSizes(cell);
-  const { units, inputDim, stateSize: size, operatorColumns, vectorLength } = sizes;
+  const { units, inputDim, stateSize: size, operatorRows, operatorColumns, vectorLength } = sizes;
   if (engine === 'reference') {
     // One sequence at a time has its rows and step Jacobians; a chunk of results is gathered from all.
     const chunkBytes = Math.min(
@@ -155,14 +155,14 @@ function propagationBytes(
   if (modes.includes('diagonal')) {
     const { chunkSteps, sequences, tilePairs } = planDiagonal(shape);
     const chunkBytes = 4 * batch * chunkSteps * size * inputDim;
-    const formed = 3 * 4 * tilePairs * size * (sizes.isFactored ? inputDim : operatorColumns);
+    const formed = 3 * 4 * tilePairs * operatorRows * (sizes.isFactored ? inputDim : operatorColumns);
     bytes = Math.max(bytes, chunkBytes + formed + 4 * sequences * chunkSteps * vectorLength);
   }
   if (modes.includes('final')) {
     const { chunkSteps, sequences, groupSteps } = planFinal(shape);
     const chunkBytes = 4 * (batch + sequences) * chunkSteps * size * inputDim;
-    const rows = 4 * size * size * (2 * batch + 2 * sequences);
-    const operators = 4 * groupSteps * sequences * operatorColumns * size * 3;
+    const rows = 4 * size * (2 * batch * size + 2 * sequences * operatorRows);
+    const operators = 4 * groupSteps * sequences * operatorColumns * operatorRows * 3;
     bytes = Math.max(bytes, chunkBytes + rows + operators + 4 * sequences * chunkSteps * vectorLength);
   }
   return bytes;
@@ -180,7 +180,10 @@ function diagonalFlop(cell: CellDescription): number {
 function formFlop(cell: CellDescription): number {
   const { units: H } = cell;
   if (cell.kind === 'SimpleRNN') return H * H;
-  if (cell.kind === 'LSTM') return 8 * H * hiddenSize(cell) + projectionFlop(cell, hiddenSize(cell) + H);
+  if (cell.kind === 'LSTM') {
+    const { isFactored, stateSize } = cellSizes(cell);
+    return 8 * H * hiddenSize(cell) + (isFactored ? 0 : projectionFlop(cell, stateSize));
+  }
   return cell.resetAfter ? 5 * H * H + H : 2 * H ** 3 + 4 * H * H + 2 * H;
 }
 
@@ -189,8 +192,8 @@ function projectionFlop(cell: CellDescription, columns: number): number {
   return cell.kind === 'LSTM' && cell.projection ? 2 * cell.units * hiddenSize(cell) * columns : 0;
 }
 
-/** Pulling the rows of one step: all S of an LSTM (h and c), else H; through c by two diagonals, but for a projection. */
+/** Pulling all S rows of one step. */
 function finalFlop(cell: CellDescription): number {
-  const { stateSize: S, operatorColumns } = cellSizes(cell);
-  return 2 * S * S * operatorColumns;
+  const { stateSize, operatorRows, operatorColumns, isFactored } = cellSizes(cell);
+  return 2 * stateSize * operatorRows * operatorColumns + (isFactored ? projectionFlop(cell, stateSize) : 0);
 }

@@ -19,7 +19,9 @@ export interface CellSizes {
   readonly blockSizes: readonly number[];
   /** S, the sum of them. */
   readonly stateSize: number;
-  /** Columns of an operator: H + D where the c columns stand apart, else S + D. */
+  /** Rows of an operator: S, or 2H where a projection stands apart. */
+  readonly operatorRows: number;
+  /** Columns of an operator: P + D where the c columns stand apart, else S + D. */
   readonly operatorColumns: number;
   /** Float32 numbers that the vectors of one step of one sequence take while they are computed, about. */
   readonly vectorLength: number;
@@ -36,7 +38,7 @@ export function cellSizes(cell: CellDescription): CellSizes {
   const { units, inputDim } = cell;
   const hiddenSize = hiddenSizeOf(cell);
   const common = { units, inputDim, hiddenSize };
-  const oneBlock = { stateBlocks: 1, blockSizes: [units], stateSize: units } as const;
+  const oneBlock = { stateBlocks: 1, blockSizes: [units], stateSize: units, operatorRows: units } as const;
   const square = units * units;
   const candidate = isElementwise(cell.activation.name) ? 0 : square;
   if (cell.kind === 'SimpleRNN') {
@@ -48,14 +50,15 @@ export function cellSizes(cell: CellDescription): CellSizes {
   const isDiagonal = candidate === 0 && gates === 0;
   if (cell.kind === 'LSTM') {
     const output = isElementwise(cell.outputActivation.name) ? 0 : square;
-    const isFactored = isDiagonal && output === 0 && cell.projection === null;
+    const isFactored = isDiagonal && output === 0;
     const stateSize = hiddenSize + units;
     return {
       ...common,
       stateBlocks: 2,
       blockSizes: [hiddenSize, units],
       stateSize,
-      operatorColumns: (isFactored ? units : stateSize) + inputDim,
+      operatorRows: isFactored ? 2 * units : stateSize,
+      operatorColumns: (isFactored ? hiddenSize : stateSize) + inputDim,
       vectorLength: 80 * units + 4 * (candidate + output) + 12 * gates,
       isFactored,
     };

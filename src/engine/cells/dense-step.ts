@@ -1,5 +1,5 @@
 /**
- * Step Jacobians that are full matrices: activations that mix units, a projection, and the GRU with reset before.
+ * Step Jacobians that are full matrices: activations that mix units, and the GRU with reset before.
  *
  * The general, slower path: operators hold every column of the state, h then c, and nothing stands apart.
  */

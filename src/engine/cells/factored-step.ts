@@ -7,7 +7,7 @@
  * product of inner dimension P for each unit and a transposition of the result.
  * Source: method.md 2.12 (the second form).
  */
-import type { CellDescription } from '../../core/model';
+import { hiddenSize, type CellDescription } from '../../core/model';
 import type { RealArray } from '../engine';
 import type { Ops, RowPattern, Value } from '../ops';
 import type { StepVectors } from './tensor-cell';
@@ -23,6 +23,8 @@ export interface PieceSource {
 /** The fixed kernels of a cell; made when they are asked for, so that nothing of them stays on the host. */
 export interface KernelPieces {
   readonly units: number;
+  /** Units of h, the columns of the state. */
+  readonly stateWidth: number;
   readonly inputDim: number;
   /** P */
   readonly count: number;
@@ -33,7 +35,7 @@ export interface KernelPieces {
 /**
  * The fixed kernels of a cell in the layout that forming needs.
  *
- * @param cell - Keras kernels `[D, G*H]`, `[H, G*H]`; h has H units.
+ * @param cell - Keras kernels `[D, G*H]`, `[H, G*H]`, or fewer rows of the latter with a projection.
  * @param gates - G.
  * @param sources - One entry per piece.
  */
@@ -44,10 +46,11 @@ export function piecesOf(cell: CellDescription, gates: number, sources: readonly
   const isDouble = kernel.data instanceof Float64Array || recurrentKernel.data instanceof Float64Array;
   return {
     units,
+    stateWidth: hiddenSize(cell),
     inputDim,
     count,
     gather(columns) {
-      const stateWidth = columns === 'input' ? 0 : units;
+      const stateWidth = columns === 'input' ? 0 : hiddenSize(cell);
       const width = stateWidth + (columns === 'state' ? 0 : inputDim);
       const size = units * count * width;
       const rows = isDouble ? new Float64Array(size) : new Float32Array(size);
@@ -111,9 +114,9 @@ export class FactoredStep {
    */
   operators(entries: Value): Value {
     const { ops } = this;
-    const { units, inputDim } = this.pieces;
+    const { units, stateWidth, inputDim } = this.pieces;
     const size = units * this.blocks;
-    const columns = units + inputDim;
+    const columns = stateWidth + inputDim;
     const count = entries.shape[0];
     const { native } = ops;
     if (native) {
@@ -193,8 +196,8 @@ export class FactoredStep {
 
   /** `[H*P, H+D]` */
   private joinedKernels(): Value {
-    const { units, inputDim, count } = this.pieces;
-    this.joined ??= this.ops.keep(this.ops.upload(this.pieces.gather('both'), [units * count, units + inputDim]));
+    const { units, stateWidth, inputDim, count } = this.pieces;
+    this.joined ??= this.ops.keep(this.ops.upload(this.pieces.gather('both'), [units * count, stateWidth + inputDim]));
     return this.joined;
   }
 
@@ -208,11 +211,11 @@ export class FactoredStep {
   /** `[H, P*H]`: column (p, u) is row u of piece p. */
   private stateKernels(): Value {
     const { ops } = this;
-    const { units, count } = this.pieces;
+    const { units, stateWidth, count } = this.pieces;
     this.state ??= ops.keep(
       ops.tidy(() => {
-        const rows = ops.upload(this.pieces.gather('state'), [units, count, units]);
-        return ops.reshape(ops.transpose(rows, [2, 1, 0]), [units, count * units]);
+        const rows = ops.upload(this.pieces.gather('state'), [units, count, stateWidth]);
+        return ops.reshape(ops.transpose(rows, [2, 1, 0]), [stateWidth, count * units]);
       }),
     );
     return this.state;

@@ -70,6 +70,7 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
     kind: 'GRU',
     isFused: false,
     ...sizes,
+    projection: null,
     stateRow: (_block, unit) => unit,
     carry: () => null,
     ...form,

@@ -1,4 +1,4 @@
-/** The step Jacobians of an LSTM as full matrices: activations that mix units, and a projection of h. */
+/** The step Jacobians of an LSTM as full matrices, for activations that mix units. */
 import { hiddenSize as hiddenSizeOf, type LstmCell } from '../../core/model';
 import { activate } from '../ops/activations';
 import type { Ops, Value } from '../ops';
@@ -25,6 +25,7 @@ export function denseLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): StepF
   const dense = new DenseStep(ops, [hiddenSize, units], inputDim);
   const operators = (step: StepVectors): Value => ops.tidy(() => formOperators(ops, cell, weights, step));
   return {
+    projection: null,
     stateRow: (block, unit) => block * hiddenSize + unit,
     vectors: (points) => ops.tidy(() => stepVectors(ops, cell, weights, points)),
     operatorVectors: (step) => copyVectors(ops, step),

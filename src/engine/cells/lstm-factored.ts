@@ -1,5 +1,5 @@
 /** The step Jacobians of an LSTM whose derivatives are all diagonal. */
-import type { LstmCell } from '../../core/model';
+import { hiddenSize as hiddenSizeOf, type LstmCell } from '../../core/model';
 import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { FactoredStep, piecesOf, stackCoefficients } from './factored-step';
@@ -13,18 +13,22 @@ const PIECES = [0, 1, 2, 3].map((gate) => ({ state: gate, input: gate }));
  * alpha_i = g i' (or (g - c_{t-1}) i' where f = 1 - i), alpha_f = c_{t-1} f', alpha_g = i g', beta = psi(c) o',
  * kappa = o psi'(c) + p_o beta, delta = f + p_f alpha_f + p_i alpha_i: the rows of c are alpha_i U_i + alpha_f U_f +
  * alpha_g U_g, those of h kappa times that + beta U_o; the columns of c hold kappa delta and delta. Rows of an operator
- * alternate between h and c, so that a group of one step needs no transposition.
+ * alternate between h and c, so that a group of one step needs no transposition. With a projection all this holds for
+ * m = o psi(c) in the place of h, and h = projection^T m.
  *
  * Source: method.md 2.3.
  *
  * @param ops - Operations.
- * @param cell - The cell, without a projection.
+ * @param cell - The cell.
  * @param weights - Its weights.
  */
 export function factoredLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): StepForm {
   const factored = new FactoredStep(ops, piecesOf(cell, 4, PIECES), 2, true);
+  const { projection, projectionRows } = weights;
+  const hiddenSize = hiddenSizeOf(cell);
   return {
-    stateRow: (block, unit) => 2 * unit + block,
+    projection,
+    stateRow: (block, unit) => (projection ? block * hiddenSize + unit : 2 * unit + block),
     vectors: (points) => ops.tidy(() => stepVectors(ops, cell, weights, points)),
     operatorVectors: ({ coefficients, carry }) => ({
       entries: factored.entries(coefficients),
@@ -32,12 +36,22 @@ export function factoredLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): St
     }),
     operators: ({ entries }) => factored.operators(entries),
     carry: ({ carry }) => carry,
-    inputJacobians: ({ coefficients }) => factored.inputJacobians(coefficients),
+    inputJacobians: ({ coefficients }) => {
+      const [memory, c] = factored.inputJacobians(coefficients);
+      if (!projectionRows) return [memory, c];
+      const h = ops.matMul(projectionRows, memory);
+      ops.dispose(memory);
+      return [h, c];
+    },
     push: ({ coefficients, carry }, tangent) =>
       ops.tidy(() => {
-        const [h, c] = ops.split(tangent, 2, 1);
+        const [h, c] = ops.split(tangent, [hiddenSize, cell.units], 1);
         const throughCell = ops.transpose(ops.mul(carry, ops.reshape(c, [...c.shape, 1])), [0, 2, 1]);
-        return ops.reshape(ops.add(factored.push(coefficients, h), throughCell), tangent.shape);
+        const pushed = ops.add(factored.push(coefficients, h), throughCell);
+        const flat = ops.reshape(pushed, [tangent.shape[0], 2 * cell.units]);
+        if (!projection) return flat;
+        const [memory, next] = ops.split(flat, 2, 1);
+        return ops.concat([ops.matMul(memory, projection), next], 1);
       }),
     dispose: () => factored.dispose(),
   };

@@ -33,6 +33,7 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
     kind: 'SimpleRNN',
     isFused: false,
     ...sizes,
+    projection: null,
     stateRow: (_block, unit) => unit,
     forward: (x, state) =>
       runSteps(ops, weights.inputPart(x), state, (fromInput, { h }) => ({

@@ -3,7 +3,8 @@
  *
  * Everything is batched: N counts (step, sequence) pairs in any order. A step's operator holds the transposed view of
  * method.md 2.5: with K = [ds_t/dh_{t-1} | ds_t/dx_t], pulled rows R (kept as columns, G = R^T) go through one product
- * K^T G; the columns of an LSTM's Jacobian that belong to c are two diagonals and stand apart as `carry`.
+ * K^T G; the columns of an LSTM's Jacobian that belong to c are two diagonals and stand apart as `carry`. So does the
+ * projection of h, the same at every step: K has then the rows of m = o psi(c), from which h is projected.
  */
 import type { CellKind } from '../../core/model';
 import type { DoubleOps, Ops, Value } from '../ops';
@@ -44,7 +45,9 @@ export interface BareCell extends CellSizes {
   readonly kind: CellKind;
   /** Whether `forward` runs all its steps in one kernel. */
   readonly isFused: boolean;
-  /** The row of an operator (and of G) that belongs to unit `unit` of h (block 0) or c (block 1). */
+  /** `[H, P]` where the rows of an operator are those of m, unit for unit before those of c; else null. */
+  readonly projection: Value | null;
+  /** The row of G (and of an operator without projection) that belongs to unit `unit` of h (block 0) or c (block 1). */
   stateRow(block: number, unit: number): number;
   /**
    * The steps from a state on.
@@ -57,7 +60,7 @@ export interface BareCell extends CellSizes {
   vectors(points: StepPoints): StepVectors;
   /** What `operators` and `carry` need of the vectors, laid out for them; new values. */
   operatorVectors(vectors: StepVectors): StepVectors;
-  /** The operators of N steps, `[N, S, operatorColumns]`: ds_t/d[h or s]_{t-1}, then ds_t/dx_t. */
+  /** The operators of N steps, `[N, operatorRows, operatorColumns]`: ds_t/d[h or s]_{t-1}, then ds_t/dx_t. */
   operators(vectors: StepVectors): Value;
   /** The two diagonals of the c columns, dh_t/dc_{t-1} and dc_t/dc_{t-1}, `[N, H, 2]`; null where there are none. */
   carry(vectors: StepVectors): Value | null;

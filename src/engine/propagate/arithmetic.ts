@@ -36,7 +36,7 @@ export interface Arithmetic {
  * @param cell - The cell.
  */
 export function chooseArithmetic(ops: Ops, cell: TensorCell): Arithmetic {
-  const flop = 2 * cell.stateSize * cell.stateSize * cell.operatorColumns;
+  const flop = 2 * cell.stateSize * cell.operatorRows * cell.operatorColumns;
   const limit = ops.native ? MAX_DOUBLE_FLOP.native : MAX_DOUBLE_FLOP.host;
   if (ops.engine === 'reference' || flop > limit) {
     return {

@@ -147,7 +147,7 @@ class Tile {
   private operandsOf(vectors: StepVectors, group: readonly number[]): PullOperands[] {
     const { count } = this;
     const { ops, cell } = this.arithmetic;
-    const size = cell.stateSize;
+    const size = cell.operatorRows;
     const all = cell.operators(vectors);
     const flat = count === 1 ? ops.reshape(all, [group.length * size, cell.operatorColumns]) : all;
     const operators = ops.split(flat, group.length, 0);

@@ -62,16 +62,16 @@ export interface DiagonalPlan {
  * @param shape - Sizes of cell, run and chunk.
  */
 export function planFinal(shape: PlanShape): FinalPlan {
-  const { batch, steps, inputDim, stateSize, operatorColumns } = shape;
-  const operatorBytes = 4 * stateSize * operatorColumns;
-  const rowsBytes = 4 * stateSize * stateSize;
+  const { batch, steps, inputDim, stateSize, operatorRows, operatorColumns } = shape;
+  const operatorBytes = 4 * operatorRows * operatorColumns;
+  const rowsBytes = 4 * operatorRows * stateSize;
   const { chunkBytes, tileBytes, togetherBytes } = budgets(shape);
   const most = shape.hasBatchedProducts ? Math.min(tileBytes / operatorBytes, togetherBytes / rowsBytes) : 1;
   const sequences = between(1, most, batch);
   const groupSteps = between(1, tileBytes / (operatorBytes * sequences), Math.min(steps, MAX_GROUP_STEPS));
   const resultBytes = 4 * batch * stateSize * inputDim;
   const vectorBytes = 4 * sequences * shape.vectorLength;
-  const flop = 2 * stateSize * stateSize * operatorColumns * batch;
+  const flop = 2 * stateSize * operatorRows * operatorColumns * batch;
   const chunkSteps = between(
     1,
     Math.min(chunkBytes / resultBytes, togetherBytes / vectorBytes, CHUNK_FLOP / flop),

@@ -2,7 +2,7 @@
  * One step of the reverse recursion on rows kept as columns: G = R^T, G <- A^T G, and B^T G beside it.
  *
  * h and c rows go through one product together; where the c columns of A are two diagonals they go through one pass
- * over G instead (method.md 2.5). Nothing here scales or checks.
+ * over G instead (method.md 2.5), and a projection of h is undone on G first. Nothing here scales or checks.
  */
 import type { BareCell } from '../cells/tensor-cell';
 import type { KernelAttribute, Ops, RowPattern, Value } from '../ops';
@@ -26,7 +26,7 @@ export interface Pulled {
  * @param ops - Operations.
  * @param cell - The cell.
  * @param rows - G, `[b, S, q]`, or `[S, q]` for one sequence.
- * @param operator - `[b, S, C]`, or `[S, C]` for one sequence.
+ * @param operator - `[b, O, C]`, or `[O, C]` for one sequence; O = S without a projection.
  * @param carry - `[b*H*2]`, null where the operator holds all columns.
  * @param valid - Truth values `[b, 1, 1]`, false where the step is masked; null when none is.
  */
@@ -40,15 +40,30 @@ export function pullStep(
 ): Pulled {
   const { inputDim } = cell;
   return ops.tidy(() => {
-    const product = ops.matMul(operator, rows, true, false);
+    const full = cell.projection ? unprojected(ops, cell, cell.projection, rows) : rows;
+    const product = ops.matMul(operator, full, true, false);
     const [state, input] = ops.split(product, [cell.operatorColumns - inputDim, inputDim], -2);
-    const next = carry ? withCellRows(ops, state, sumRowPairs(ops, carry, rows), rows.shape) : state;
+    const next = carry ? joinRows(ops, cell, state, sumRowPairs(ops, carry, full), rows.shape) : state;
     if (!valid) return { rows: next, input };
     return { rows: ops.select(valid, next, rows), input: ops.select(valid, input, ops.constant(0)) };
   });
 }
 
-/** Rows of h and of c alternating, in the shape of G. */
+/** G of m and c, rows alternating, from G of h and c: h = projection^T m, so that G_m = projection G_h. */
+function unprojected(ops: Ops, { units, blockSizes }: BareCell, projection: Value, rows: Value): Value {
+  const [hidden, cellRows] = ops.split(rows, blockSizes, -2);
+  const shape = [...rows.shape.slice(0, -2), 2 * units, rows.shape[rows.shape.length - 1]];
+  return withCellRows(ops, ops.matMul(projection, hidden), cellRows, shape);
+}
+
+/** Rows of h and of c in the order that the cell keeps them in, in the shape of G. */
+function joinRows(ops: Ops, cell: BareCell, hidden: Value, cellRows: Value, shape: readonly number[]): Value {
+  if (!cell.projection) return withCellRows(ops, hidden, cellRows, shape);
+  const lead = shape.slice(0, -2);
+  return ops.concat([hidden, ops.reshape(cellRows, [...lead, cell.units, shape[shape.length - 1]])], -2);
+}
+
+/** Rows of h and of c alternating. */
 function withCellRows(ops: Ops, hidden: Value, cellRows: Value, shape: readonly number[]): Value {
   if (ops.native && shape.length === 2) {
     return ops.reshape(ops.native.kernel('Pack', PACK_BETWEEN, [hidden, cellRows], 1)[0], shape);
