@@ -41,12 +41,19 @@ async function describeEntry(
   options: FormatOptions,
 ): Promise<StoredTensor | null> {
   const name = entry.slice(0, -SUFFIX.length);
-  try {
+  return asModelError(async () => {
     const described = describeNpy(await archive.open(entry), `${file}: ${name}`);
     if (described === null) return null;
-    const read = async (): Promise<RealTensor> =>
-      toReal(readNpy(await archive.open(entry), `${file}: ${name}`, options.limits));
+    const read = (): Promise<RealTensor> =>
+      asModelError(async () => toReal(readNpy(await archive.open(entry), `${file}: ${name}`, options.limits)));
     return { name, ...described, read };
+  });
+}
+
+/** An array that is damaged is, in a model, damage of the model's file. */
+async function asModelError<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
   } catch (error) {
     if (!(error instanceof TempogradError) || error.code !== 'input/not-readable') throw error;
     throw new TempogradError('reader/corrupt', error.message, { cause: error });
