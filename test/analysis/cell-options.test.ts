@@ -153,6 +153,36 @@ describe.each(ENGINE_NAMES)('on %s', (engine) => {
     }
   });
 
+  it('a constant may stand beside the sequence, by the model’s input too', async () => {
+    const shift = constant(weights([1, 1, D], 45), 'shift');
+    const join = layer('Add', { kind: 'merge', operation: 'add' }, [at(0), at(1)]);
+    const built = model([inputLayer, shift, join, recurrentLayer(recurrent(projected), [at(2)])], 'onnx');
+    const run = await runOf(built, { engine, request: { wrt: 'model-input' } });
+    await expectDifferences(built, 3, INPUT, run, tolerance);
+    const moved = INPUT.data.map((value, index) => value + weights([1, 1, D], 45).data[index % D]!);
+    const plain = await runOf(above(recurrent(projected)), {
+      engine,
+      data: { input: { shape: INPUT.shape, data: moved } },
+    });
+    expect(relativeError(run.arrays.get('h')!, plain.arrays.get('h')!)).toBeLessThan(1e-6);
+    const wrong = model([inputLayer, constant(weights([3, 1, D]), 'shift'), join, built.layers[3]!], 'onnx');
+    await expect(runOf(wrong, { engine })).rejects.toMatchObject({ code: 'input/shape-mismatch' });
+  });
+
+  it('a layer above sees zeros past a stored length', async () => {
+    const below = {
+      ...recurrent(projected, { sequenceLengths: [T, 4], returnSequences: true, zeroOutputForMask: true }),
+    };
+    const operation = recurrent(makeCell({ kind: 'GRU', units: 3, inputDim: P, batch: B, steps: T }));
+    const built = above(operation, [recurrentLayer(below, [at(0)], 'below')]);
+    const { arrays } = await runOf(built, { engine });
+    const lower = await runOf(above(below), { engine });
+    const [x, h] = [arrays.get('x')!, lower.arrays.get('h')!];
+    expect(relativeError(x.slice(0, (T + 4) * P), h.slice(0, (T + 4) * P))).toBeLessThan(1e-6);
+    expect(x.slice((T + 4) * P).every((value) => value === 0)).toBe(true);
+    expect(h.slice((T + 4) * P).every((value) => value !== 0)).toBe(true);
+  });
+
   it('steps past a stored length carry the state, in both directions', async () => {
     const lengths = [T, 4];
     const operation = recurrent(projected, { backward: cell({ projected: P }), sequenceLengths: lengths });
