@@ -10,7 +10,7 @@ import { collectRun } from '../support/collect-run';
 import { folderFixtureNames, loadFolderFixture, readFolderModel } from '../support/folder-fixtures';
 import { fixtureRun } from '../support/keras-fixtures';
 
-const NAMES = folderFixtureNames(['torch', 'safetensors', 'npz', 'tfjs', 'saved-model', 'checkpoint']);
+const NAMES = folderFixtureNames(['torch', 'safetensors', 'npz', 'onnx', 'tfjs', 'saved-model', 'checkpoint']);
 const ENGINES = [
   { engine: 'reference', every: 1, jacobian: 1e-9 },
   { engine: 'tensorflow', every: 1, jacobian: 1e-4 },

@@ -157,11 +157,10 @@ function reorder({ shape, data }: RealTensor, order: readonly number[], units: n
   return { shape, data: moved };
 }
 
-/** Wb + Rb, in the precision of the file. */
+/** Wb + Rb, whose sum float32 would round. */
 function addRows({ shape, data }: RealTensor): RealTensor {
   const width = shape[1] ?? 0;
-  const sum = data.slice(0, width);
-  for (let index = 0; index < width; index++) sum[index] = (sum[index] ?? NaN) + (data[width + index] ?? NaN);
+  const sum = Float64Array.from({ length: width }, (_, index) => (data[index] ?? NaN) + (data[width + index] ?? NaN));
   return { shape: [width], data: sum };
 }
 

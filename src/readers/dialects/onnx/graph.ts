@@ -7,7 +7,7 @@ import type { FormatOptions, Reading } from '../../reading';
 import { ONNX_CELLS, ONNX_GATES } from './cells';
 import { Constants } from './constants';
 import type { OnnxGraph, OnnxNode } from './model';
-import { readRecurrentNode } from './recurrent';
+import { readRecurrentNode, type StoredState } from './recurrent';
 import { Scope } from './scope';
 
 /** What all graphs of one file share. */
@@ -52,12 +52,13 @@ async function addGraph(scope: Scope, path: string, walk: Walk): Promise<void> {
 async function addRecurrent(node: OnnxNode, scope: Scope, name: string, walk: Walk): Promise<void> {
   const { builder, constants, reading } = walk;
   try {
-    const { operation, weights } = await readRecurrentNode(node, scope, name, constants, reading);
+    const { operation, weights, states } = await readRecurrentNode(node, scope, name, constants, reading);
+    const initialState = states.map((state) => ({ layer: addConstant(state, name, builder), output: 0 }));
     const kind = (operation.forward ?? operation.backward)?.kind ?? 'SimpleRNN';
     builder.add({
       name,
       className: node.operator,
-      operation,
+      operation: { ...operation, initialState },
       inputs: [],
       weights,
       path: name,
@@ -76,4 +77,16 @@ async function addRecurrent(node: OnnxNode, scope: Scope, name: string, walk: Wa
       sourceGateOrder: [],
     });
   }
+}
+
+function addConstant({ name, value }: StoredState, layer: string, builder: GraphBuilder): number {
+  return builder.add({
+    name: `${layer}/${name}`,
+    className: 'Constant',
+    operation: { kind: 'constant', value },
+    inputs: [],
+    weights: [],
+    path: name,
+    sourceGateOrder: [],
+  });
 }

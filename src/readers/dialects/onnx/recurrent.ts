@@ -16,17 +16,25 @@ import type { Constants } from './constants';
 import type { OnnxNode } from './model';
 import type { Scope } from './scope';
 
+/** An initial state stored in the file, `[B, H]` of one direction. */
+export interface StoredState {
+  readonly name: string;
+  readonly value: RealTensor;
+}
+
 /** A recurrent node, read. */
 export interface RecurrentNode {
   readonly operation: RecurrentOperation;
   readonly shape: OnnxCellShape;
   readonly weights: readonly WeightInfo[];
   readonly directions: readonly Direction[];
+  /** h, (c) of the forward, then of the backward cell; empty for zeros or values that other nodes give. */
+  readonly states: readonly StoredState[];
   /** True for layout 1: batch first everywhere. */
   readonly batchFirst: boolean;
 }
 
-const INPUT = { kernel: 1, recurrent: 2, bias: 3, lengths: 4, peepholes: 7 } as const;
+const INPUT = { kernel: 1, recurrent: 2, bias: 3, lengths: 4, hidden: 5, cell: 6, peepholes: 7 } as const;
 const DEFAULT_ACTIVATIONS = {
   SimpleRNN: ['Tanh'],
   GRU: ['Sigmoid', 'Tanh'],
@@ -98,8 +106,71 @@ export async function readRecurrentNode(
     shape,
     weights: infosOf(stored),
     directions,
+    states: await readStates(node, scope, layer, directions.length, shape.units, constants, reading),
     batchFirst: flagOf(node, 'layout'),
   };
+}
+
+/** The initial states that are constants; an omitted one beside a stored one is zero. */
+async function readStates(
+  node: OnnxNode,
+  scope: Scope,
+  layer: string,
+  directions: number,
+  units: number,
+  constants: Constants,
+  reading: Reading,
+): Promise<readonly StoredState[]> {
+  const inputs = node.operator === 'LSTM' ? [INPUT.hidden, INPUT.cell] : [INPUT.hidden];
+  const read: (RealTensor | null)[] = [];
+  for (const input of inputs) {
+    const name = node.inputs[input] ?? '';
+    const tensor = name === '' ? null : await constants.find(name, scope);
+    if (name !== '' && !tensor) return [];
+    if (tensor) checkState(tensor, flagOf(node, 'layout'), directions, units, layer);
+    read.push(tensor && (await takeTensor(tensor, layer, reading)));
+  }
+  if (read.every((tensor) => tensor === null)) return [];
+  return Array.from({ length: directions }, (_, direction) =>
+    read.map((tensor, index) => ({
+      name: node.inputs[inputs[index] ?? 0] ?? '',
+      value: tensor
+        ? stateOf(tensor, flagOf(node, 'layout'), direction)
+        : { shape: [1, units], data: new Float32Array(units) },
+    })),
+  ).flat();
+}
+
+function checkState(
+  { name, shape }: StoredTensor,
+  batchFirst: boolean,
+  directions: number,
+  units: number,
+  layer: string,
+): void {
+  const [first, second, third] = shape;
+  if (shape.length === 3 && (batchFirst ? second : first) === directions && third === units) return;
+  const expected = batchFirst
+    ? `[B, ${String(directions)}, ${String(units)}]`
+    : `[${String(directions)}, B, ${String(units)}]`;
+  throw new TempogradError(
+    'cell/shape-mismatch',
+    `Layer ${layer}: tensor ${name} has shape [${shape.join(', ')}], expected ${expected}`,
+    { details: { layer, tensor: name, actual: [...shape] } },
+  );
+}
+
+/** `[B, H]` of one direction out of `[dirs, B, H]`, or out of `[B, dirs, H]` with layout 1. */
+function stateOf({ shape, data }: RealTensor, batchFirst: boolean, direction: number): RealTensor {
+  const [first = 0, second = 0, units = 0] = shape;
+  if (!batchFirst)
+    return { shape: [second, units], data: data.slice(direction * second * units, (direction + 1) * second * units) };
+  const state = data.slice(0, first * units);
+  for (let row = 0; row < first; row++) {
+    const start = (row * second + direction) * units;
+    state.set(data.subarray(start, start + units), row * units);
+  }
+  return { shape: [first, units], data: state };
 }
 
 async function findTensors(
