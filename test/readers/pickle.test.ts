@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/readers/byte-source';
-import { PickleGlobal, PickleObject, unpickle } from '../../src/readers/containers/pickle';
+import { unpickle } from '../../src/readers/containers/pickle';
+import { PickleGlobal, PickleObject } from '../../src/readers/containers/pickle-values';
 import { DEFAULT_LIMITS } from '../../src/readers/limits';
 import { readModel } from '../../src/readers/read-model';
 import { openZip } from '../../src/readers/containers/zip';

@@ -3,76 +3,12 @@
  *
  * What a pickle would import is only a record of its name, and what it would call only a record of the call: nothing is
  * ever looked up or run. Whoever reads the result decides which records have a meaning.
- * Source: Python's pickletools.py (opcodes of protocols 0 to 5); the subset is that of torch/_weights_only_unpickler.py
- * with the opcodes of protocol 4.
  */
 import { TempogradError } from '../../core/errors';
 import type { ByteSource } from '../byte-source';
 import { checkLimit, type ReadLimits } from '../limits';
-
-/** A name that the pickle would import. */
-export class PickleGlobal {
-  /**
-   * @param module - `torch._utils`.
-   * @param name - `_rebuild_tensor_v2`.
-   */
-  constructor(
-    readonly module: string,
-    readonly name: string,
-  ) {}
-
-  /** `torch._utils._rebuild_tensor_v2`, for lists and messages. */
-  get path(): string {
-    return `${this.module}.${this.name}`;
-  }
-}
-
-/** An object that the pickle would make by a call, with what it would be filled with. */
-export class PickleObject {
-  /** Set by BUILD. */
-  state: PickleValue = null;
-  /** Filled by APPEND(S) on something that is no list. */
-  readonly items: PickleValue[] = [];
-  /** Filled by SETITEM(S) on something that is no dictionary. */
-  readonly entries = new Map<PickleValue, PickleValue>();
-
-  /**
-   * @param callable - What would be called, usually a `PickleGlobal`.
-   * @param args - With what.
-   */
-  constructor(
-    readonly callable: PickleValue,
-    readonly args: PickleValue,
-  ) {}
-}
-
-/** A reference to data outside the pickle (BINPERSID). */
-export class PicklePersistent {
-  /** @param id - For PyTorch a tuple that names a storage. */
-  constructor(readonly id: PickleValue) {}
-}
-
-/** A tuple, to tell it from a list. */
-export class PickleTuple {
-  /** @param items - Its items. */
-  constructor(readonly items: readonly PickleValue[]) {}
-}
-
-/** Whatever a pickle can hold. */
-export type PickleValue =
-  | null
-  | boolean
-  | number
-  | bigint
-  | string
-  | Uint8Array
-  | PickleValue[]
-  | Map<PickleValue, PickleValue>
-  | Set<PickleValue>
-  | PickleTuple
-  | PickleGlobal
-  | PickleObject
-  | PicklePersistent;
+import { PICKLE_OPERATIONS, type PickleMachine } from './pickle-operations';
+import { PickleGlobal, type PickleValue } from './pickle-values';
 
 /** What one pickle holds. */
 export interface Unpickled {
@@ -105,7 +41,7 @@ export function unpickle(source: ByteSource, start: number, what: string, limits
 }
 
 /** The stack, the marks, the memo. */
-class Machine {
+class Machine implements PickleMachine {
   readonly #source: ByteSource;
   readonly #what: string;
   readonly #limits: ReadLimits;
@@ -138,12 +74,10 @@ class Machine {
   }
 
   #step(opcode: number): void {
-    const action = ACTIONS.get(opcode);
+    const action = PICKLE_OPERATIONS.get(opcode);
     if (!action) throw this.#corrupt(`the operation 0x${opcode.toString(16)} is unknown, or needs code to run`);
     action(this);
   }
-
-  /* What the actions below are made of. */
 
   push(value: StackItem): void {
     this.#stack.push(value);
@@ -286,136 +220,3 @@ class Machine {
 function decodeText(bytes: Uint8Array): string {
   return new TextDecoder('utf-8').decode(bytes);
 }
-
-/** Little-endian two's complement of any length. */
-function toLong(bytes: Uint8Array): number | bigint {
-  let value = 0n;
-  for (let index = bytes.length - 1; index >= 0; index--) value = (value << 8n) | BigInt(bytes[index] ?? 0);
-  const signed = BigInt.asIntN(8 * bytes.length, value);
-  const small = Number(signed);
-  return Number.isSafeInteger(small) ? small : signed;
-}
-
-const MAX_LONG_BYTES = 64;
-
-function long(machine: Machine, length: number): void {
-  if (length > MAX_LONG_BYTES) throw machine.fail(`a number has ${String(length)} bytes`);
-  machine.push(length === 0 ? 0 : toLong(machine.take(length)));
-}
-
-function tuple(machine: Machine, count: number): void {
-  const items: PickleValue[] = [];
-  for (let index = 0; index < count; index++) items.unshift(machine.pop());
-  machine.push(new PickleTuple(items));
-}
-
-function append(machine: Machine, values: readonly PickleValue[]): void {
-  const target = machine.top();
-  const list = Array.isArray(target) ? target : target instanceof PickleObject ? target.items : null;
-  if (!list) throw machine.fail('a value is appended to what is no list');
-  for (const value of values) list.push(value);
-}
-
-function setItems(machine: Machine, values: readonly PickleValue[]): void {
-  const target = machine.top();
-  const map = target instanceof Map ? target : target instanceof PickleObject ? target.entries : null;
-  if (!map || values.length % 2 !== 0) throw machine.fail('an entry is put into what is no dictionary');
-  for (let index = 0; index < values.length; index += 2) map.set(values[index] ?? null, values[index + 1] ?? null);
-}
-
-function addItems(machine: Machine, values: readonly PickleValue[]): void {
-  const target = machine.top();
-  if (!(target instanceof Set)) throw machine.fail('a value is added to what is no set');
-  for (const value of values) target.add(value);
-}
-
-function stackGlobal(machine: Machine): void {
-  const name = machine.pop();
-  const module = machine.pop();
-  if (typeof name !== 'string' || typeof module !== 'string') throw machine.fail('an import has no name');
-  machine.global(module, name);
-}
-
-/** A call is only written down. */
-function reduce(machine: Machine): void {
-  const args = machine.pop();
-  machine.push(new PickleObject(machine.pop(), args));
-}
-
-function build(machine: Machine): void {
-  const state = machine.pop();
-  const target = machine.top();
-  if (target instanceof PickleObject) target.state = state;
-  else if (target instanceof PickleGlobal || target instanceof PicklePersistent) return;
-  else throw machine.fail('a state is given to what is no object');
-}
-
-const character = (sign: string): number => sign.charCodeAt(0);
-
-/** Opcodes by their byte. Those that are not here make classes or call by position, and are of protocols 0 and 1. */
-const ACTIONS: ReadonlyMap<number, (machine: Machine) => void> = new Map<number, (machine: Machine) => void>([
-  [0x80, (m) => void m.uint(1)],
-  [0x95, (m) => void m.uint(8)],
-  [character('('), (m) => m.mark()],
-  [character('0'), (m) => m.drop()],
-  [character('1'), (m) => void m.popToMark()],
-  [character('2'), (m) => m.push(m.top())],
-  [character('N'), (m) => m.push(null)],
-  [0x88, (m) => m.push(true)],
-  [0x89, (m) => m.push(false)],
-  [character('J'), (m) => m.push(m.int32())],
-  [character('K'), (m) => m.push(m.uint(1))],
-  [character('M'), (m) => m.push(m.uint(2))],
-  [0x8a, (m) => long(m, m.length(1))],
-  [0x8b, (m) => long(m, m.length(4, true))],
-  [character('G'), (m) => m.push(m.double())],
-  [character('X'), (m) => m.push(m.text(m.length(4)))],
-  [0x8c, (m) => m.push(m.text(m.length(1)))],
-  [0x8d, (m) => m.push(m.text(m.length(8)))],
-  [character('T'), (m) => m.push(m.text(m.length(4, true)))],
-  [character('U'), (m) => m.push(m.text(m.length(1)))],
-  [character('B'), (m) => m.push(m.take(m.length(4)))],
-  [character('C'), (m) => m.push(m.take(m.length(1)))],
-  [0x8e, (m) => m.push(m.take(m.length(8)))],
-  [0x96, (m) => m.push(m.take(m.length(8)))],
-  [character(')'), (m) => m.push(new PickleTuple([]))],
-  [character('t'), (m) => m.push(new PickleTuple(m.popToMark()))],
-  [0x85, (m) => tuple(m, 1)],
-  [0x86, (m) => tuple(m, 2)],
-  [0x87, (m) => tuple(m, 3)],
-  [character(']'), (m) => m.push([])],
-  [character('l'), (m) => m.push(m.popToMark())],
-  [character('a'), (m) => append(m, [m.pop()])],
-  [character('e'), (m) => append(m, m.popToMark())],
-  [character('}'), (m) => m.push(new Map())],
-  [
-    character('s'),
-    (m) => {
-      const value = m.pop();
-      setItems(m, [m.pop(), value]);
-    },
-  ],
-  [character('u'), (m) => setItems(m, m.popToMark())],
-  [0x8f, (m) => m.push(new Set())],
-  [0x90, (m) => addItems(m, m.popToMark())],
-  [0x91, (m) => m.push(new Set(m.popToMark()))],
-  [character('c'), (m) => m.global(m.line(), m.line())],
-  [0x93, stackGlobal],
-  [character('R'), reduce],
-  [0x81, reduce],
-  [
-    0x92,
-    (m) => {
-      // NEWOBJ_EX: a call with named arguments, which no tensor is made by.
-      m.pop();
-      reduce(m);
-    },
-  ],
-  [character('b'), build],
-  [character('Q'), (m) => m.push(new PicklePersistent(m.pop()))],
-  [character('q'), (m) => m.remember(m.uint(1))],
-  [character('r'), (m) => m.remember(m.uint(4))],
-  [0x94, (m) => m.rememberNext()],
-  [character('h'), (m) => m.recall(m.uint(1))],
-  [character('j'), (m) => m.recall(m.uint(4))],
-]);

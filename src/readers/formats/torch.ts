@@ -7,7 +7,8 @@
 import { TempogradError } from '../../core/errors';
 import type { RecurrentModel, Warning } from '../../core/model';
 import { sliceSource, type ByteSource } from '../byte-source';
-import { unpickle, type PickleGlobal, type PickleValue } from '../containers/pickle';
+import { unpickle } from '../containers/pickle';
+import type { PickleGlobal, PickleValue } from '../containers/pickle-values';
 import type { ZipArchive } from '../containers/zip';
 import { readNamedWeights } from '../dialects/named-weights';
 import { findTensors } from '../dialects/torch/find-tensors';

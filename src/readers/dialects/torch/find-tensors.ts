@@ -4,7 +4,7 @@
  */
 import { checkLimit, type ReadLimits } from '../../limits';
 import type { StoredTensor } from '../../stored-tensor';
-import { PickleGlobal, PickleObject, PickleTuple, type PickleValue } from '../../containers/pickle';
+import { PickleGlobal, PickleObject, PickleTuple, type PickleValue } from '../../containers/pickle-values';
 import { entriesOf, itemsOf, pathOf, tensorOf, type TorchFile } from './pickled-tensors';
 import type { ModuleFacts } from './read-modules';
 

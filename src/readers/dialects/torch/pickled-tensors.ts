@@ -9,7 +9,13 @@ import { TempogradError } from '../../../core/errors';
 import { sizeOf, type RealTensor } from '../../../core/tensor';
 import type { ByteSource } from '../../byte-source';
 import { memorySource } from '../../byte-source';
-import { PickleGlobal, PickleObject, PicklePersistent, PickleTuple, type PickleValue } from '../../containers/pickle';
+import {
+  PickleGlobal,
+  PickleObject,
+  PicklePersistent,
+  PickleTuple,
+  type PickleValue,
+} from '../../containers/pickle-values';
 import { decodeNumbers, itemBytesOf } from '../../stored-numbers';
 import type { StoredTensor } from '../../stored-tensor';
 

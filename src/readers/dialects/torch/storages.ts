@@ -1,5 +1,5 @@
 /** Every storage that an unpickled value refers to, for the layout in which storages have no names of their own. */
-import { PickleGlobal, PickleObject, PicklePersistent, type PickleValue } from '../../containers/pickle';
+import { PickleGlobal, PickleObject, PicklePersistent, type PickleValue } from '../../containers/pickle-values';
 import { itemsOf, storageOf, type TorchStorage } from './pickled-tensors';
 
 /**

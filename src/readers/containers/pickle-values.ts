@@ -1,0 +1,65 @@
+/** What a pickle can hold: plain values, containers, and records of what it would import and call. */
+
+/** A name that the pickle would import. */
+export class PickleGlobal {
+  /**
+   * @param module - `torch._utils`.
+   * @param name - `_rebuild_tensor_v2`.
+   */
+  constructor(
+    readonly module: string,
+    readonly name: string,
+  ) {}
+
+  /** `torch._utils._rebuild_tensor_v2`, for lists and messages. */
+  get path(): string {
+    return `${this.module}.${this.name}`;
+  }
+}
+
+/** An object that the pickle would make by a call, with what it would be filled with. */
+export class PickleObject {
+  /** Set by BUILD. */
+  state: PickleValue = null;
+  /** Filled by APPEND(S) on something that is no list. */
+  readonly items: PickleValue[] = [];
+  /** Filled by SETITEM(S) on something that is no dictionary. */
+  readonly entries = new Map<PickleValue, PickleValue>();
+
+  /**
+   * @param callable - What would be called, usually a `PickleGlobal`.
+   * @param args - With what.
+   */
+  constructor(
+    readonly callable: PickleValue,
+    readonly args: PickleValue,
+  ) {}
+}
+
+/** A reference to data outside the pickle (BINPERSID). */
+export class PicklePersistent {
+  /** @param id - For PyTorch a tuple that names a storage. */
+  constructor(readonly id: PickleValue) {}
+}
+
+/** A tuple, to tell it from a list. */
+export class PickleTuple {
+  /** @param items - Its items. */
+  constructor(readonly items: readonly PickleValue[]) {}
+}
+
+/** Whatever a pickle can hold. */
+export type PickleValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | PickleValue[]
+  | Map<PickleValue, PickleValue>
+  | Set<PickleValue>
+  | PickleTuple
+  | PickleGlobal
+  | PickleObject
+  | PicklePersistent;
