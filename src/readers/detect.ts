@@ -109,8 +109,9 @@ function describeMessage(source: ByteSource): Detection {
       if (++count === MAX_FIELDS_LOOKED_AT) break;
     }
   } catch (error) {
-    // A message that ends early is still told by what stands before its end.
+    // A message that ends early is still told by what stands before its end, and by the field that is cut.
     if (!(error instanceof TempogradError) || error.code !== 'reader/truncated' || fields.size < 2) return unknown;
+    fields.add(`${String(error.details['field'])} bytes`);
   }
   const numbers = [...fields].map((name) => Number(name.split(' ')[0]));
   const isVersioned = fields.has('1 varint');

@@ -23,6 +23,8 @@ const MAX_FIELD_NUMBER = 0x1fffffff;
 /** Varints and short reads over a source, through a small window. */
 class Cursor {
   offset = 0;
+  /** Number of the field that is being read. */
+  field = 0;
   readonly #source: ByteSource;
   readonly #what: string;
   #window: Uint8Array = new Uint8Array(0);
@@ -84,7 +86,7 @@ class Cursor {
     return new TempogradError(
       'reader/truncated',
       `${this.#what} ends inside a field, at byte ${String(this.#source.size)}`,
-      { details: { offset: this.offset, size: this.#source.size } },
+      { details: { offset: this.offset, size: this.#source.size, field: this.field } },
     );
   }
 }
@@ -103,6 +105,7 @@ export function* readFields(source: ByteSource, what: string): Generator<WireFie
     const key = cursor.varint();
     const number = Number(key >> 3n);
     if (number < 1 || number > MAX_FIELD_NUMBER) throw damaged(what, start, `there is no field ${String(number)}`);
+    cursor.field = number;
     const wire = Number(key & 7n);
     if (wire === 0) yield { number, type: 'varint', value: cursor.varint() };
     else if (wire === 1) yield { number, type: 'fixed64', bytes: cursor.take(8) };
