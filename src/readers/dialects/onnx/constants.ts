@@ -1,14 +1,25 @@
 /**
  * The constants of a graph: initializers, Constant nodes, and what can be computed from them.
  */
+import { TempogradError } from '../../../core/errors';
+import type { RealTensor } from '../../../core/tensor';
+import { checkLimit } from '../../limits';
 import type { FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
+import { FOLDED_OPERATORS, foldNode } from './fold';
+import type { OnnxNode } from './model';
 import type { Scope } from './scope';
 import { storeOnnxTensor } from './tensors';
+
+/** A chain of operators on constants is followed so far. */
+const MAX_DEPTH = 200;
 
 /** Resolves values that do not depend on the model's inputs. */
 export class Constants {
   readonly #options: FormatOptions;
+  readonly #known = new Map<OnnxNode, readonly StoredTensor[] | null>();
+  readonly #open = new Set<OnnxNode>();
+  #bytes = 0;
 
   /**
    * @param options - Caps, and how files beside the model are opened.
@@ -18,14 +29,82 @@ export class Constants {
   }
 
   /**
-   * A value as a stored tensor; null when it depends on an input, or on what is not computed here.
+   * A value as a stored tensor; null when it depends on an input, or on an operator that is not computed here.
    *
    * @param name - The value.
    * @param scope - Where it is asked for.
+   * @throws TempogradError `reader/corrupt` for a circle of nodes, and what tensors throw.
    */
-  find(name: string, scope: Scope): Promise<StoredTensor | null> {
+  async find(name: string, scope: Scope): Promise<StoredTensor | null> {
     const source = scope.find(name);
-    if (source?.kind !== 'initializer') return Promise.resolve(null);
-    return Promise.resolve(storeOnnxTensor(source.tensor, name, this.#options));
+    if (source?.kind === 'initializer') return storeOnnxTensor(source.tensor, name, this.#options);
+    if (source?.kind !== 'node' || source.node.domain !== '') return null;
+    const outputs = await this.#outputsOf(source.node, source.scope);
+    const tensor = outputs?.[source.output];
+    return tensor ? { ...tensor, name } : null;
   }
+
+  async #outputsOf(node: OnnxNode, scope: Scope): Promise<readonly StoredTensor[] | null> {
+    const known = this.#known.get(node);
+    if (known !== undefined) return known;
+    if (this.#open.has(node)) {
+      throw new TempogradError('reader/corrupt', `Node ${node.name} of type ${node.operator} depends on itself`);
+    }
+    if (this.#open.size >= MAX_DEPTH) return null;
+    this.#open.add(node);
+    try {
+      const outputs = node.operator === 'Constant' ? this.#constantOf(node) : await this.#fold(node, scope);
+      this.#known.set(node, outputs);
+      return outputs;
+    } finally {
+      this.#open.delete(node);
+    }
+  }
+
+  #constantOf({ name, attributes }: OnnxNode): readonly StoredTensor[] | null {
+    const tensor = attributes.get('value')?.tensor;
+    if (tensor) return [storeOnnxTensor(tensor, name, this.#options)];
+    for (const [key, { float, integer, floats, integers }] of attributes) {
+      if (key === 'value_float' && float !== null) return [stored([], Float32Array.of(float))];
+      if (key === 'value_int' && integer !== null) return [stored([], Float64Array.of(integer))];
+      if (key === 'value_floats') return [stored([floats.length], Float32Array.from(floats))];
+      if (key === 'value_ints') return [stored([integers.length], Float64Array.from(integers))];
+    }
+    return null;
+  }
+
+  async #fold(node: OnnxNode, scope: Scope): Promise<readonly StoredTensor[] | null> {
+    if (!FOLDED_OPERATORS.has(node.operator)) return null;
+    const tensors: (StoredTensor | null)[] = [];
+    for (const name of node.inputs) {
+      const tensor = name === '' ? null : await this.find(name, scope);
+      if (name !== '' && !tensor) return null;
+      tensors.push(tensor);
+    }
+    const inputs: (RealTensor | null)[] = [];
+    for (const tensor of tensors) inputs.push(tensor && (await this.#read(tensor)));
+    const value = node.operator === 'ConstantOfShape' ? node.attributes.get('value')?.tensor : null;
+    if (value) inputs.push(await this.#read(storeOnnxTensor(value, node.name, this.#options)));
+    return foldNode(node, inputs, this.#options.limits).map(({ shape, data }) => {
+      this.#charge(data.byteLength);
+      return stored(shape, data);
+    });
+  }
+
+  #read(tensor: StoredTensor): Promise<RealTensor> {
+    const bytes = 8 * tensor.shape.reduce((product, size) => product * size, 1);
+    checkLimit(`Size of tensor ${tensor.name} in bytes`, bytes, 'maxTensorBytes', this.#options.limits);
+    return tensor.read();
+  }
+
+  /** What is computed is kept, so that a small file cannot grow without bound. */
+  #charge(bytes: number): void {
+    this.#bytes += bytes;
+    checkLimit('Size of all computed constants in bytes', this.#bytes, 'maxKeptBytes', this.#options.limits);
+  }
+}
+
+function stored(shape: readonly number[], data: RealTensor['data']): StoredTensor {
+  const dtype = data instanceof Float64Array ? 'float64' : 'float32';
+  return { name: '', shape, dtype, read: () => Promise.resolve({ shape, data: data.slice() }) };
 }
