@@ -75,18 +75,24 @@ function describeLayer(model: RecurrentModel, layer: Layer, index: number): Laye
     supported: layer.operation.kind !== 'unsupported',
     reason: layer.operation.kind === 'unsupported' ? layer.operation.reason : null,
     blockedBy: findBlockingLayer(model, index)?.name ?? null,
-    weights: layer.weights.map((info) => describeWeight(info, cells)),
+    weights: layer.weights.map((info) => describeWeight(info, layer.weights, cells)),
   };
 }
 
 type Cells = readonly { readonly direction: Direction; readonly cell: CellDescription }[];
 
-function describeWeight(info: WeightInfo, cells: Cells): WeightDescription {
-  return { role: info.role, name: info.name, shape: info.shape, dtype: info.dtype, gates: gateStatistics(info, cells) };
+function describeWeight(info: WeightInfo, all: readonly WeightInfo[], cells: Cells): WeightDescription {
+  const { role, name, shape, dtype, direction } = info;
+  const alike = all.filter((other) => other.role === role && other.direction === direction);
+  return { role, name, shape, dtype, gates: gateStatistics(info, alike, cells) };
 }
 
 /** Statistics of the tensor in canonical layout: a CuDNN layer's as it is analysed, not as it is stored. */
-function gateStatistics(info: WeightInfo, cells: Cells): Readonly<Record<string, GateStatistics>> | null {
+function gateStatistics(
+  info: WeightInfo,
+  alike: readonly WeightInfo[],
+  cells: Cells,
+): Readonly<Record<string, GateStatistics>> | null {
   const cell = (cells.find(({ direction }) => direction === info.direction) ?? cells[0])?.cell;
   if (!cell || (info.role !== 'kernel' && info.role !== 'recurrent_kernel' && info.role !== 'bias')) return null;
   const tensors: Readonly<Record<typeof info.role, RealTensor | null>> = {
@@ -94,6 +100,14 @@ function gateStatistics(info: WeightInfo, cells: Cells): Readonly<Record<string,
     recurrent_kernel: cell.recurrentKernel,
     bias: cell.bias,
   };
-  const tensor = tensors[info.role];
+  const whole = tensors[info.role];
+  const tensor = whole && alike.length > 1 ? rowOf(whole, alike.indexOf(info)) : whole;
   return tensor ? weightStatistics(tensor, cell.kind, info.role) : null;
+}
+
+/** PyTorch has two biases: a GRU keeps them as two rows; those of the other cells are one by now, and have no numbers apart. */
+function rowOf({ shape, data }: RealTensor, row: number): RealTensor | null {
+  const [rows, width = 0] = shape;
+  if (shape.length !== 2 || rows !== 2) return null;
+  return { shape: [width], data: data.subarray(row * width, (row + 1) * width) };
 }

@@ -153,6 +153,10 @@ function placeStorages(
 function isKnown({ module, name }: PickleGlobal): boolean {
   if (module === 'collections') return name === 'OrderedDict' || name === 'defaultdict';
   if (module === '_codecs') return name === 'encode';
+  // Plain values by name, and the maker of plain objects, neither of which is called.
+  if (/^(__builtin__|builtins)$/.test(module))
+    return /^(set|frozenset|list|dict|tuple|int|float|str|bytes|bytearray|complex|bool|object|slice|range)$/.test(name);
+  if (/^copy_?reg$/.test(module)) return name === '_reconstructor';
   if (module === 'torch')
     return /Storage$|^(Size|device|dtype)$|^(b?float|double|half|u?int|bool|complex)\d*$/.test(name);
   if (module === 'torch._utils') return name.startsWith('_rebuild_');
