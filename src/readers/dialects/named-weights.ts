@@ -1,17 +1,19 @@
 /**
  * A model told from nothing but named tensors: a state dict, a safetensors file, an `.npz` of weights.
  *
- * Recurrent modules are found by the names that PyTorch, Keras and TensorFlow give their tensors; all other tensors are
- * listed, and their numbers are never read.
+ * Recurrent modules are found by the names that PyTorch, Keras, TensorFlow, Flax and Haiku give their tensors; all other
+ * tensors are listed, and their numbers are never read.
  */
 import type { RecurrentModel, Warning } from '../../core/model';
 import { GraphBuilder } from '../graph-builder';
 import { assume, finishModel, type FormatOptions } from '../reading';
 import type { StoredTensor } from '../stored-tensor';
 import { addFusedCells, findFusedCells } from './fused-cells';
-import { newContext } from './keras/context';
-import { findKerasLayers } from './keras/find-named-layers';
+import { newContext, type KerasContext } from './keras/context';
+import { findKerasLayers, findShapedLayers, type NamedLayers } from './keras/find-named-layers';
 import { addFoundLayers } from './keras/weights-only';
+import { findPartedLayers } from './named-weights/find-parted-layers';
+import { addPartedLayers } from './named-weights/parted-layer';
 import { findTorchModules } from './torch/find-modules';
 import { addTorchModule, type ModuleFacts } from './torch/read-modules';
 
@@ -44,11 +46,15 @@ export async function readNamedWeights(
   for (const module of torch.modules) {
     await addTorchModule(module, modules.get(module.prefix) ?? null, builder, context);
   }
-  const keras = findKerasLayers(torch.rest.map(withSlashes));
+  const parted = findPartedLayers(torch.rest, options);
+  await addPartedLayers(parted.layers, builder, context);
+  const keras = findKerasLayers(parted.rest.map(withSlashes));
   await addFoundLayers(keras.layers, builder, context);
   const fused = findFusedCells(keras.rest);
   await addFusedCells(fused.cells, builder, context);
-  const found = torch.modules.length + keras.layers.length + fused.cells.length;
+  const shaped = await addPositional(fused.rest, builder, context);
+  const found =
+    torch.modules.length + parted.layers.length + keras.layers.length + fused.cells.length + shaped.layers.length;
   if (found > 1) {
     assume(context, {
       what: 'connections between layers',
@@ -57,8 +63,32 @@ export async function readNamedWeights(
       change: '',
     });
   }
-  addListed(fused.rest, builder);
+  addListed(shaped.rest, builder);
   return finishModel(format, producer, builder.layers, [], context);
+}
+
+/** Names that `numpy.savez` gives to arrays without any: their order is all there is. */
+const POSITION = /^arr_\d+$/;
+
+/** Arrays of `model.get_weights()`: cells told by shapes alone, each with its assumption. */
+async function addPositional(
+  tensors: readonly StoredTensor[],
+  builder: GraphBuilder,
+  context: KerasContext,
+): Promise<NamedLayers> {
+  const positional = tensors.filter(({ name }) => POSITION.test(name));
+  const found = findShapedLayers(positional);
+  for (const { path, className } of found.layers) {
+    assume(context, {
+      what: `layer at ${path}`,
+      assumed: className,
+      why: 'only the order and the shapes of the arrays tell what it is',
+      change: '',
+    });
+  }
+  await addFoundLayers(found.layers, builder, context);
+  const taken = new Set(found.layers.flatMap(({ variables }) => variables));
+  return { layers: found.layers, rest: tensors.filter((tensor) => !taken.has(tensor)) };
 }
 
 /** Flax and exported variables join names by dots, Keras by slashes. */
