@@ -1,21 +1,40 @@
 /**
- * The graph of an ONNX model as layers; graphs inside If, Loop and Scan are searched for recurrent nodes as well.
+ * The graph of an ONNX model as layers: recurrent nodes, and below them what they stand on.
+ *
+ * Nodes that no recurrent one stands on are left out. Graphs inside If, Loop and Scan are searched for recurrent nodes,
+ * which stand there on their own input.
  */
 import { TempogradError } from '../../../core/errors';
+import type { LayerOperation, ValueRef, WeightInfo } from '../../../core/model';
 import type { GraphBuilder } from '../../graph-builder';
-import type { FormatOptions, Reading } from '../../reading';
+import { assume, unsupported, type FormatOptions, type Reading } from '../../reading';
+import { takeTensor } from '../../take-tensor';
+import { DIRECTIONS, ONE } from './axes';
+import { findBatchAxes } from './batch-axis';
 import { ONNX_CELLS, ONNX_GATES } from './cells';
 import { Constants } from './constants';
-import type { OnnxGraph, OnnxNode } from './model';
-import { readRecurrentNode, type StoredState } from './recurrent';
+import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
+import { readPlainNode, type GraphValue, type PlainSource } from './plain';
+import { readRecurrentNode, type RecurrentNode, type StoredState } from './recurrent';
 import { Scope } from './scope';
 
-/** What all graphs of one file share. */
+/** A value of the graph, or why there is none. */
+type KnownValue = GraphValue | { readonly ref: ValueRef; readonly axes: null };
+
+/** A graph while its nodes are read. */
 interface Walk {
   readonly builder: GraphBuilder;
   readonly constants: Constants;
   readonly reading: Reading;
+  readonly scope: Scope;
+  readonly values: Map<string, KnownValue>;
+  readonly batchAxes: ReadonlyMap<string, number>;
+  readonly inputs: number[];
 }
+
+/** Element types of integers. */
+const INTEGERS: ReadonlySet<number> = new Set([2, 3, 4, 5, 6, 7, 12, 13]);
+const STATE_INPUTS = [5, 6];
 
 /**
  * Adds the layers of a model's graph, and gives the indices of its input layers.
@@ -24,7 +43,7 @@ interface Walk {
  * @param builder - Where the layers go.
  * @param options - Caps, and how files beside the model are opened.
  * @param reading - The reading.
- * @throws TempogradError `reader/unsafe`, `reader/limit-exceeded`, `reader/corrupt` of the graph itself.
+ * @throws TempogradError `reader/unsafe`, and `reader/corrupt` of the graph itself.
  */
 export async function addOnnxGraph(
   graph: OnnxGraph,
@@ -32,61 +51,220 @@ export async function addOnnxGraph(
   options: FormatOptions,
   reading: Reading,
 ): Promise<readonly number[]> {
-  await addGraph(new Scope(graph, null), '', { builder, constants: new Constants(options), reading });
-  return [];
+  const scope = new Scope(graph, null);
+  const constants = new Constants(options);
+  const integers = async (name: string): Promise<readonly number[] | null> => {
+    const tensor = await constants.find(name, scope);
+    return tensor && Array.from((await tensor.read()).data);
+  };
+  const batchAxes = await findBatchAxes(scope, integers);
+  const walk: Walk = { builder, constants, reading, scope, values: new Map(), batchAxes, inputs: [] };
+  await addNodes(walk, '', nodesBelow(scope));
+  return walk.inputs;
 }
 
-async function addGraph(scope: Scope, path: string, walk: Walk): Promise<void> {
+/** Recurrent nodes and all that they stand on, followed from value to value. */
+function nodesBelow(scope: Scope): ReadonlySet<OnnxNode> {
+  const wanted = new Set(scope.graph.nodes.filter(isRecurrentNode));
+  const open = [...wanted].flatMap((node) => [
+    node.inputs[0] ?? '',
+    ...STATE_INPUTS.map((at) => node.inputs[at] ?? ''),
+  ]);
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    const source = scope.find(name);
+    if (source?.kind !== 'node' || wanted.has(source.node)) continue;
+    wanted.add(source.node);
+    open.push(...source.node.inputs);
+  }
+  return wanted;
+}
+
+async function addNodes(walk: Walk, path: string, wanted: ReadonlySet<OnnxNode>): Promise<void> {
   const counts = new Map<string, number>();
-  for (const node of scope.graph.nodes) {
+  for (const node of walk.scope.graph.nodes) {
     const count = counts.get(node.operator) ?? 0;
     counts.set(node.operator, count + 1);
     const name = `${path}${node.name === '' ? `${node.operator}_${String(count)}` : node.name}`;
-    if (node.domain === '' && Object.hasOwn(ONNX_CELLS, node.operator)) await addRecurrent(node, scope, name, walk);
+    if (isRecurrentNode(node)) await addRecurrent(node, name, walk);
+    else if (wanted.has(node)) await addPlain(node, name, walk);
     for (const [key, { graph }] of node.attributes) {
-      if (graph) await addGraph(new Scope(graph, scope), `${name}/${key}/`, walk);
+      if (!graph) continue;
+      const inner = { ...walk, scope: new Scope(graph, walk.scope), values: new Map<string, KnownValue>() };
+      await addNodes(inner, `${name}/${key}/`, new Set());
     }
   }
 }
 
-async function addRecurrent(node: OnnxNode, scope: Scope, name: string, walk: Walk): Promise<void> {
-  const { builder, constants, reading } = walk;
+function isRecurrentNode({ domain, operator }: OnnxNode): boolean {
+  return domain === '' && Object.hasOwn(ONNX_CELLS, operator);
+}
+
+async function addRecurrent(node: OnnxNode, name: string, walk: Walk): Promise<void> {
+  const { constants, reading, scope } = walk;
   try {
-    const { operation, weights, states } = await readRecurrentNode(node, scope, name, constants, reading);
-    const initialState = states.map((state) => ({ layer: addConstant(state, name, builder), output: 0 }));
-    const kind = (operation.forward ?? operation.backward)?.kind ?? 'SimpleRNN';
-    builder.add({
-      name,
-      className: node.operator,
-      operation: { ...operation, initialState },
-      inputs: [],
-      weights,
-      path: name,
-      sourceGateOrder: ONNX_GATES[kind],
-    });
+    const read = await readRecurrentNode(node, scope, name, constants, reading);
+    const kind = (read.operation.forward ?? read.operation.backward)?.kind ?? 'SimpleRNN';
+    const input = placedInput(node, read, name, walk);
+    const initialState =
+      read.states.length > 0
+        ? read.states.map((state) => addConstant(state, name, walk))
+        : await computedStates(node, read, name, walk);
+    const operation = { ...read.operation, initialState };
+    const layer = addLayer(walk, name, node.operator, operation, input ? [input] : [], read.weights, ONNX_GATES[kind]);
+    giveOutputs(node, read, layer, walk);
   } catch (error) {
     if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
     reading.failures.push(error);
-    builder.add({
-      name,
-      className: node.operator,
-      operation: { kind: 'unsupported', reason: `${error.message}.` },
-      inputs: [],
-      weights: [],
-      path: name,
-      sourceGateOrder: [],
-    });
+    addUnknown(node, name, `${error.message}.`, [], walk);
   }
 }
 
-function addConstant({ name, value }: StoredState, layer: string, builder: GraphBuilder): number {
-  return builder.add({
-    name: `${layer}/${name}`,
-    className: 'Constant',
-    operation: { kind: 'constant', value },
-    inputs: [],
-    weights: [],
-    path: name,
-    sourceGateOrder: [],
+/** What a recurrent node stands on; null where nothing is known of it, as inside a subgraph. */
+function placedInput(node: OnnxNode, { batchFirst }: RecurrentNode, name: string, walk: Walk): ValueRef | null {
+  const value = valueOf(node.inputs[0] ?? '', walk);
+  if (!value) return null;
+  const wanted = batchFirst ? '0,1,2' : '1,0,2';
+  if (value.axes === null || value.axes.join() === wanted) return value.ref;
+  const reason = `Layer ${name}: which axes of its input ${node.inputs[0] ?? ''} are batch, time and features cannot be told.`;
+  return addLayer(walk, `${name}/input`, 'Unknown', { kind: 'unsupported', reason }, [value.ref]);
+}
+
+/** Initial states that other nodes give; those that are fed, or cannot be told, are taken as zeros. */
+async function computedStates(
+  node: OnnxNode,
+  read: RecurrentNode,
+  name: string,
+  walk: Walk,
+): Promise<readonly ValueRef[]> {
+  const names = (node.operator === 'LSTM' ? STATE_INPUTS : STATE_INPUTS.slice(0, 1)).map((at) => node.inputs[at] ?? '');
+  if (names.every((state) => state === '')) return [];
+  const wanted = read.batchFirst ? [0, ONE, 1] : [ONE, 0, 1];
+  const refs = names.map((state) => {
+    const isFed = walk.scope.find(state)?.kind === 'input';
+    const value = isFed ? null : valueOf(state, walk);
+    return value?.axes?.join() === wanted.join() ? value.ref : null;
   });
+  const known = refs.filter((ref) => ref !== null);
+  if (known.length === names.length && read.directions.length === 1) return known;
+  assume(walk.reading, {
+    what: `initial state of ${name}`,
+    assumed: 'zeros',
+    why: names.some((state) => walk.scope.find(state)?.kind === 'input')
+      ? 'it is fed when the model runs'
+      : 'it is computed by operators that are not read',
+    change: '--initial-state',
+  });
+  return Promise.resolve([]);
+}
+
+/** Y `[T, dirs, B, H]`, Y_h and Y_c `[dirs, B, H]`; with layout 1 the batch stands first. */
+function giveOutputs(node: OnnxNode, read: RecurrentNode, layer: ValueRef, walk: Walk): void {
+  const sides = read.directions.length;
+  const mark = sides === 1 ? ONE : DIRECTIONS;
+  const width = sides * read.shape.units;
+  const [sequence = '', ...states] = node.outputs;
+  walk.values.set(sequence, { ref: layer, axes: read.batchFirst ? [0, 1, mark, 2] : [1, mark, 0, 2], width });
+  const count = node.operator === 'LSTM' ? 2 : 1;
+  for (const [index, state] of states.entries()) {
+    if (state === '') continue;
+    const refs = read.directions.map((_, side) => ({ layer: layer.layer, output: 1 + side * count + index }));
+    const [only] = refs;
+    const ref =
+      sides === 1 && only
+        ? only
+        : addLayer(walk, `${walk.builder.layers[layer.layer]?.name ?? ''}/${state}`, 'Concat', JOINED, refs);
+    walk.values.set(state, { ref, axes: read.batchFirst ? [0, mark, 1] : [mark, 0, 1], width });
+  }
+}
+
+const JOINED = { kind: 'concatenate', axis: -1 } as const;
+
+async function addPlain(node: OnnxNode, name: string, walk: Walk): Promise<void> {
+  const { constants, scope, reading } = walk;
+  const stored = await Promise.all(node.inputs.map((input) => constants.find(input, scope)));
+  // Nodes of constants alone are computed where they are wanted.
+  const known = node.inputs.map((input, at) => (stored[at] || input === '' ? null : valueOf(input, walk)));
+  if (known.every((value) => value === null)) return;
+  try {
+    if (known.some((value) => value?.axes === null)) throw unsupported('what it stands on cannot be told');
+    const values = known.map((value) => (value?.axes ? value : null));
+    const weights: WeightInfo[] = [];
+    const constant: PlainSource['constant'] = async (input) => {
+      const tensor = stored[input];
+      if (!tensor) return null;
+      weights.push({
+        role: 'other',
+        name: tensor.name,
+        shape: [...tensor.shape],
+        dtype: tensor.dtype,
+        direction: null,
+      });
+      return takeTensor(tensor, name, reading);
+    };
+    const made = await readPlainNode({ node, values, constant });
+    let refs = made.inputs.map(({ ref }) => ref);
+    for (const [index, operation] of made.operations.entries()) {
+      const isLast = index === made.operations.length - 1;
+      const own = isLast ? name : `${name}/${operation.kind}`;
+      refs = [addLayer(walk, own, node.operator, operation, refs, isLast ? weights : [])];
+    }
+    const [ref] = refs;
+    if (ref) walk.values.set(node.outputs[0] ?? '', { ref, axes: made.axes, width: made.width });
+  } catch (error) {
+    if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
+    const refs = known.flatMap((value) => (value ? [value.ref] : []));
+    addUnknown(node, name, `Layer ${name}: ${error.message}.`, refs, walk);
+  }
+}
+
+/** The value of a name; inputs of the model become layers when they are first asked for. */
+function valueOf(name: string, walk: Walk): KnownValue | null {
+  const known = walk.values.get(name);
+  if (known) return known;
+  const source = walk.scope.find(name);
+  if (source?.kind !== 'input' || !source.isOuter || walk.scope.parent) return null;
+  const value = addInput(source.input, walk);
+  walk.values.set(name, value);
+  return value;
+}
+
+function addInput({ name, shape, elementType }: OnnxInput, walk: Walk): KnownValue {
+  if (!shape || shape.length === 0) {
+    const reason = `Layer ${name}: the file does not say its shape.`;
+    return { ref: addLayer(walk, name, 'Input', { kind: 'unsupported', reason }, []), axes: null };
+  }
+  const batch = walk.batchAxes.get(name) ?? 0;
+  const rest = shape.filter((_, axis) => axis !== batch);
+  const operation = { kind: 'input', shape: rest, integer: INTEGERS.has(elementType) } as const;
+  const ref = addLayer(walk, name, 'Input', operation, []);
+  walk.inputs.push(ref.layer);
+  return {
+    ref,
+    axes: shape.map((_, axis) => (axis === batch ? 0 : axis < batch ? axis + 1 : axis)),
+    width: rest.at(-1) ?? null,
+  };
+}
+
+function addConstant({ name, value }: StoredState, layer: string, walk: Walk): ValueRef {
+  return addLayer(walk, `${layer}/${name}`, 'Constant', { kind: 'constant', value }, []);
+}
+
+function addUnknown(node: OnnxNode, name: string, reason: string, inputs: readonly ValueRef[], walk: Walk): void {
+  const ref = addLayer(walk, name, node.operator, { kind: 'unsupported', reason }, inputs);
+  for (const output of node.outputs) if (output !== '') walk.values.set(output, { ref, axes: null });
+}
+
+function addLayer(
+  { builder }: Walk,
+  name: string,
+  className: string,
+  operation: LayerOperation,
+  inputs: readonly ValueRef[],
+  weights: readonly WeightInfo[] = [],
+  sourceGateOrder: readonly string[] = [],
+): ValueRef {
+  return {
+    layer: builder.add({ name, className, operation, inputs, weights, path: name, sourceGateOrder }),
+    output: 0,
+  };
 }
