@@ -27,6 +27,7 @@ const layer = z.strictObject({
   class: z.string(),
   kind: z.enum(['SimpleRNN', 'LSTM', 'GRU']).nullable(),
   units: z.number().int().nullable(),
+  outputSize: z.number().int().nullable(),
   inputDim: z.number().int().nullable(),
   direction: z.enum(['forward', 'backward', 'bidirectional']).nullable(),
   supported: z.boolean(),
