@@ -8,9 +8,10 @@ import type { RecurrentModel, Warning } from '../../core/model';
 import { GraphBuilder } from '../graph-builder';
 import { assume, finishModel, type FormatOptions } from '../reading';
 import type { StoredTensor } from '../stored-tensor';
-import { addFusedCells, findFusedCells } from './fused-cells';
+import { addFusedCells, findFusedCells, type FusedCell } from './fused-cells';
 import { newContext, type KerasContext } from './keras/context';
 import { findKerasLayers, findShapedLayers, type NamedLayers } from './keras/find-named-layers';
+import type { FoundCell, FoundLayer } from './keras/found-layer';
 import { addFoundLayers } from './keras/weights-only';
 import { findPartedLayers } from './named-weights/find-parted-layers';
 import { addPartedLayers } from './named-weights/parted-layer';
@@ -48,11 +49,21 @@ export async function readNamedWeights(
   }
   const parted = findPartedLayers(torch.rest, options);
   await addPartedLayers(parted.layers, builder, context);
-  const keras = findKerasLayers(parted.rest.map(withSlashes));
-  await addFoundLayers(keras.layers, builder, context);
+  const own = new Map(parted.rest.map((tensor) => [withSlashes(tensor), tensor]));
+  const ownOf: OwnOf = (tensor) => own.get(tensor) ?? tensor;
+  const keras = findKerasLayers([...own.keys()]);
+  await addFoundLayers(
+    keras.layers.map((layer) => withOwnNames(layer, ownOf)),
+    builder,
+    context,
+  );
   const fused = findFusedCells(keras.rest);
-  await addFusedCells(fused.cells, builder, context);
-  const shaped = await addPositional(fused.rest, builder, context);
+  await addFusedCells(
+    fused.cells.map((cell) => fusedWithOwnNames(cell, ownOf)),
+    builder,
+    context,
+  );
+  const shaped = await addPositional(fused.rest.map(ownOf), builder, context);
   const found =
     torch.modules.length + parted.layers.length + keras.layers.length + fused.cells.length + shaped.layers.length;
   if (found > 1) {
@@ -94,6 +105,30 @@ async function addPositional(
 /** Flax and exported variables join names by dots, Keras by slashes. */
 function withSlashes(tensor: StoredTensor): StoredTensor {
   return tensor.name.includes('/') ? tensor : { ...tensor, name: tensor.name.replaceAll('.', '/') };
+}
+
+/** A tensor as the file names it. */
+type OwnOf = (tensor: StoredTensor) => StoredTensor;
+
+function withOwnNames(layer: FoundLayer, ownOf: OwnOf): FoundLayer {
+  const cell = ({ kernel, recurrentKernel, bias }: FoundCell): FoundCell => ({
+    kernel: ownOf(kernel),
+    recurrentKernel: ownOf(recurrentKernel),
+    bias: bias && ownOf(bias),
+  });
+  return {
+    ...layer,
+    stages: layer.stages.map(({ forward, backward }) => ({
+      forward: cell(forward),
+      backward: backward && cell(backward),
+    })),
+    variables: layer.variables.map(ownOf),
+  };
+}
+
+function fusedWithOwnNames(cell: FusedCell, ownOf: OwnOf): FusedCell {
+  const pair = ([kernel, bias]: FusedCell['gates']): FusedCell['gates'] => [ownOf(kernel), ownOf(bias)];
+  return { ...cell, gates: pair(cell.gates), candidate: cell.candidate && pair(cell.candidate) };
 }
 
 function addListed(tensors: readonly StoredTensor[], builder: GraphBuilder): void {

@@ -148,7 +148,9 @@ export function findShapedLayers(tensors: readonly StoredTensor[]): NamedLayers 
  * @param isCell - They are known to be a cell.
  */
 export function shapedCell(tensors: readonly StoredTensor[], isCell = false): FoundCell | null {
-  const matrices = tensors.filter(({ shape }) => shape.length === 2 && shape[0] !== 2);
+  // Two rows are the bias of a GRU, where no other tensor can be it.
+  const hasVector = tensors.some(({ shape }) => shape.length === 1);
+  const matrices = tensors.filter(({ shape }) => shape.length === 2 && (shape[0] !== 2 || hasVector));
   const others = tensors.filter((tensor) => !matrices.includes(tensor));
   if (tensors.length < 2 || matrices.length !== 2 || others.length > 1) return null;
   const found = [matrices, [...matrices].reverse()]

@@ -1,0 +1,182 @@
+/** What is taken for a recurrent layer among named tensors, what is not, and what is said of it. */
+import { describe, expect, it } from 'vitest';
+import { cellsOf, isRecurrent, type RecurrentModel } from '../../src/core/model';
+import { memorySource } from '../../src/readers/byte-source';
+import { readModel, type ReadOptions } from '../../src/readers/read-model';
+
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+/** A safetensors file of float32 tensors that count up, so that each number tells where it came from. */
+function counted(shapes: Shapes): Uint8Array {
+  const header: Record<string, object> = {};
+  let size = 0;
+  for (const [name, shape] of Object.entries(shapes)) {
+    const end = size + 4 * shape.reduce((product, axis) => product * axis, 1);
+    header[name] = { dtype: 'F32', shape, data_offsets: [size, end] };
+    size = end;
+  }
+  const text = Buffer.from(JSON.stringify(header));
+  const prefix = Buffer.alloc(8);
+  prefix.writeBigUInt64LE(BigInt(text.length));
+  const values = Float32Array.from({ length: size / 4 }, (_, index) => index);
+  return Buffer.concat([prefix, text, Buffer.from(values.buffer)]);
+}
+
+const open = (shapes: Shapes, options: ReadOptions = {}): Promise<RecurrentModel> =>
+  readModel(memorySource(counted(shapes)), 'a.safetensors', options);
+const named = (model: RecurrentModel): readonly string[] => model.layers.filter(isRecurrent).map(({ name }) => name);
+const said = ({ assumptions }: RecurrentModel): readonly string[] => assumptions.map(({ what }) => what);
+
+/** Kernels of a Flax LSTM of 2 units over 3 features below a prefix. */
+const flax = (prefix: string): Record<string, readonly number[]> =>
+  Object.fromEntries(
+    [...'ifgo'].flatMap((gate) => [
+      [`${prefix}.i${gate}.kernel`, [3, 2]],
+      [`${prefix}.h${gate}.kernel`, [2, 2]],
+      [`${prefix}.h${gate}.bias`, [2]],
+    ]),
+  );
+
+describe('cells with a tensor for each gate', () => {
+  it('are put together in canonical order, every tensor listed under its own name', async () => {
+    const shapes = flax('params.LSTMCell_0');
+    const model = await open(shapes);
+    const [layer] = model.layers;
+    if (!layer || !isRecurrent(layer)) throw new Error('an LSTM is recurrent');
+    expect(layer).toMatchObject({ name: 'LSTMCell_0', className: 'LSTMCell', origin: { path: 'params.LSTMCell_0' } });
+    expect(layer.weights.map(({ name }) => name).sort()).toEqual(Object.keys(shapes).sort());
+    const { cell } = cellsOf(layer.operation)[0]!;
+    expect(cell).toMatchObject({ kind: 'LSTM', units: 2, inputDim: 3, kernel: { shape: [3, 8] } });
+    // Each gate takes 6 + 4 + 2 numbers; rows of the kernel are the features.
+    expect([...cell.kernel.data.subarray(0, 8)]).toEqual([0, 1, 12, 13, 24, 25, 36, 37]);
+    expect([...cell.recurrentKernel.data.subarray(8)]).toEqual([8, 9, 20, 21, 32, 33, 44, 45]);
+    expect([...cell.bias!.data]).toEqual([10, 11, 22, 23, 34, 35, 46, 47]);
+    expect(said(model)).toEqual(['activation of LSTMCell_0', 'recurrent activation of LSTMCell_0']);
+  });
+
+  it('are several in one file, not connected, and that is said', async () => {
+    const model = await open({ ...flax('params.a'), ...flax('params.b'), 'params.head.kernel': [2, 5] });
+    expect(named(model)).toEqual(['a', 'b']);
+    expect(model.layers.every(({ inputs }) => inputs.length === 0)).toBe(true);
+    expect(said(model)).toContain('connections between layers');
+    expect(model.layers.at(-1)).toMatchObject({ name: 'params.head', operation: { kind: 'unsupported' } });
+  });
+
+  it('take the activations that the user names', async () => {
+    const model = await open(flax('a'), { activation: 'softsign', recurrentActivation: 'hard_sigmoid' });
+    expect(model.layers[0]!.operation).toMatchObject({
+      forward: { activation: { name: 'softsign' }, recurrentActivation: { name: 'hard_sigmoid', slope: 1 / 6 } },
+    });
+    expect(said(model)).toEqual([]);
+  });
+
+  it('of Keras 1 have its hard_sigmoid', async () => {
+    const shapes = Object.fromEntries(
+      [...'ifco'].flatMap((gate) => [
+        [`lstm_1_W_${gate}`, [3, 2]],
+        [`lstm_1_U_${gate}`, [2, 2]],
+        [`lstm_1_b_${gate}`, [2]],
+      ]),
+    );
+    const model = await open(shapes);
+    expect(named(model)).toEqual(['lstm_1']);
+    expect(model.layers[0]!.operation).toMatchObject({
+      forward: { recurrentActivation: { name: 'hard_sigmoid', slope: 0.2 } },
+    });
+  });
+
+  it('are listed with a reason when the user names an activation that nobody knows', async () => {
+    const model = await open(flax('a'), { activation: 'no_such' });
+    expect(named(model)).toEqual([]);
+    expect(model.layers[0]!.operation).toMatchObject({
+      kind: 'unsupported',
+      reason: expect.stringMatching(/no_such/),
+    });
+  });
+});
+
+describe('what is no cell is only listed', () => {
+  const { 'a.ho.kernel': _, ...without } = flax('a');
+  const gru = (join: string): Shapes =>
+    Object.fromEntries(
+      [...'zrh'].flatMap((gate) => [
+        [`a${join}W_${gate}`, [3, 2]],
+        [`a${join}U_${gate}`, [2, 2]],
+      ]),
+    );
+  it.each<[string, Shapes]>([
+    ['a gate that is missing', without],
+    ['a gate of another size', { ...flax('a'), 'a.hg.kernel': [2, 3] }],
+    ['a kernel of another size', { ...flax('a'), 'a.io.kernel': [4, 2] }],
+    ['a bias of another size', { ...flax('a'), 'a.hf.bias': [3] }],
+    ['no units', { 'a.i.kernel': [3, 0], 'a.h.kernel': [0, 0] }],
+    ['no features', { 'a.i.kernel': [0, 2], 'a.h.kernel': [2, 2] }],
+    ['a GRU written by hand, which could be of any kind', gru('.')],
+    ['two layers of a dense block', { 'a.dense_i.kernel': [3, 5], 'a.dense_h.kernel': [5, 25] }],
+    ['W and R of one axis too few', { W: [8, 3], R: [8, 2] }],
+    ['W and R of three directions', { W: [3, 8, 3], R: [3, 8, 2] }],
+    ['W and R of two gates', { W: [1, 4, 3], R: [1, 4, 2] }],
+    ['B of another size', { W: [1, 8, 3], R: [1, 8, 2], B: [1, 8] }],
+    ['peepholes of a GRU', { W: [1, 6, 3], R: [1, 6, 2], P: [1, 6] }],
+    ['w_i and w_h without b', { 'a.w_i': [3, 6], 'a.w_h': [2, 6] }],
+    ['linear layers of no RNN', { 'mlp/linear/w': [3, 2], 'mlp/linear_1/w': [2, 2] }],
+    ['arrays of dense layers', { arr_0: [3, 4], arr_1: [4], arr_2: [4, 2], arr_3: [2] }],
+  ])('%s', async (_, shapes) => {
+    const model = await open(shapes);
+    expect(named(model)).toEqual([]);
+    const listed = model.layers.flatMap(({ weights }) => weights.map(({ name }) => name));
+    expect(listed.sort()).toEqual(Object.keys(shapes).sort());
+  });
+
+  it('but a GRU of Keras 1 is one', async () => {
+    expect(named(await open(gru('_')))).toEqual(['a']);
+  });
+});
+
+describe('arrays in the layout of ONNX', () => {
+  it('say where the reset gate is taken to act, and take the user at their word', async () => {
+    const shapes = { W: [1, 6, 3], R: [1, 6, 2], B: [1, 12] };
+    const before = await open(shapes);
+    expect(before.layers[0]!.operation).toMatchObject({ forward: { resetAfter: false, bias: { shape: [6] } } });
+    expect(before.assumptions).toContainEqual(expect.objectContaining({ change: '--reset-after' }));
+    const after = await open(shapes, { resetAfter: true });
+    expect(after.layers[0]!.operation).toMatchObject({ forward: { resetAfter: true, bias: { shape: [2, 6] } } });
+    expect(after.assumptions).not.toContainEqual(expect.objectContaining({ change: '--reset-after' }));
+  });
+});
+
+describe('names joined by dots', () => {
+  it('are told as those joined by slashes, and kept as the file has them', async () => {
+    const keras = { 'memory.lstm_cell.kernel': [3, 8], 'memory.lstm_cell.recurrent_kernel': [2, 8] };
+    const fused = { 'rnn.basic_lstm_cell.kernel': [5, 8], 'rnn.basic_lstm_cell.bias': [8] };
+    const model = await open({ ...keras, ...fused, 'head.bias': [4] });
+    expect(named(model)).toEqual(['memory', 'rnn/basic_lstm_cell']);
+    const names = model.layers.flatMap(({ weights }) => weights.map(({ name }) => name));
+    expect(names).toEqual([...Object.keys(keras), ...Object.keys(fused), 'head.bias']);
+  });
+});
+
+describe('arrays without names', () => {
+  it('are told by shapes, and each is an assumption', async () => {
+    const model = await open({ arr_0: [2, 12], arr_1: [3, 12], arr_2: [12], arr_3: [3, 5], arr_4: [5] });
+    expect(named(model)).toEqual(['lstm']);
+    expect(said(model)).toContain('layer at arr_0');
+  });
+});
+
+describe('very many names', () => {
+  it('are sorted through in a time that grows with their number', async () => {
+    const shapes: Record<string, readonly number[]> = {};
+    for (let index = 0; index < 50_000; index++) shapes[`a.${String(index)}.b.h${'.'.repeat(3)}kernel`] = [];
+    const started = performance.now();
+    expect(named(await open(shapes))).toEqual([]);
+    expect(performance.now() - started).toBeLessThan(4000);
+  });
+
+  it('of many dots end as soon', async () => {
+    const shapes = { [`${'a.'.repeat(100_000)}i.kernel`]: [1, 1], [`${'a.'.repeat(100_000)}h.kernel`]: [1, 1] };
+    const started = performance.now();
+    expect(named(await open(shapes))).toHaveLength(1);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
