@@ -34,10 +34,12 @@ export interface ReadLimits {
   /** Marks inside marks. */
   readonly maxPickleDepth: number;
   readonly maxPickleMemo: number;
-  /** One text or one run of bytes inside a pickle. */
+  /** One text inside a pickle. */
   readonly maxPickleValueBytes: number;
   /** Tensors of a file that names them: a state dict, safetensors, `.npz`. */
   readonly maxNamedTensors: number;
+  /** The names of all tensors of a pickle together, whose parts it may repeat for nothing. */
+  readonly maxNameBytes: number;
   /** One tensor as it is kept, bytes. */
   readonly maxTensorBytes: number;
   /** All tensors that one model keeps, bytes. */
@@ -72,6 +74,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxPickleMemo: 1_000_000,
   maxPickleValueBytes: 16 * MIB,
   maxNamedTensors: 1_000_000,
+  maxNameBytes: 64 * MIB,
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,
   maxLayers: 20_000,

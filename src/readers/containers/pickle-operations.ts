@@ -4,7 +4,14 @@
  * Source: Python's pickletools.py; the subset is that of torch/_weights_only_unpickler.py with the opcodes of protocol 4.
  */
 import type { TempogradError } from '../../core/errors';
-import { PickleGlobal, PickleObject, PicklePersistent, PickleTuple, type PickleValue } from './pickle-values';
+import {
+  type PickleBytes,
+  PickleGlobal,
+  PickleObject,
+  PicklePersistent,
+  PickleTuple,
+  type PickleValue,
+} from './pickle-values';
 
 /** The stack, the memo and the bytes, as the operations use them. */
 export interface PickleMachine {
@@ -27,6 +34,8 @@ export interface PickleMachine {
   /** The length that a value declares in so many bytes, held against the file before anything is taken. */
   length(bytes: number, isSigned?: boolean): number;
   take(length: number): Uint8Array;
+  /** Bytes that stay in the file. */
+  bytes(length: number): PickleBytes;
   text(length: number): string;
   line(): string;
   fail(reason: string): TempogradError;
@@ -122,10 +131,10 @@ export const PICKLE_OPERATIONS: ReadonlyMap<number, (machine: PickleMachine) => 
   [0x8d, (m) => m.push(m.text(m.length(8)))],
   [character('T'), (m) => m.push(m.text(m.length(4, true)))],
   [character('U'), (m) => m.push(m.text(m.length(1)))],
-  [character('B'), (m) => m.push(m.take(m.length(4)))],
-  [character('C'), (m) => m.push(m.take(m.length(1)))],
-  [0x8e, (m) => m.push(m.take(m.length(8)))],
-  [0x96, (m) => m.push(m.take(m.length(8)))],
+  [character('B'), (m) => m.push(m.bytes(m.length(4)))],
+  [character('C'), (m) => m.push(m.bytes(m.length(1)))],
+  [0x8e, (m) => m.push(m.bytes(m.length(8)))],
+  [0x96, (m) => m.push(m.bytes(m.length(8)))],
   [character(')'), (m) => m.push(new PickleTuple([]))],
   [character('t'), (m) => m.push(new PickleTuple(m.popToMark()))],
   [0x85, (m) => tuple(m, 1)],

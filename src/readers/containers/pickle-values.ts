@@ -1,4 +1,5 @@
 /** What a pickle can hold: plain values, containers, and records of what it would import and call. */
+import type { ByteSource } from '../byte-source';
 
 /** A name that the pickle would import. */
 export class PickleGlobal {
@@ -42,6 +43,12 @@ export class PicklePersistent {
   constructor(readonly id: PickleValue) {}
 }
 
+/** Bytes where they lie: an array of any size costs nothing until it is read. */
+export class PickleBytes {
+  /** @param source - The bytes. */
+  constructor(readonly source: ByteSource) {}
+}
+
 /** A tuple, to tell it from a list. */
 export class PickleTuple {
   /** @param items - Its items. */
@@ -55,7 +62,7 @@ export type PickleValue =
   | number
   | bigint
   | string
-  | Uint8Array
+  | PickleBytes
   | PickleValue[]
   | Map<PickleValue, PickleValue>
   | Set<PickleValue>

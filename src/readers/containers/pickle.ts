@@ -5,10 +5,10 @@
  * ever looked up or run. Whoever reads the result decides which records have a meaning.
  */
 import { TempogradError } from '../../core/errors';
-import type { ByteSource } from '../byte-source';
+import { sliceSource, type ByteSource } from '../byte-source';
 import { checkLimit, type ReadLimits } from '../limits';
 import { PICKLE_OPERATIONS, type PickleMachine } from './pickle-operations';
-import { PickleGlobal, type PickleValue } from './pickle-values';
+import { PickleBytes, PickleGlobal, type PickleValue } from './pickle-values';
 
 /** What one pickle holds. */
 export interface Unpickled {
@@ -165,6 +165,12 @@ class Machine implements PickleMachine {
     checkLimit(`Size of one value of ${this.#what}`, length, 'maxPickleValueBytes', this.#limits);
     if (length > this.#source.size - this.#at) throw this.#truncated();
     const bytes = this.#source.read(this.#at, length);
+    this.#at += length;
+    return bytes;
+  }
+
+  bytes(length: number): PickleBytes {
+    const bytes = new PickleBytes(sliceSource(this.#source, this.#at, length));
     this.#at += length;
     return bytes;
   }

@@ -1,33 +1,34 @@
 /**
- * PyTorch files: a ZIP archive with a pickle and its storages, the same as a TorchScript archive, or the layout before
- * PyTorch 1.6, pickles and storages one behind the other.
+ * PyTorch files: a ZIP archive with a pickle and its storages, the same as a TorchScript archive, an archive of
+ * `torch.export`, a bare pickle, or the layout before PyTorch 1.6.
  *
  * Source: torch/serialization.py (`_load`, `_legacy_load`).
  */
 import { TempogradError } from '../../core/errors';
-import type { RecurrentModel, Warning } from '../../core/model';
-import { sliceSource, type ByteSource } from '../byte-source';
+import type { RecurrentModel } from '../../core/model';
+import type { ByteSource } from '../byte-source';
 import { unpickle } from '../containers/pickle';
 import type { PickleGlobal, PickleValue } from '../containers/pickle-values';
-import type { ZipArchive } from '../containers/zip';
+import { openZip, type ZipArchive } from '../containers/zip';
 import { readNamedWeights } from '../dialects/named-weights';
-import { findTensors } from '../dialects/torch/find-tensors';
-import { entriesOf, itemsOf, type TorchFile, type TorchStorage } from '../dialects/torch/pickled-tensors';
-import { collectStorages } from '../dialects/torch/storages';
+import { exportTable, readExported } from '../dialects/torch/export-archive';
+import { findTensors, type PickledModule } from '../dialects/torch/find-tensors';
+import { foreignNames, foreignWarnings, withoutTensors } from '../dialects/torch/foreign-names';
+import { isLegacyMagic, readLegacy } from '../dialects/torch/legacy-layout';
+import type { ModuleFacts } from '../dialects/torch/read-modules';
+import { nonlinearityInCode } from '../dialects/torch/script-code';
+import { nameAsStateDict } from '../dialects/torch/state-dict-names';
+import type { TorchFile, TorchStorage } from '../dialects/torch/storages';
 import type { FormatOptions } from '../reading';
-import { itemBytesOf } from '../stored-numbers';
 import type { ModelFile, ModelFormat } from './format';
 
-/** The first value of a file before PyTorch 1.6. */
-const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
-const LEGACY_PROTOCOL = 1001;
-const COUNT_BYTES = 8;
-
-/** A file of `torch.save` or `torch.jit.save`; any other pickle is named for what it is. */
+/** A file of `torch.save`, `torch.jit.save` or `torch.export.save`; any other pickle is named for what it is. */
 export const torch: ModelFormat = {
   id: 'torch',
-  matches: ({ container, archive }) =>
-    container.kind === 'pickle' || (archive !== null && pickleEntry(archive) !== null),
+  matches: ({ container, archive, source }) =>
+    container.kind === 'pickle' ||
+    isFirstLayout(source) ||
+    (archive !== null && [pickleEntry, exportTable, exportedState].some((find) => find(archive) !== null)),
   read: readTorch,
 };
 
@@ -37,32 +38,105 @@ interface Content {
   readonly value: PickleValue;
   readonly globals: readonly PickleGlobal[];
   readonly file: TorchFile;
+  /** The nonlinearity of an `nn.RNN` by its class, where its attributes do not say it. */
+  readonly nonlinearityOf: (className: string) => Promise<string | null>;
+  /** Weights that stand in the code. */
+  readonly isFrozen: boolean;
 }
 
-async function readTorch(file: ModelFile, options: FormatOptions): Promise<RecurrentModel> {
-  const {
-    producer,
-    value,
-    globals,
-    file: storages,
-  } = file.archive ? await openArchive(file.archive, file.name, options) : openPickle(file, options);
-  const { tensors, modules } = findTensors(value, storages, options.limits);
-  const foreign = globals.filter((global) => !isKnown(global)).map(({ path }) => path);
-  if (tensors.length === 0) throw withoutTensors(file.name, foreign);
-  return readNamedWeights('torch', producer, tensors, options, modules, foreignWarnings(foreign));
+async function readTorch({ source, name, archive }: ModelFile, options: FormatOptions): Promise<RecurrentModel> {
+  if (isFirstLayout(source)) {
+    throw new TempogradError('reader/unknown-format', `${name} is a tar archive of PyTorch before 0.1.10`, {
+      remedy: 'Load it with torch.load and save it again with torch.save.',
+    });
+  }
+  if (!archive) return readContent(openPickle(source, name, options), name, options);
+  if (pickleEntry(archive) !== null) return readContent(await openArchive(archive, name, options), name, options);
+  const state = exportedState(archive);
+  if (state !== null) {
+    const inner = await openZip(await archive.open(state), options.limits);
+    const content = await openArchive(inner, `${name}: ${state}`, options);
+    return readContent({ ...content, producer: 'PyTorch (torch.export)' }, name, options);
+  }
+  const table = exportTable(archive);
+  if (table === null) throw new Error('a file of PyTorch has a pickle or a table of weights');
+  const tensors = await readExported(archive, table, name, options.limits);
+  return readNamedWeights('torch', 'PyTorch (torch.export)', tensors, options);
+}
+
+async function readContent(content: Content, name: string, options: FormatOptions): Promise<RecurrentModel> {
+  const found = findTensors(content.value, content.file);
+  const nested = [...content.file.nested.values()].flatMap((storage) => storage?.globals ?? []);
+  const foreign = foreignNames([...content.globals, ...nested]);
+  if (found.tensors.length === 0 && content.isFrozen) throw frozen(name);
+  if (found.tensors.length === 0) throw withoutTensors(name, foreign);
+  if (found.tensors.every(({ path }) => path.length === 0)) {
+    throw new TempogradError('reader/unknown-format', `${name} holds a tensor without a name: data, not a model`);
+  }
+  const { tensors, modules } = nameAsStateDict(found);
+  const facts = await factsOf(modules, content.nonlinearityOf);
+  return readNamedWeights('torch', content.producer, tensors, options, facts, foreignWarnings(foreign, found.classes));
+}
+
+async function factsOf(
+  modules: ReadonlyMap<string, PickledModule>,
+  nonlinearityOf: Content['nonlinearityOf'],
+): Promise<ReadonlyMap<string, ModuleFacts>> {
+  const facts = new Map<string, ModuleFacts>();
+  for (const [prefix, { className, kind, nonlinearity }] of modules) {
+    const isOpen = nonlinearity === null && kind.startsWith('RNN');
+    facts.set(prefix, {
+      className: `nn.${kind}`,
+      nonlinearity: isOpen ? await nonlinearityOf(className) : nonlinearity,
+    });
+  }
+  return facts;
+}
+
+/** A module that is not saved whole says nothing more. */
+const unknown = (): Promise<null> => Promise.resolve(null);
+
+function frozen(name: string): TempogradError {
+  return new TempogradError(
+    'reader/unknown-format',
+    `${name} is a frozen TorchScript archive: its weights stand in its code, without names`,
+    { remedy: 'Save the module before torch.jit.freeze, or its state dict.' },
+  );
+}
+
+const FIRST_LAYOUT_ENTRY = 'sys_info\0';
+const TAR_MAGIC = 'ustar';
+const TAR_MAGIC_OFFSET = 257;
+
+/** A tar archive whose first entry is PyTorch's. */
+function isFirstLayout(source: ByteSource): boolean {
+  const end = TAR_MAGIC_OFFSET + TAR_MAGIC.length;
+  if (source.size < end) return false;
+  const head = new TextDecoder('latin1').decode(source.read(0, end));
+  return head.startsWith(FIRST_LAYOUT_ENTRY) && head.endsWith(TAR_MAGIC);
 }
 
 /** `archive/data.pkl`; null when the archive is none of PyTorch's. */
 function pickleEntry(archive: ZipArchive): string | null {
-  const found = archive.names.filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
+  return onlyEntry(archive, /^([^/]+\/)?data\.pkl$/);
+}
+
+/** The state dict inside an archive of `torch.export` before PyTorch 2.9: a file of PyTorch of its own. */
+function exportedState(archive: ZipArchive): string | null {
+  return onlyEntry(archive, /^([^/]+\/)?serialized_state_dict\.(pt|json)$/);
+}
+
+function onlyEntry(archive: ZipArchive, name: RegExp): string | null {
+  const found = archive.names.filter((entry) => name.test(entry));
   return found.length === 1 ? (found[0] ?? null) : null;
 }
 
 async function openArchive(archive: ZipArchive, name: string, options: FormatOptions): Promise<Content> {
   const entry = pickleEntry(archive);
-  if (entry === null) throw new Error('a PyTorch archive has a pickle');
+  if (entry === null) throw new TempogradError('reader/corrupt', `${name} has no pickle`);
   const base = entry.slice(0, -'data.pkl'.length);
-  const { value, globals } = unpickle(await archive.open(entry), 0, `${name}: ${entry}`, options.limits);
+  const { limits } = options;
+  const { value, globals } = unpickle(await archive.open(entry), 0, `${name}: ${entry}`, limits);
   const order = archive.has(`${base}byteorder`) ? new TextDecoder().decode(await archive.read(`${base}byteorder`)) : '';
   const isScript = archive.names.some((part) => part.startsWith(`${base}code/`));
   const open = async ({ key }: TorchStorage): Promise<ByteSource> => {
@@ -76,142 +150,20 @@ async function openArchive(archive: ZipArchive, name: string, options: FormatOpt
     producer: isScript ? 'PyTorch (TorchScript)' : 'PyTorch',
     value,
     globals,
-    file: { name, littleEndian: !order.startsWith('big'), open },
+    file: { name, littleEndian: !order.startsWith('big'), limits, open, nested: new Map() },
+    nonlinearityOf: isScript ? (className) => nonlinearityInCode(archive, base, className) : unknown,
+    isFrozen: isScript && archive.names.some((part) => part.startsWith(`${base}constants/`)),
   };
 }
 
-function openPickle({ source, name }: ModelFile, options: FormatOptions): Content {
-  const first = unpickle(source, 0, name, options.limits);
-  if (first.value !== LEGACY_MAGIC) {
-    const none = (): Promise<ByteSource> =>
-      Promise.reject(new TempogradError('reader/corrupt', `${name} refers to a storage, but is a bare pickle`));
-    return {
-      producer: 'a Python pickle',
-      value: first.value,
-      globals: first.globals,
-      file: { name, littleEndian: true, open: none },
-    };
+function openPickle(source: ByteSource, name: string, { limits }: FormatOptions): Content {
+  const first = unpickle(source, 0, name, limits);
+  const shared = { nonlinearityOf: unknown, isFrozen: false };
+  if (isLegacyMagic(first.value)) {
+    return { producer: 'PyTorch (layout before 1.6)', ...readLegacy(source, first.end, name, limits), ...shared };
   }
-  const protocol = unpickle(source, first.end, name, options.limits);
-  if (protocol.value !== LEGACY_PROTOCOL) {
-    throw new TempogradError('reader/unknown-format', `${name} has an unknown protocol of PyTorch's old layout`);
-  }
-  const system = unpickle(source, protocol.end, name, options.limits);
-  const object = unpickle(source, system.end, name, options.limits);
-  const keys = unpickle(source, object.end, name, options.limits);
-  const littleEndian = entriesOf(system.value)?.get('little_endian') !== false;
-  const places = placeStorages(source, keys, collectStorages(object.value), littleEndian, name);
-  return {
-    producer: 'PyTorch (layout before 1.6)',
-    value: object.value,
-    globals: object.globals,
-    file: {
-      name,
-      littleEndian,
-      open: ({ key }) => {
-        const place = places.get(key);
-        if (place) return Promise.resolve(place);
-        return Promise.reject(
-          new TempogradError('reader/corrupt', `${name} refers to the storage ${key}, which it does not hold`),
-        );
-      },
-    },
-  };
-}
-
-/** Storages stand behind the list of their keys, each behind its number of elements. */
-function placeStorages(
-  source: ByteSource,
-  keys: { readonly value: PickleValue; readonly end: number },
-  storages: ReadonlyMap<string, TorchStorage>,
-  littleEndian: boolean,
-  name: string,
-): ReadonlyMap<string, ByteSource> {
-  const places = new Map<string, ByteSource>();
-  let at = keys.end;
-  for (const key of itemsOf(keys.value)) {
-    const storage = typeof key === 'string' ? storages.get(key) : undefined;
-    if (typeof key !== 'string' || !storage) {
-      throw new TempogradError('reader/corrupt', `${name} lists a storage that no tensor refers to`);
-    }
-    const head = source.read(at, COUNT_BYTES);
-    const count = Number(new DataView(head.buffer, head.byteOffset, COUNT_BYTES).getBigInt64(0, littleEndian));
-    if (count !== storage.count) {
-      throw new TempogradError(
-        'reader/corrupt',
-        `Storage ${key} of ${name} has ${String(count)} elements, its tensors say ${String(storage.count)}`,
-      );
-    }
-    const bytes = count * (itemBytesOf(storage.dtype ?? 'uint8') ?? 1);
-    places.set(key, sliceSource(source, at + COUNT_BYTES, bytes));
-    at += COUNT_BYTES + bytes;
-  }
-  return places;
-}
-
-/** Names that stand for data, and that a reading has a meaning for. */
-function isKnown({ module, name }: PickleGlobal): boolean {
-  if (module === 'collections') return name === 'OrderedDict' || name === 'defaultdict';
-  if (module === '_codecs') return name === 'encode';
-  // Plain values by name, and the maker of plain objects, neither of which is called.
-  if (/^(__builtin__|builtins)$/.test(module))
-    return /^(set|frozenset|list|dict|tuple|int|float|str|bytes|bytearray|complex|bool|object|slice|range)$/.test(name);
-  if (/^copy_?reg$/.test(module)) return name === '_reconstructor';
-  if (module === 'torch')
-    return /Storage$|^(Size|device|dtype)$|^(b?float|double|half|u?int|bool|complex)\d*$/.test(name);
-  if (module === 'torch._utils') return name.startsWith('_rebuild_');
-  if (module === 'torch._tensor') return name === '_rebuild_from_type_v2';
-  if (/^numpy(\._?core\.multiarray)?$/.test(module)) return /^(dtype|ndarray|scalar|_reconstruct)$/.test(name);
-  if (module === 'torch.nn.parameter' || module === 'torch.storage') return true;
-  return module === 'torch.jit._pickle';
-}
-
-/** Classes of PyTorch and of the user's own are records like any other: what they compute is not in the file. */
-function isModuleClass(path: string): boolean {
-  return /^(torch\.nn\.|__torch__|__main__\.[A-Z])/.test(path);
-}
-
-const MAX_NAMES = 12;
-
-function foreignWarnings(foreign: readonly string[]): readonly Warning[] {
-  const classes = foreign.filter(isModuleClass);
-  const others = foreign.filter((path) => !isModuleClass(path));
-  const warnings: Warning[] = [];
-  if (classes.length > 0) {
-    warnings.push({
-      code: 'cell/unsupported',
-      message: `Classes that were not loaded, because they are code: ${listOf(classes)}`,
-      remedy: 'Recurrent layers are told from their tensors; each is analysed on its own input.',
-    });
-  }
-  if (others.length > 0) {
-    warnings.push({
-      code: 'reader/unsafe',
-      message: `The file would import ${listOf(others)}; nothing of it was looked up or run`,
-      remedy: 'Do not load this file in Python unless you trust its author; ask for a safetensors file.',
-    });
-  }
-  return warnings;
-}
-
-function listOf(paths: readonly string[]): string {
-  const more = paths.length - MAX_NAMES;
-  return `${paths.slice(0, MAX_NAMES).join(', ')}${more > 0 ? ` and ${String(more)} more` : ''}`;
-}
-
-function withoutTensors(name: string, foreign: readonly string[]): TempogradError {
-  if (foreign.some((path) => /^(keras|tf_keras|tensorflow)\b/.test(path))) {
-    return new TempogradError('reader/unknown-format', `${name} is a pickle of a Keras model, which is code`, {
-      remedy: "Save the model with its own save method, as model.save('model.keras').",
-      details: { globals: foreign.slice(0, 100) },
-    });
-  }
-  if (foreign.length > 0) {
-    return new TempogradError(
-      'reader/unsafe',
-      `${name} holds no tensor, and would import ${listOf(foreign)}; nothing of it was looked up or run`,
-      { details: { globals: foreign.slice(0, 100) } },
-    );
-  }
-  return new TempogradError('reader/unknown-format', `${name} is a Python pickle without tensors, not a model`);
+  const open = (): Promise<ByteSource> =>
+    Promise.reject(new TempogradError('reader/corrupt', `${name} refers to a storage, but is a bare pickle`));
+  const file = { name, littleEndian: true, limits, open, nested: new Map() };
+  return { producer: 'a Python pickle', value: first.value, globals: first.globals, file, ...shared };
 }

@@ -1,154 +1,170 @@
 /**
- * All tensors that an unpickled value holds, by their names in a state dict; modules saved whole, and checkpoints that wrap a
+ * All tensors that an unpickled value holds, by where they stand in it; modules saved whole, and checkpoints that wrap a
  * state dict, are opened for it.
  */
-import { checkLimit, type ReadLimits } from '../../limits';
+import {
+  PickleGlobal,
+  PickleObject,
+  PicklePersistent,
+  PickleTuple,
+  type PickleValue,
+} from '../../containers/pickle-values';
+import { checkLimit } from '../../limits';
 import type { StoredTensor } from '../../stored-tensor';
-import { PickleGlobal, PickleObject, PickleTuple, type PickleValue } from '../../containers/pickle-values';
-import { entriesOf, itemsOf, pathOf, tensorOf, type TorchFile } from './pickled-tensors';
-import type { ModuleFacts } from './read-modules';
+import { tensorOf } from './pickled-tensors';
+import { entriesOf, itemsOf, pathOf } from './records';
+import type { TorchFile } from './storages';
+
+/** A tensor, or a module, where it stands. */
+export interface Placed<T> {
+  /** Keys of dictionaries, names of modules and parameters. */
+  readonly path: readonly string[];
+  /** So many parts of the path are keys of a checkpoint, around a state dict or a module. */
+  readonly wrappers: number;
+  readonly value: T;
+}
+
+/** A recurrent module saved whole, as its attributes tell it. */
+export interface PickledModule {
+  /** `torch.nn.modules.rnn.LSTM`; of TorchScript the qualified name. */
+  readonly className: string;
+  /** `RNN`, `LSTMCell`. */
+  readonly kind: string;
+  /** `tanh`, `relu`; null where no attribute says it. */
+  readonly nonlinearity: string | null;
+}
 
 /** What was found. */
 export interface TorchContent {
-  readonly tensors: readonly StoredTensor[];
-  /** What modules saved whole say of themselves, by prefix. */
-  readonly modules: ReadonlyMap<string, ModuleFacts>;
+  readonly tensors: readonly Placed<StoredTensor>[];
+  readonly modules: readonly Placed<PickledModule>[];
+  /** Dotted names of the classes of all modules. */
+  readonly classes: ReadonlySet<string>;
 }
 
-/** State of training, which has tensors of the shapes of weights. */
+/** State of training, which has tensors of the shapes of weights; a module of such a name is a module. */
 const TRAINING_ONLY =
-  /^(optim\w*|.*optimi[sz]er.*|scheduler|lr_sched\w*|scaler|amp|rng_state|cuda_rng\w*|exp_avg\w*)$/i;
-
-/** What wrappers put before every name: DataParallel, torch.compile. */
-const WRAPPER_PREFIX = /^(module|_orig_mod)\./;
+  /^(optim\w*|[^.]*optimi[sz]er[^.]*|[^.]*sched(uler)?s?(_state_dict)?|scaler|amp|(cuda_)?rng_\w*|exp_avg\w*|callbacks|loops|hyper_parameters|hparams)$/i;
 
 /** Deeper than any model nests modules. */
 const MAX_DEPTH = 200;
-
-interface Found {
-  readonly path: readonly string[];
-  readonly tensor: StoredTensor;
-}
 
 /**
  * The tensors of an unpickled value.
  *
  * @param value - The value.
  * @param file - The file.
- * @param limits - Caps.
  * @throws TempogradError `reader/corrupt`, `reader/limit-exceeded`.
  */
-export function findTensors(value: PickleValue, file: TorchFile, limits: ReadLimits): TorchContent {
-  const walker = new Walker(file, limits);
-  walker.walk(value, [], 0);
-  const groups = stripWrappers(walker.found);
-  const modules = new Map([...walker.modules].map(([prefix, facts]) => [stripPrefix(prefix, groups.dropped), facts]));
-  return { tensors: groups.tensors, modules };
+export function findTensors(value: PickleValue, file: TorchFile): TorchContent {
+  const walker = new Walker(file);
+  walker.walk(value, { parts: [], length: 0, depth: 0, wrappers: 0, isInside: false });
+  return walker;
 }
 
-class Walker {
-  readonly found: Found[] = [];
-  readonly modules = new Map<string, ModuleFacts>();
-  readonly #file: TorchFile;
-  readonly #limits: ReadLimits;
-  readonly #seen = new Set<PickleValue>();
+interface Position {
+  readonly parts: readonly string[];
+  /** Characters of all parts. */
+  readonly length: number;
+  readonly depth: number;
+  readonly wrappers: number;
+  /** Below a module: what follows are names of its parts. */
+  readonly isInside: boolean;
+}
 
-  constructor(file: TorchFile, limits: ReadLimits) {
+class Walker implements TorchContent {
+  readonly tensors: Placed<StoredTensor>[] = [];
+  readonly modules: Placed<PickledModule>[] = [];
+  readonly classes = new Set<string>();
+  readonly #file: TorchFile;
+  readonly #seen = new Set<PickleValue>();
+  #nameBytes = 0;
+
+  constructor(file: TorchFile) {
     this.#file = file;
-    this.#limits = limits;
   }
 
   /** Containers are entered once, however often and however deep they refer to one another. */
-  walk(value: PickleValue, path: readonly string[], depth: number): void {
+  walk(value: PickleValue, at: Position): void {
     if (typeof value !== 'object' || value === null || value instanceof PickleGlobal) return;
-    const tensor = tensorOf(value, path.join('.'), this.#file);
+    const tensor = tensorOf(value, () => this.#nameAt(at), this.#file);
     if (tensor) {
-      checkLimit(`Number of tensors in ${this.#file.name}`, this.found.length + 1, 'maxNamedTensors', this.#limits);
-      this.found.push({ path, tensor });
+      const count = this.tensors.length + 1;
+      checkLimit(`Number of tensors in ${this.#file.name}`, count, 'maxNamedTensors', this.#file.limits);
+      const wrappers = at.isInside ? at.wrappers : Math.max(at.parts.length - 1, 0);
+      this.tensors.push({ path: at.parts, wrappers, value: tensor });
       return;
     }
-    if (depth > MAX_DEPTH || this.#seen.has(value)) return;
+    if (at.depth > MAX_DEPTH || this.#seen.has(value)) return;
     this.#seen.add(value);
     const entries = entriesOf(value);
-    if (entries) this.#enter(entries, path, depth);
-    else if (value instanceof PickleObject) this.#enterObject(value, path, depth);
+    if (entries) this.#enter(entries, at);
+    else if (value instanceof PickleObject) this.#enterObject(value, at);
     else if (Array.isArray(value) || value instanceof PickleTuple) {
-      for (const [index, item] of itemsOf(value).entries()) this.walk(item, [...path, String(index)], depth + 1);
+      for (const [index, item] of itemsOf(value).entries()) this.walk(item, below(at, String(index)));
     }
   }
 
-  #enter(entries: ReadonlyMap<string, PickleValue>, path: readonly string[], depth: number): void {
+  #nameAt(at: Position): string {
+    this.#nameBytes += at.length + at.parts.length;
+    checkLimit(`Names of tensors in ${this.#file.name}`, this.#nameBytes, 'maxNameBytes', this.#file.limits);
+    return at.parts.join('.');
+  }
+
+  #enter(entries: ReadonlyMap<string, PickleValue>, at: Position): void {
     for (const [key, item] of entries) {
-      if (!TRAINING_ONLY.test(key)) this.walk(item, [...path, key], depth + 1);
+      if (at.isInside || !TRAINING_ONLY.test(key)) this.walk(item, below(at, key));
     }
   }
 
   /** A module keeps its tensors and its parts in dictionaries of their own; a scripted one as attributes. */
-  #enterObject(value: PickleObject, path: readonly string[], depth: number): void {
+  #enterObject(value: PickleObject, at: Position): void {
     const attributes = entriesOf(value.state) ?? entriesOf(itemsOf(value.state)[0] ?? null);
     if (!attributes) {
-      for (const item of [...itemsOf(value.args), ...value.items]) this.walk(item, path, depth + 1);
+      for (const item of [...itemsOf(value.args), ...value.items]) this.walk(item, { ...at, depth: at.depth + 1 });
       return;
     }
-    const facts = factsOf(classOf(value), attributes);
-    if (facts) this.modules.set(path.join('.'), facts);
+    const inside = at.isInside ? at : { ...at, wrappers: at.parts.length, isInside: true };
+    const className = classOf(value);
     const parts = ['_parameters', '_buffers', '_modules'].map((name) => entriesOf(attributes.get(name) ?? null));
-    if (parts.some((part) => part !== null)) {
-      for (const part of parts) if (part) this.#enter(part, path, depth);
-    } else this.#enter(attributes, path, depth);
+    const isModule = parts.some((part) => part !== null);
+    if (isModule || className.startsWith('__torch__.')) this.classes.add(className);
+    const module = moduleOf(className, attributes);
+    if (module) this.modules.push({ path: at.parts, wrappers: inside.wrappers, value: module });
+    if (isModule) {
+      for (const part of parts) if (part) this.#enter(part, inside);
+      return;
+    }
+    for (const [key, item] of attributes) {
+      // The same tensors once more, as a list.
+      if (key !== '_flat_weights') this.walk(item, below(inside, key));
+    }
   }
 }
 
-/** The dotted name of an object's class, also where `copyreg` makes it. */
+function below(at: Position, key: string): Position {
+  return { ...at, parts: [...at.parts, key], length: at.length + key.length, depth: at.depth + 1 };
+}
+
+/** The dotted name of an object's class, also where `copyreg` makes it, or its source text stands beside it. */
 function classOf({ callable, args }: PickleObject): string {
+  if (callable instanceof PicklePersistent) {
+    const [kind, type] = itemsOf(callable.id);
+    return kind === 'module' ? pathOf(type ?? null) : '';
+  }
   const path = pathOf(callable);
   return /^copy_?reg\._reconstructor$/.test(path) ? pathOf(itemsOf(args)[0] ?? null) : path;
 }
 
 /** What a recurrent module says of itself; null for any other object. */
-function factsOf(className: string, attributes: ReadonlyMap<string, PickleValue>): ModuleFacts | null {
-  const name = /torch\.nn\.modules\.rnn\.((?:RNN|LSTM|GRU)(?:Cell)?)$/.exec(className)?.[1];
-  if (name === undefined) return null;
+function moduleOf(className: string, attributes: ReadonlyMap<string, PickleValue>): PickledModule | null {
+  const kind = /\btorch\.nn\.modules\.rnn\.(?:___torch_mangle_\d+\.)?((?:RNN|LSTM|GRU)(?:Cell)?)$/.exec(className)?.[1];
+  if (kind === undefined) return null;
   const text = (key: string): string | null => {
     const value = attributes.get(key);
     return typeof value === 'string' ? value : null;
   };
   const mode = text('mode');
-  const nonlinearity = text('nonlinearity') ?? (mode === 'RNN_RELU' ? 'relu' : mode === 'RNN_TANH' ? 'tanh' : null);
-  return { className: `nn.${name}`, nonlinearity: /^(tanh|relu)$/.test(nonlinearity ?? '') ? nonlinearity : null };
-}
-
-/** Names as a state dict has them: what wraps the one dictionary of tensors is left out, and so is `module.`. */
-function stripWrappers(found: readonly Found[]): {
-  readonly tensors: readonly StoredTensor[];
-  readonly dropped: string;
-} {
-  const first = found[0]?.path.slice(0, -1) ?? [];
-  let common = first.length;
-  for (const { path } of found) {
-    let same = 0;
-    while (same < common && path[same] === first[same]) same++;
-    common = same;
-  }
-  // A module's own name is told from a checkpoint's key by the dots of a state dict below it.
-  const isWrapped = found.every(({ path }) => path.slice(common).some((part) => part.includes('.')) || common === 0);
-  const dropped = isWrapped || isCheckpointKey(first.slice(0, common)) ? first.slice(0, common).join('.') : '';
-  const names = found.map(({ path }) => stripPrefix(path.join('.'), dropped));
-  const hasPrefix = names.length > 0 && names.every((name) => WRAPPER_PREFIX.test(name));
-  const tensors = found.map(({ tensor }, index) => {
-    const name = names[index] ?? tensor.name;
-    return { ...tensor, name: hasPrefix ? name.replace(WRAPPER_PREFIX, '') : name };
-  });
-  return { tensors, dropped };
-}
-
-/** Keys under which training scripts keep a state dict. */
-const CHECKPOINT_KEY = /^(state_dict|model|model_state(_dict)?|net|network|module|weights|params|ema|\w+_state_dict)$/i;
-
-function isCheckpointKey(path: readonly string[]): boolean {
-  return path.length > 0 && path.every((part) => CHECKPOINT_KEY.test(part));
-}
-
-function stripPrefix(name: string, prefix: string): string {
-  return prefix !== '' && name.startsWith(`${prefix}.`) ? name.slice(prefix.length + 1) : name;
+  const said = text('nonlinearity') ?? (mode === 'RNN_RELU' ? 'relu' : mode === 'RNN_TANH' ? 'tanh' : null);
+  return { className, kind, nonlinearity: said === 'tanh' || said === 'relu' ? said : null };
 }

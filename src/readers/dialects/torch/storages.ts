@@ -1,6 +1,100 @@
-/** Every storage that an unpickled value refers to, for the layout in which storages have no names of their own. */
+/**
+ * The storages that a pickle refers to: where they are named, and which of them an unpickled value needs.
+ *
+ * Source: torch/serialization.py (persistent ids), torch/storage.py (names of types).
+ */
 import { PickleGlobal, PickleObject, PicklePersistent, type PickleValue } from '../../containers/pickle-values';
-import { itemsOf, storageOf, type TorchStorage } from './pickled-tensors';
+import type { ByteSource } from '../../byte-source';
+import type { ReadLimits } from '../../limits';
+import { itemBytesOf } from '../../stored-numbers';
+import { isCount, itemsOf } from './records';
+
+/** A storage that a pickle refers to. */
+export interface TorchStorage {
+  readonly key: string;
+  /** `float32`; null where only the tensor knows (an untyped storage). */
+  readonly dtype: string | null;
+  /** Elements, or bytes of an untyped one. */
+  readonly count: number;
+  /** First element, of a view into another storage (before PyTorch 0.4). */
+  readonly viewOffset: number;
+}
+
+/** A storage in a file of its own inside the pickle. */
+export interface NestedStorage {
+  readonly storage: TorchStorage;
+  readonly file: TorchFile;
+  /** What its own pickle would import. */
+  readonly globals: readonly PickleGlobal[];
+}
+
+/** How the numbers of a file are stored. */
+export interface TorchFile {
+  readonly name: string;
+  readonly littleEndian: boolean;
+  readonly limits: ReadLimits;
+  /**
+   * The bytes of a storage of this file.
+   *
+   * @throws TempogradError `reader/corrupt` when the file does not hold it.
+   */
+  readonly open: (storage: TorchStorage) => Promise<ByteSource>;
+  /** Storages that a bare pickle carries inside it, by their bytes; null for bytes that are none. */
+  readonly nested: Map<ByteSource, NestedStorage | null>;
+}
+
+const STORAGE_TYPES: Readonly<Record<string, string>> = {
+  DoubleStorage: 'float64',
+  FloatStorage: 'float32',
+  HalfStorage: 'float16',
+  BFloat16Storage: 'bfloat16',
+  LongStorage: 'int64',
+  IntStorage: 'int32',
+  ShortStorage: 'int16',
+  CharStorage: 'int8',
+  ByteStorage: 'uint8',
+  BoolStorage: 'bool',
+  ComplexFloatStorage: 'complex64',
+  ComplexDoubleStorage: 'complex128',
+  QInt8Storage: 'qint8',
+  QUInt8Storage: 'quint8',
+  QInt32Storage: 'qint32',
+};
+
+const QUANTIZED_BYTES: Readonly<Record<string, number>> = { qint8: 1, quint8: 1, qint32: 4 };
+
+/**
+ * Bytes of one element; null for a type of unknown size.
+ *
+ * @param dtype - `float32`, `qint8`.
+ */
+export function elementBytesOf(dtype: string): number | null {
+  return itemBytesOf(dtype) ?? (Object.hasOwn(QUANTIZED_BYTES, dtype) ? (QUANTIZED_BYTES[dtype] ?? null) : null);
+}
+
+/**
+ * Bytes of a whole storage by what the pickle says of it; null for a type of unknown size.
+ *
+ * @param storage - The storage.
+ */
+export function bytesOfStorage({ dtype, count }: TorchStorage): number | null {
+  const bytes = dtype === null ? 1 : elementBytesOf(dtype);
+  return bytes === null ? null : count * bytes;
+}
+
+/**
+ * The storage that a persistent reference names, null when it names none.
+ *
+ * @param value - Any value.
+ */
+export function storageOf(value: PickleValue): TorchStorage | null {
+  if (!(value instanceof PicklePersistent)) return null;
+  const [kind, type, key, , count, view] = itemsOf(value.id);
+  if (kind !== 'storage' || !(type instanceof PickleGlobal) || !isCount(count)) return null;
+  if (typeof key !== 'string' || !/^[\w.-]{1,64}$/.test(key)) return null;
+  const [, viewOffset] = itemsOf(view ?? null);
+  return { key, dtype: STORAGE_TYPES[type.name] ?? null, count, viewOffset: isCount(viewOffset) ? viewOffset : 0 };
+}
 
 /**
  * The storages by key; of two references to one key the first counts.
