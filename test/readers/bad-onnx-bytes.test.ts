@@ -9,7 +9,7 @@ import { neighboursOf } from '../../src/host/open-beside';
 import { memorySource } from '../../src/readers/byte-source';
 import { readModel } from '../../src/readers/read-model';
 
-/** One row of `fixtures/bad-onnx/expected.json`. */
+/** One row of `fixtures/bad-onnx-bytes/expected.json`. */
 interface Expectation {
   /** null where the file opens. */
   readonly code: string | null;
@@ -23,7 +23,7 @@ interface Expectation {
   readonly warning?: string;
 }
 
-const FOLDER = 'test/fixtures/bad-onnx';
+const FOLDER = 'test/fixtures/bad-onnx-bytes';
 const TABLE = JSON.parse(readFileSync(`${FOLDER}/expected.json`, 'utf8')) as Record<string, Expectation>;
 
 async function read(path: string): Promise<RecurrentModel> {
@@ -44,7 +44,7 @@ async function codeOf(reading: Promise<RecurrentModel>): Promise<string | null> 
   throw error as Error;
 }
 
-describe('bad ONNX models', () => {
+describe('ONNX models written byte by byte', () => {
   it.each(Object.entries(TABLE))('%s', async (name, { code, also = [], layers, unsupported = [], warning }) => {
     const result = await read(`${FOLDER}/${name}/model.onnx`).catch((error: unknown) => error);
     if (result instanceof Error && !(result instanceof TempogradError)) throw result;
