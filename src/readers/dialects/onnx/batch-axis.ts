@@ -2,6 +2,7 @@
  * Which axis of a graph's input is the batch: the recurrent nodes above it say so, followed back to the input.
  */
 import { ONNX_CELLS } from './cells';
+import { sequencesOf } from './decomposed/read-body';
 import type { OnnxNode } from './model';
 import type { Scope } from './scope';
 
@@ -28,6 +29,7 @@ export async function findBatchAxes(
 ): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>();
   for (const node of scope.graph.nodes) {
+    for (const { name, axis } of sequencesOf(node, scope)) await follow(name, axis === 0 ? 1 : 0, 3);
     if (node.domain !== '' || !Object.hasOwn(ONNX_CELLS, node.operator)) continue;
     const isBatchFirst = (node.attributes.get('layout')?.integer ?? 0) !== 0;
     await follow(node.inputs[0] ?? '', isBatchFirst ? 0 : 1, 3);

@@ -13,6 +13,8 @@ import { DIRECTIONS, ONE } from './axes';
 import { findBatchAxes } from './batch-axis';
 import { ONNX_CELLS, ONNX_GATES } from './cells';
 import { Constants } from './constants';
+import { placeBodyCells } from './decomposed/place-cells';
+import { hasCellOperators, sequencesOf } from './decomposed/read-body';
 import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
 import { readPlainNode, type GraphValue, type PlainSource } from './plain';
 import { readRecurrentNode, type RecurrentNode, type StoredState } from './recurrent';
@@ -70,6 +72,7 @@ function nodesBelow(scope: Scope): ReadonlySet<OnnxNode> {
     node.inputs[0] ?? '',
     ...STATE_INPUTS.map((at) => node.inputs[at] ?? ''),
   ]);
+  for (const node of scope.graph.nodes) open.push(...sequencesOf(node, scope).map(({ name }) => name));
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const source = scope.find(name);
     if (source?.kind !== 'node' || wanted.has(source.node)) continue;
@@ -86,6 +89,7 @@ async function addNodes(walk: Walk, path: string, wanted: ReadonlySet<OnnxNode>)
     counts.set(node.operator, count + 1);
     const name = `${path}${node.name === '' ? `${node.operator}_${String(count)}` : node.name}`;
     if (isRecurrentNode(node)) await addRecurrent(node, name, walk);
+    else if (hasCellOperators(node)) await addStepped(node, name, walk);
     else if (wanted.has(node)) await addPlain(node, name, walk);
     for (const [key, { graph }] of node.attributes) {
       if (!graph) continue;
@@ -119,13 +123,39 @@ async function addRecurrent(node: OnnxNode, name: string, walk: Walk): Promise<v
   }
 }
 
+/** A Loop or Scan that steps a cell with plain operators. */
+async function addStepped(node: OnnxNode, name: string, walk: Walk): Promise<void> {
+  try {
+    const cells = await placeBodyCells(node, name, {
+      ...walk,
+      sequence: (value, axis, layer) => placedSequence(value, axis === 0 ? '1,0,2' : '0,1,2', layer, walk),
+    });
+    for (const { ref, units, outputs } of cells) {
+      const give = (output: number | null, from: number, axes: readonly number[]): void => {
+        const value = output === null ? '' : (node.outputs[output] ?? '');
+        if (value !== '') walk.values.set(value, { ref: { ...ref, output: from }, axes, width: units });
+      };
+      give(outputs.sequence, 0, [1, 0, 2]);
+      give(outputs.hidden, 1, [0, 1]);
+      give(outputs.cell, 2, [0, 1]);
+    }
+  } catch (error) {
+    if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
+    walk.reading.failures.push(error);
+    addUnknown(node, name, `${error.message}.`, [], walk);
+  }
+}
+
 /** What a recurrent node stands on; null where nothing is known of it, as inside a subgraph. */
 function placedInput(node: OnnxNode, { batchFirst }: RecurrentNode, name: string, walk: Walk): ValueRef | null {
-  const value = valueOf(node.inputs[0] ?? '', walk);
+  return placedSequence(node.inputs[0] ?? '', batchFirst ? '0,1,2' : '1,0,2', name, walk);
+}
+
+function placedSequence(input: string, wanted: string, name: string, walk: Walk): ValueRef | null {
+  const value = valueOf(input, walk);
   if (!value) return null;
-  const wanted = batchFirst ? '0,1,2' : '1,0,2';
   if (value.axes === null || value.axes.join() === wanted) return value.ref;
-  const reason = `Layer ${name}: which axes of its input ${node.inputs[0] ?? ''} are batch, time and features cannot be told.`;
+  const reason = `Layer ${name}: which axes of its input ${input} are batch, time and features cannot be told.`;
   return addLayer(walk, `${name}/input`, 'Unknown', { kind: 'unsupported', reason }, [value.ref]);
 }
 

@@ -70,7 +70,7 @@ interface Walk {
  * @param source - The file.
  * @param name - Its name, for messages.
  * @param limits - Caps on nodes, tensors and depth.
- * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`, `reader/not-readable`.
+ * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`, `reader/unknown-format`.
  */
 export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimits): OnnxModel {
   let [producer, version, opset] = ['', '', 1];
@@ -83,7 +83,7 @@ export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimi
   }
   if (!graph) throw corrupt(`${name} holds no graph`);
   if (opset < 1 || opset > NEWEST_OPSET) {
-    throw new TempogradError('reader/not-readable', `${name} asks for operator set ${String(opset)}`, {
+    throw new TempogradError('reader/unknown-format', `${name} asks for operator set ${String(opset)}`, {
       details: { opset },
     });
   }

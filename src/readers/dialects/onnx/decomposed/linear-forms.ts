@@ -142,10 +142,7 @@ export function selectColumns(form: LinearForm, start: number, end: number, budg
     const columns = end - start;
     const values = new Float64Array(matrix.rows * columns);
     for (let row = 0; row < matrix.rows; row++) {
-      values.set(
-        matrix.values.subarray(row * matrix.columns + start, row * matrix.columns + end),
-        row * columns,
-      );
+      values.set(matrix.values.subarray(row * matrix.columns + start, row * matrix.columns + end), row * columns);
     }
     terms.set(atom, { kind: 'matrix', rows: matrix.rows, columns, values });
   }
@@ -236,7 +233,9 @@ function addFactors(left: Factor, right: Factor, budget: Budget): Factor | null 
     if (row.kind !== 'row' || other.kind === 'matrix') return null;
     return {
       kind: 'row',
-      values: row.values.map((value, index) => value + (other.kind === 'row' ? (other.values[index] ?? NaN) : other.value)),
+      values: row.values.map(
+        (value, index) => value + (other.kind === 'row' ? (other.values[index] ?? NaN) : other.value),
+      ),
     };
   }
   const [a, b] = [matrixOf(left, width, budget), matrixOf(right, width, budget)];
@@ -252,7 +251,12 @@ function multiplyFactor(
   if (factor.kind !== 'matrix') {
     if (!take(budget, values.length)) return null;
     const at = (row: number): number => (factor.kind === 'number' ? factor.value : (factor.values[row] ?? NaN));
-    return { kind: 'matrix', rows, columns, values: values.map((value, index) => at(Math.floor(index / columns)) * value) };
+    return {
+      kind: 'matrix',
+      rows,
+      columns,
+      values: values.map((value, index) => at(Math.floor(index / columns)) * value),
+    };
   }
   if (factor.columns !== rows || !take(budget, factor.rows * rows * columns)) return null;
   const product = new Float64Array(factor.rows * columns);
@@ -289,6 +293,7 @@ function zip(
   right: Float64Array | number,
   of: (a: number, b: number) => number,
 ): Float64Array | number {
-  if (typeof left === 'number') return typeof right === 'number' ? of(left, right) : right.map((value) => of(left, value));
+  if (typeof left === 'number')
+    return typeof right === 'number' ? of(left, right) : right.map((value) => of(left, value));
   return left.map((value, index) => of(value, typeof right === 'number' ? right : (right[index] ?? NaN)));
 }

@@ -6,7 +6,16 @@
 import type { ActivationDescription } from '../../../../core/activations';
 import { PLAIN_LSTM, type CellDescription } from '../../../../core/model';
 import type { RealTensor } from '../../../../core/tensor';
-import { isNumber, isZero, matrixOf, soleAtom, type Atom, type Budget, type Factor, type LinearForm } from './linear-forms';
+import {
+  isNumber,
+  isZero,
+  matrixOf,
+  soleAtom,
+  type Atom,
+  type Budget,
+  type Factor,
+  type LinearForm,
+} from './linear-forms';
 
 /** A cell with what it is fed by. */
 export interface MatchedCell {
@@ -65,7 +74,13 @@ function matchSimple(state: Atom, hidden: number, form: LinearForm, budget: Budg
   const weights = x && weightsOf(gate.of, x, state, null, form.width, budget);
   if (!x || !weights) return null;
   return {
-    cell: { kind: 'SimpleRNN', ...sizesOf([weights], form.width), bias: row(weights.bias), activation: gate.activation, clip: null },
+    cell: {
+      kind: 'SimpleRNN',
+      ...sizesOf([weights], form.width),
+      bias: row(weights.bias),
+      activation: gate.activation,
+      clip: null,
+    },
     hidden,
     cellState: null,
     x,
@@ -159,7 +174,10 @@ function outputOf(
   { left, right }: Product,
   next: LinearForm,
 ): { readonly gate: Gate; readonly psi: ActivationDescription } | null {
-  for (const [one, other] of [[left, right], [right, left]] as const) {
+  for (const [one, other] of [
+    [left, right],
+    [right, left],
+  ] as const) {
     const gate = gateOf(one);
     if (!gate || equals(gate.of, next)) continue;
     if (equals(other, next)) return { gate, psi: { name: 'linear' } };
@@ -216,7 +234,10 @@ function gruParts(
   const [product] = products;
   const [alone] = rest;
   if (products.length !== 1 || rest.length !== 1 || !product || !alone) return null;
-  for (const [one, other] of [[product.left, product.right], [product.right, product.left]] as const) {
+  for (const [one, other] of [
+    [product.left, product.right],
+    [product.right, product.left],
+  ] as const) {
     const gate = gateOf(one);
     const gap = gate && differenceOf(other);
     if (!gap) continue;
@@ -235,7 +256,10 @@ function gruOfTwoProducts(state: Atom, products: readonly Product[]) {
   const added = products.find((product) => product !== kept);
   if (!kept || !added) return null;
   const factor = soleAtom(kept.left) === state ? kept.right : kept.left;
-  for (const [one, other] of [[added.left, added.right], [added.right, added.left]] as const) {
+  for (const [one, other] of [
+    [added.left, added.right],
+    [added.right, added.left],
+  ] as const) {
     const candidate = gateOf(other);
     if (!candidate) continue;
     const update = gateOf(factor);
@@ -258,11 +282,16 @@ interface Reset {
 /** r (U h + b) inside the candidate, or U (r h). */
 function resetOf(form: LinearForm, state: Atom, units: number, budget: Budget): Reset | null {
   const products = [...form.terms].filter((term): term is [Product, Factor] => term[0].kind === 'product');
-  const found = products.find(([{ left, right }]) => gateOf(left)?.of.terms.has(state) ?? gateOf(right)?.of.terms.has(state));
+  const found = products.find(
+    ([{ left, right }]) => gateOf(left)?.of.terms.has(state) ?? gateOf(right)?.of.terms.has(state),
+  );
   if (!found) return null;
   const [product, factor] = found;
   const rest = { ...form, terms: new Map([...form.terms].filter(([atom]) => atom !== product)) };
-  for (const [one, other] of [[product.left, product.right], [product.right, product.left]] as const) {
+  for (const [one, other] of [
+    [product.left, product.right],
+    [product.right, product.left],
+  ] as const) {
     const gate = gateOf(one);
     if (!gate) continue;
     if (soleAtom(other) === state) {
@@ -370,7 +399,9 @@ function diagonalOf(factor: Factor, units: number): Float64Array | null {
   if (factor.kind === 'number') return new Float64Array(units).fill(factor.value);
   if (factor.kind === 'row') return factor.values;
   const isDiagonal = factor.values.every((value, index) => value === 0 || index % (units + 1) === 0);
-  return isDiagonal ? Float64Array.from({ length: units }, (_, unit) => factor.values[unit * (units + 1)] ?? NaN) : null;
+  return isDiagonal
+    ? Float64Array.from({ length: units }, (_, unit) => factor.values[unit * (units + 1)] ?? NaN)
+    : null;
 }
 
 function sameNumbers(a: Float64Array | null, b: Float64Array): boolean {

@@ -1,0 +1,388 @@
+/**
+ * The body of a Loop or Scan, followed node by node as linear forms of x and the states.
+ *
+ * A node that cannot be followed leaves its outputs without a form; the cell that depends on it is then not told.
+ * Source: ONNX operators of the same names.
+ */
+import type { RealTensor } from '../../../../core/tensor';
+import type { Reading } from '../../../reading';
+import { takeTensor } from '../../../take-tensor';
+import { readActivations } from '../activations';
+import type { Constants } from '../constants';
+import type { OnnxNode } from '../model';
+import type { Scope } from '../scope';
+import {
+  addForms,
+  constantForm,
+  formOf,
+  multiplyForm,
+  scaleForm,
+  selectColumns,
+  soleAtom,
+  type Atom,
+  type Budget,
+  type LinearForm,
+} from './linear-forms';
+
+/** What a name stands for inside the body. */
+export type BodyValue =
+  | { readonly kind: 'form'; readonly form: LinearForm; readonly rank: number | null }
+  | { readonly kind: 'constant'; readonly tensor: RealTensor }
+  /** Forms beside one another, before the product that takes them all. */
+  | { readonly kind: 'joined'; readonly parts: readonly LinearForm[]; readonly rank: number | null }
+  /** The number of the step, counted from either end. */
+  | { readonly kind: 'step'; readonly isReversed: boolean }
+  /** A value of the graphs around that is no constant. */
+  | { readonly kind: 'outer'; readonly name: string };
+
+/** What the tracing of one body shares. */
+export interface Trace {
+  readonly layer: string;
+  /** The body's. */
+  readonly scope: Scope;
+  readonly constants: Constants;
+  readonly reading: Reading;
+  readonly budget: Budget;
+  readonly values: Map<string, BodyValue | null>;
+  readonly inputs: Map<string, Atom>;
+}
+
+type Follow = (node: OnnxNode, inputs: readonly (BodyValue | null)[], trace: Trace) => BodyValue | null;
+
+/** A body with more nodes is no single cell. */
+const MAX_NODES = 2000;
+
+const FUNCTIONS: ReadonlySet<string> = new Set([
+  'Sigmoid',
+  'Tanh',
+  'Relu',
+  'HardSigmoid',
+  'LeakyRelu',
+  'ThresholdedRelu',
+  'Elu',
+  'Softsign',
+  'Softplus',
+]);
+
+const FOLLOWED: ReadonlyMap<string, Follow> = new Map<string, Follow>([
+  ['Identity', (_, [value]) => value ?? null],
+  ['Dropout', (_, [value]) => value ?? null],
+  ['Cast', (_, [value]) => value ?? null],
+  ['Unsqueeze', (node, inputs) => moveRank(node, inputs, 1)],
+  ['Squeeze', (node, inputs) => moveRank(node, inputs, -1)],
+  ['Reshape', followReshape],
+  ['MatMul', followProduct],
+  ['Gemm', followGemm],
+  ['Add', (_, [a, b], trace) => followSum(a, b, 1, trace)],
+  ['Sub', (_, [a, b], trace) => followSum(a, b, -1, trace)],
+  ['Sum', (_, inputs, trace) => inputs.reduce((sum, value) => followSum(sum, value, 1, trace))],
+  ['Neg', (_, [value], { budget }) => withForm(value, (form) => scaleForm(form, -1, budget))],
+  ['Mul', followMultiply],
+  ['Concat', followConcat],
+  ['Slice', followSlice],
+  ['Gather', followGather],
+  ['SequenceAt', (_, [data, index], trace) => inputOf(data, index, 0, trace)],
+]);
+
+/**
+ * Follows the nodes of a body in their order; what each name stands for is put into `trace.values`.
+ *
+ * @param trace - Names of states and step inputs are set before.
+ * @throws TempogradError what reading a constant throws.
+ */
+export async function traceBody(trace: Trace): Promise<void> {
+  const { nodes } = trace.scope.graph;
+  if (nodes.length > MAX_NODES) return;
+  for (const node of nodes) {
+    if (node.operator === 'Constant' || node.domain !== '') continue;
+    const inputs: (BodyValue | null)[] = [];
+    for (const name of node.inputs) inputs.push(await valueOf(name, trace));
+    if (node.operator === 'Split') {
+      followSplit(node, inputs, trace);
+      continue;
+    }
+    const follow = FUNCTIONS.has(node.operator) ? followFunction : FOLLOWED.get(node.operator);
+    const [output = ''] = node.outputs;
+    trace.values.set(output, follow?.(node, inputs, trace) ?? null);
+  }
+}
+
+/** A value's meaning: the body's own, else a constant, else something of the graphs around. */
+async function valueOf(name: string, trace: Trace): Promise<BodyValue | null> {
+  if (name === '') return null;
+  const known = trace.values.get(name);
+  if (known !== undefined) return known;
+  const stored = await trace.constants.find(name, trace.scope);
+  const isOuter = stored === null && !isOwn(name, trace.scope) && trace.scope.find(name) !== null;
+  const value: BodyValue | null = stored
+    ? { kind: 'constant', tensor: await takeTensor(stored, trace.layer, trace.reading) }
+    : isOuter
+      ? { kind: 'outer', name }
+      : null;
+  trace.values.set(name, value);
+  return value;
+}
+
+function isOwn(name: string, { graph }: Scope): boolean {
+  return graph.inputs.some((input) => input.name === name) || graph.nodes.some(({ outputs }) => outputs.includes(name));
+}
+
+function followFunction(node: OnnxNode, [value]: readonly (BodyValue | null)[], { layer }: Trace): BodyValue | null {
+  const [alpha, beta] = ['alpha', 'beta'].map((key) => node.attributes.get(key)?.float ?? null);
+  const [activation] = readActivations([node.operator], numbers(alpha), numbers(beta), layer);
+  if (!activation) return null;
+  return withForm(value, (of) => formOf({ kind: 'activation', activation, of }, of.width));
+}
+
+function numbers(value: number | null | undefined): readonly number[] {
+  return value === null || value === undefined ? [] : [value];
+}
+
+function followProduct(_: OnnxNode, [left, right]: readonly (BodyValue | null)[], { budget }: Trace): BodyValue | null {
+  if (right?.kind === 'constant') return timesMatrix(left, right.tensor, false, budget);
+  // A matrix on the left of a vector without a batch axis.
+  const isVector = right?.kind === 'form' && right.rank === 1;
+  return left?.kind === 'constant' && isVector ? timesMatrix(right, left.tensor, true, budget) : null;
+}
+
+function followGemm(node: OnnxNode, [a, b, c]: readonly (BodyValue | null)[], trace: Trace): BodyValue | null {
+  const alpha = node.attributes.get('alpha')?.float ?? 1;
+  const beta = node.attributes.get('beta')?.float ?? 1;
+  const isTurned = (node.attributes.get('transB')?.integer ?? 0) !== 0;
+  if ((node.attributes.get('transA')?.integer ?? 0) !== 0 || b?.kind !== 'constant') return null;
+  const product = withForm(timesMatrix(a, b.tensor, isTurned, trace.budget), (form) =>
+    scaleForm(form, alpha, trace.budget),
+  );
+  if ((node.inputs[2] ?? '') === '') return product;
+  const scaled = c?.kind === 'constant' ? asForm(c) : (c ?? null);
+  return followSum(
+    product,
+    withForm(scaled, (form) => scaleForm(form, beta, trace.budget)),
+    1,
+    trace,
+  );
+}
+
+function timesMatrix(
+  value: BodyValue | null | undefined,
+  tensor: RealTensor,
+  isTurned: boolean,
+  budget: Budget,
+): BodyValue | null {
+  if (tensor.shape.length !== 2) return null;
+  const matrix = isTurned ? turned(tensor) : plainMatrix(tensor);
+  if (value?.kind === 'form') {
+    const form = multiplyForm(value.form, matrix, budget);
+    return form && { kind: 'form', form, rank: value.rank };
+  }
+  if (value?.kind !== 'joined') return null;
+  const widths = value.parts.map(({ width }) => width);
+  const open = widths.filter((width) => width === null).length;
+  const known = widths.reduce<number>((sum, width) => sum + (width ?? 0), 0);
+  if (open > 1 || (open === 0 && known !== matrix.rows) || known > matrix.rows) return null;
+  let start = 0;
+  let sum: LinearForm | null = null;
+  for (const part of value.parts) {
+    const rows = part.width ?? matrix.rows - known;
+    const values = matrix.values.subarray(start * matrix.columns, (start + rows) * matrix.columns);
+    const product = rows > 0 ? multiplyForm(part, { rows, columns: matrix.columns, values }, budget) : null;
+    if (!product) return null;
+    const next: LinearForm | null = sum ? addForms(sum, product, 1, budget) : product;
+    if (!next) return null;
+    sum = next;
+    start += rows;
+  }
+  return sum && { kind: 'form', form: sum, rank: value.rank };
+}
+
+function plainMatrix({ shape, data }: RealTensor) {
+  return { rows: shape[0] ?? 0, columns: shape[1] ?? 0, values: Float64Array.from(data) };
+}
+
+function turned({ shape, data }: RealTensor) {
+  const [columns = 0, rows = 0] = shape;
+  const values = new Float64Array(data.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) values[row * columns + column] = data[column * rows + row] ?? NaN;
+  }
+  return { rows, columns, values };
+}
+
+function followSum(
+  a: BodyValue | null | undefined,
+  b: BodyValue | null | undefined,
+  sign: 1 | -1,
+  { budget }: Trace,
+): BodyValue | null {
+  if (a?.kind === 'constant' && b?.kind === 'step') return sign === -1 ? { ...b, isReversed: !b.isReversed } : null;
+  const [left, right] = [asForm(a), asForm(b)];
+  if (left?.kind !== 'form' || right?.kind !== 'form') return null;
+  const form = addForms(left.form, right.form, sign, budget);
+  return form && { kind: 'form', form, rank: ranks(left.rank, right.rank) };
+}
+
+function followMultiply(_: OnnxNode, [a, b]: readonly (BodyValue | null)[], { budget }: Trace): BodyValue | null {
+  const [left, right] = [asForm(a), asForm(b)];
+  if (left?.kind !== 'form' || right?.kind !== 'form') return null;
+  const rank = ranks(left.rank, right.rank);
+  const [constant, other] = left.form.terms.size === 0 ? [left.form, right.form] : [right.form, left.form];
+  if (constant.terms.size === 0) {
+    const form = scaleForm(other, constant.bias, budget);
+    return form && { kind: 'form', form, rank };
+  }
+  const width = left.form.width ?? right.form.width;
+  return { kind: 'form', form: formOf({ kind: 'product', left: left.form, right: right.form }, width), rank };
+}
+
+/** A constant of one row, or one number, as a form. */
+function asForm(value: BodyValue | null | undefined): BodyValue | null {
+  if (value?.kind !== 'constant') return value ?? null;
+  const { shape, data } = value.tensor;
+  const width = shape.at(-1) ?? 1;
+  if (data.length !== width) return null;
+  return {
+    kind: 'form',
+    form: constantForm(data.length === 1 ? (data[0] ?? NaN) : Float64Array.from(data)),
+    rank: shape.length,
+  };
+}
+
+function followConcat(node: OnnxNode, inputs: readonly (BodyValue | null)[]): BodyValue | null {
+  const parts: LinearForm[] = [];
+  let rank: number | null = null;
+  for (const value of inputs) {
+    if (value?.kind !== 'form') return null;
+    parts.push(value.form);
+    rank = ranks(rank, value.rank);
+  }
+  return isLastAxis(node.attributes.get('axis')?.integer ?? 1, rank) ? { kind: 'joined', parts, rank } : null;
+}
+
+function followSplit(node: OnnxNode, [value, sizes]: readonly (BodyValue | null)[], trace: Trace): void {
+  const parts = splitOf(node, value, sizes, trace.budget);
+  for (const [index, name] of node.outputs.entries()) trace.values.set(name, parts?.[index] ?? null);
+}
+
+function splitOf(
+  node: OnnxNode,
+  value: BodyValue | null | undefined,
+  sizes: BodyValue | null | undefined,
+  budget: Budget,
+): readonly (BodyValue | null)[] | null {
+  if (value?.kind !== 'form' || !isLastAxis(node.attributes.get('axis')?.integer ?? 0, value.rank)) return null;
+  const attribute = node.attributes.get('split')?.integers ?? [];
+  const said = sizes?.kind === 'constant' ? Array.from(sizes.tensor.data) : attribute;
+  const count = node.outputs.length;
+  const width = value.form.width ?? (said.length > 0 ? said.reduce((sum, size) => sum + size, 0) : null);
+  if (width === null) return null;
+  const even = Math.ceil(width / count);
+  const all =
+    said.length > 0 ? said : Array.from({ length: count }, (_, index) => Math.min(even, width - index * even));
+  const form = { ...value.form, width };
+  let start = 0;
+  return all.map((size) => {
+    const part = selectColumns(form, start, start + size, budget);
+    start += size;
+    return part && { kind: 'form', form: part, rank: value.rank };
+  });
+}
+
+function followSlice(node: OnnxNode, inputs: readonly (BodyValue | null)[], { budget }: Trace): BodyValue | null {
+  const [value] = inputs;
+  const read = (key: string, input: number): readonly number[] | null => {
+    const given = inputs[input];
+    if (given?.kind === 'constant') return Array.from(given.tensor.data);
+    return given === undefined || given === null ? (node.attributes.get(key)?.integers ?? null) : null;
+  };
+  const [starts, ends, axes, steps] = [read('starts', 1), read('ends', 2), read('axes', 3), read('steps', 4)];
+  if (value?.kind !== 'form' || starts?.length !== 1 || ends?.length !== 1 || (steps?.[0] ?? 1) !== 1) return null;
+  const { width } = value.form;
+  if (width === null || axes?.length !== 1 || !isLastAxis(axes[0] ?? 0, value.rank)) return null;
+  const place = (at: number): number => Math.min(Math.max(at < 0 ? at + width : at, 0), width);
+  const form = selectColumns(value.form, place(starts[0] ?? 0), place(ends[0] ?? 0), budget);
+  return form && { ...value, form };
+}
+
+function followGather(node: OnnxNode, [data, index]: readonly (BodyValue | null)[], trace: Trace): BodyValue | null {
+  return inputOf(data, index, node.attributes.get('axis')?.integer ?? 0, trace);
+}
+
+/** The step's part of a sequence from outside. */
+function inputOf(
+  data: BodyValue | null | undefined,
+  index: BodyValue | null | undefined,
+  axis: number,
+  trace: Trace,
+): BodyValue | null {
+  if (data?.kind !== 'outer' || index?.kind !== 'step') return null;
+  const key = `${data.name} ${String(axis)} ${String(index.isReversed)}`;
+  const atom = trace.inputs.get(key) ?? { kind: 'input', name: data.name, axis, isReversed: index.isReversed };
+  trace.inputs.set(key, atom);
+  return { kind: 'form', form: formOf(atom, null), rank: null };
+}
+
+/** Axes of size 1 before the last one come and go. */
+function moveRank(node: OnnxNode, [value, given]: readonly (BodyValue | null)[], by: 1 | -1): BodyValue | null {
+  if (value?.kind === 'step') return value;
+  if (value?.kind !== 'form') return null;
+  const axes =
+    given?.kind === 'constant' ? Array.from(given.tensor.data) : (node.attributes.get('axes')?.integers ?? []);
+  const rank = value.rank === null ? null : value.rank + by * axes.length;
+  const inner = by === 1 ? rank : value.rank;
+  if (axes.length === 0 || axes.some((axis) => axis === -1 || (inner !== null && axis === inner - 1))) return null;
+  return { ...value, rank };
+}
+
+function followReshape(_: OnnxNode, [value, target]: readonly (BodyValue | null)[]): BodyValue | null {
+  if (value?.kind === 'step') return value;
+  if (value?.kind !== 'form' || target?.kind !== 'constant') return null;
+  const { data } = target.tensor;
+  return data.at(-1) === value.form.width ? { ...value, rank: data.length } : null;
+}
+
+function withForm(
+  value: BodyValue | null | undefined,
+  change: (form: LinearForm) => LinearForm | null,
+): BodyValue | null {
+  if (value?.kind !== 'form') return null;
+  const form = change(value.form);
+  return form && { ...value, form };
+}
+
+function ranks(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
+}
+
+/** Without a rank the value is `[B, D]`, as bodies mostly have it. */
+function isLastAxis(axis: number, rank: number | null): boolean {
+  return axis === -1 || axis === (rank ?? 2) - 1;
+}
+
+/**
+ * The state whose number of the step this is, counting by one; null for another value.
+ *
+ * @param name - What the state becomes.
+ * @param state - The state's name.
+ * @param trace - The body.
+ */
+export async function stepOf(name: string, state: string, trace: Trace): Promise<'up' | 'down' | null> {
+  const node = trace.scope.graph.nodes.find(({ outputs }) => outputs[0] === name);
+  if (!node || !['Add', 'Sub'].includes(node.operator)) return null;
+  const [left = '', right = ''] = node.inputs;
+  const other = left === state ? right : right === state && node.operator === 'Add' ? left : null;
+  if (other === null) return null;
+  const stored = await trace.constants.find(other, trace.scope);
+  if (stored?.shape.reduce((product, size) => product * size, 1) !== 1) return null;
+  const { data } = await takeTensor(stored, trace.layer, trace.reading);
+  const by = (data[0] ?? NaN) * (node.operator === 'Add' ? 1 : -1);
+  return by === 1 ? 'up' : by === -1 ? 'down' : null;
+}
+
+/**
+ * The atom of a value that is one and nothing else.
+ *
+ * @param value - The value.
+ */
+export function atomOf(value: BodyValue | null | undefined): Atom | null {
+  return value?.kind === 'form' ? soleAtom(value.form) : null;
+}
