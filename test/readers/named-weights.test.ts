@@ -173,6 +173,17 @@ describe('very many names', () => {
     expect(performance.now() - started).toBeLessThan(4000);
   });
 
+  it.each(['lstm', 'a/', '_W', 'basic_rnn', 'module.', 'kernel'])(
+    'made of %j again and again cost no more than others',
+    async (unit) => {
+      const name = unit.repeat(20_000 / unit.length);
+      const shapes = Object.fromEntries(['!', '/kernel', '_W_i', '/gates/kernel'].map((end) => [name + end, [1]]));
+      const started = performance.now();
+      expect(named(await open(shapes))).toEqual([]);
+      expect(performance.now() - started).toBeLessThan(2000);
+    },
+  );
+
   it('of many dots end as soon', async () => {
     const shapes = { [`${'a.'.repeat(100_000)}i.kernel`]: [1, 1], [`${'a.'.repeat(100_000)}h.kernel`]: [1, 1] };
     const started = performance.now();

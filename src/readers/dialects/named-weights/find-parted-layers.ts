@@ -19,7 +19,6 @@ const WANTED =
 
 /** Flax's nnx may add the name of a variable's value; TensorFlow a number. */
 const SUFFIX = /([./](raw_)?value|:0)$/;
-const PARTS = /[./]/;
 
 interface Group {
   readonly tensors: Map<string, StoredTensor>;
@@ -72,13 +71,13 @@ function placesOf(
   path: string,
 ): readonly { readonly holder: string; readonly name: string; readonly isNamed: boolean }[] {
   const bare = path.replace(SUFFIX, '');
-  const starts = [...bare.matchAll(new RegExp(PARTS, 'g'))].map(({ index }) => index);
-  const places = [-1, ...starts].slice(-2).map((start) => ({
+  const last = lastSeparator(bare, bare.length);
+  const places = [last, lastSeparator(bare, last)].map((start) => ({
     holder: bare.slice(0, Math.max(start, 0)),
     name: bare.slice(start + 1).replace('.', '/'),
     isNamed: false,
   }));
-  const own = bare.slice((starts.at(-1) ?? -1) + 1);
+  const own = bare.slice(last + 1);
   const joined = /^(.+)_([WUb]_[ifcozrh]|[WRBP])$/.exec(own);
   if (joined) {
     const holder = `${bare.slice(0, bare.length - own.length)}${joined[1] ?? ''}`;
@@ -87,9 +86,17 @@ function placesOf(
   return places.filter(({ name }) => WANTED.test(name));
 }
 
+/** Where the last dot or slash before an end stands, -1 when there is none. */
+function lastSeparator(path: string, end: number): number {
+  if (end <= 0) return -1;
+  return Math.max(path.lastIndexOf('.', end - 1), path.lastIndexOf('/', end - 1));
+}
+
 /** Flax's collection is no module; Keras 1 names a layer twice. */
 function displayName(holder: string): string {
-  const bare = holder.replace(/^params[./]/, '').replace(/^params$/, '');
-  const twice = /^(.*?)([^./]+)[./]\2$/.exec(bare);
-  return twice ? `${twice[1] ?? ''}${twice[2] ?? ''}` : bare === '' ? 'rnn' : bare;
+  const bare = holder.replace(/^params([./]|$)/, '');
+  if (bare === '') return 'rnn';
+  const last = lastSeparator(bare, bare.length);
+  const outer = bare.slice(lastSeparator(bare, last) + 1, Math.max(last, 0));
+  return last > 0 && outer === bare.slice(last + 1) ? bare.slice(0, last) : bare;
 }
