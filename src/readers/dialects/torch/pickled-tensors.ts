@@ -14,7 +14,7 @@ import { isLegacyMagic, readLegacy } from './legacy-layout';
 import { arrayOf } from './numpy-arrays';
 import { bytesOf, isCount, itemsOf, pathOf } from './records';
 import { readView } from './storage-views';
-import { bytesOfStorage, storageOf, type NestedStorage, type TorchFile } from './storages';
+import { bytesOfStorage, storageOf, type NestedStorage, type TorchFile, type TorchStorage } from './storages';
 
 /** dtypes that have two names. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
@@ -119,19 +119,17 @@ function viewOf(
   }
   if (shape.length > MAX_AXES) throw corrupt(file, name, `it has ${String(shape.length)} axes`);
   if (remarks instanceof Map && remarks.size > 0) return unreadable(size, 'conjugated or negated', name);
-  const place = storage ? { storage, file } : nested ? openNested(nested, file) : null;
-  if (!place) return null;
-  const dtype = ownType ?? place.storage.dtype ?? 'unknown';
+  const place = storage ? { storage, file } : nested ? openNested(reference, nested, file) : null;
+  const from = place?.storage ?? null;
+  if (!place || !from) return null;
+  const dtype = ownType ?? from.dtype ?? 'unknown';
   const { littleEndian } = place.file;
-  const view = { name, shape, strides, offset: offset + place.storage.viewOffset, dtype, littleEndian };
-  return { name, shape, dtype, read: async () => readView(await openStorage(place, name), view, file.name) };
+  const view = { name, shape, strides, offset: offset + from.viewOffset, dtype, littleEndian };
+  return { name, shape, dtype, read: async () => readView(await openStorage(from, place.file, name), view, file.name) };
 }
 
 /** A storage's bytes are as many as the pickle says, or one of the two is damaged. */
-async function openStorage(
-  { storage, file }: Pick<NestedStorage, 'storage' | 'file'>,
-  name: string,
-): Promise<ByteSource> {
+async function openStorage(storage: TorchStorage, file: TorchFile, name: string): Promise<ByteSource> {
   const source = await file.open(storage);
   const expected = bytesOfStorage(storage);
   if (expected !== null && source.size !== expected) {
@@ -150,11 +148,11 @@ function nestedBytes(value: PickleValue): ByteSource | null {
   return bytesOf(itemsOf(value.args)[0] ?? null);
 }
 
-function openNested(source: ByteSource, file: TorchFile): NestedStorage | null {
-  const known = file.nested.get(source);
+function openNested(record: PickleValue, source: ByteSource, file: TorchFile): NestedStorage | null {
+  const known = file.nested.get(record);
   if (known !== undefined) return known;
   const opened = readNested(source, `${file.name}: a storage inside it`, file.limits);
-  file.nested.set(source, opened);
+  file.nested.set(record, opened);
   return opened;
 }
 
@@ -162,8 +160,7 @@ function readNested(source: ByteSource, what: string, limits: ReadLimits): Neste
   const first = unpickle(source, 0, what, limits);
   if (!isLegacyMagic(first.value)) return null;
   const { value, globals, file } = readLegacy(source, first.end, what, limits);
-  const storage = storageOf(value);
-  return storage && { storage, file, globals };
+  return { storage: storageOf(value), file, globals };
 }
 
 function corrupt({ name: file }: TorchFile, tensor: string, reason: string): TempogradError {

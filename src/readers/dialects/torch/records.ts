@@ -1,5 +1,5 @@
 /** The plain parts of a pickle's records: tuples, dictionaries of whatever kind, names of what would be called. */
-import { memorySource, type ByteSource } from '../../byte-source';
+import { checkRange, type ByteSource } from '../../byte-source';
 import { PickleBytes, PickleGlobal, PickleObject, PickleTuple, type PickleValue } from '../../containers/pickle-values';
 
 /**
@@ -30,7 +30,18 @@ export function bytesOf(value: PickleValue): ByteSource | null {
   if (!(value instanceof PickleObject) || pathOf(value.callable) !== '_codecs.encode') return null;
   const [text, encoding] = itemsOf(value.args);
   if (typeof text !== 'string' || encoding !== 'latin1') return null;
-  return memorySource(Uint8Array.from({ length: text.length }, (_, index) => text.charCodeAt(index)));
+  return latin1Source(text);
+}
+
+/** A text of one byte for each sign; it is not copied, because one text may be an array a thousand times. */
+function latin1Source(text: string): ByteSource {
+  return {
+    size: text.length,
+    read(offset, length) {
+      checkRange(text.length, offset, length);
+      return Uint8Array.from({ length }, (_, index) => text.charCodeAt(offset + index));
+    },
+  };
 }
 
 /**

@@ -20,9 +20,10 @@ export interface TorchStorage {
   readonly viewOffset: number;
 }
 
-/** A storage in a file of its own inside the pickle. */
+/** A file of its own inside the pickle, around a storage. */
 export interface NestedStorage {
-  readonly storage: TorchStorage;
+  /** null where it holds anything else. */
+  readonly storage: TorchStorage | null;
   readonly file: TorchFile;
   /** What its own pickle would import. */
   readonly globals: readonly PickleGlobal[];
@@ -39,8 +40,8 @@ export interface TorchFile {
    * @throws TempogradError `reader/corrupt` when the file does not hold it.
    */
   readonly open: (storage: TorchStorage) => Promise<ByteSource>;
-  /** Storages that a bare pickle carries inside it, by their bytes; null for bytes that are none. */
-  readonly nested: Map<ByteSource, NestedStorage | null>;
+  /** Storages that a bare pickle carries inside it, by the record that loads them; null for bytes that are no such file. */
+  readonly nested: Map<PickleValue, NestedStorage | null>;
 }
 
 const STORAGE_TYPES: Readonly<Record<string, string>> = {
@@ -93,7 +94,13 @@ export function storageOf(value: PickleValue): TorchStorage | null {
   if (kind !== 'storage' || !(type instanceof PickleGlobal) || !isCount(count)) return null;
   if (typeof key !== 'string' || !/^[\w.-]{1,64}$/.test(key)) return null;
   const [, viewOffset] = itemsOf(view ?? null);
-  return { key, dtype: STORAGE_TYPES[type.name] ?? null, count, viewOffset: isCount(viewOffset) ? viewOffset : 0 };
+  return { key, dtype: typeOf(type), count, viewOffset: isCount(viewOffset) ? viewOffset : 0 };
+}
+
+/** A type that is not known keeps its name; null for bytes whose type only the tensor knows. */
+function typeOf({ name }: PickleGlobal): string | null {
+  if (name === 'UntypedStorage') return null;
+  return Object.hasOwn(STORAGE_TYPES, name) ? (STORAGE_TYPES[name] ?? null) : name;
 }
 
 /**
