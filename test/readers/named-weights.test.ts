@@ -156,6 +156,40 @@ describe('names joined by dots', () => {
   });
 });
 
+describe('weights of PyTorch in another form', () => {
+  const others = { weight_ih_l0: [8, 3] };
+  it.each<[string, Shapes]>([
+    ['a size for each row', { weight_hh_l0_g: [8, 1], weight_hh_l0_v: [8, 2] }],
+    [
+      'of the newer functions',
+      { 'parametrizations.weight_hh_l0.original0': [8, 1], 'parametrizations.weight_hh_l0.original1': [8, 2] },
+    ],
+    ['a spectral norm', { weight_hh_l0_orig: [8, 2], weight_hh_l0_u: [8], weight_hh_l0_v: [2] }],
+    ['a weight with dropout', { weight_hh_l0_raw: [8, 2] }],
+  ])('%s makes a module, and the form is said', async (_, parts) => {
+    const model = await open({ ...others, ...parts });
+    expect(named(model)).toEqual(['rnn']);
+    expect(said(model)).toEqual(['weight weight_hh_l0']);
+  });
+
+  it.each<[string, Shapes]>([
+    ['a size too few', { weight_hh_l0_g: [7, 1], weight_hh_l0_v: [8, 2] }],
+    ['a direction without its size', { weight_hh_l0_v: [8, 2] }],
+    ['a size without its direction', { weight_hh_l0_g: [8, 1] }],
+    [
+      'vectors of a spectral norm in each other’s place',
+      { weight_hh_l0_orig: [8, 2], weight_hh_l0_u: [2], weight_hh_l0_v: [8] },
+    ],
+    ['an orthogonal one, whose rule is code', { 'parametrizations.weight_hh_l0.original': [8, 2] }],
+  ])('%s stays a list of tensors', async (_, parts) => {
+    const shapes = { ...others, ...parts };
+    const model = await open(shapes);
+    expect(named(model)).toEqual([]);
+    const listed = model.layers.flatMap(({ weights }) => weights.map(({ name }) => name));
+    expect(listed.sort()).toEqual(Object.keys(shapes).sort());
+  });
+});
+
 describe('arrays without names', () => {
   it('are told by shapes, and each is an assumption', async () => {
     const model = await open({ arr_0: [2, 12], arr_1: [3, 12], arr_2: [12], arr_3: [3, 5], arr_4: [5] });

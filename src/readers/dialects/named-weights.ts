@@ -17,6 +17,7 @@ import { findPartedLayers } from './named-weights/find-parted-layers';
 import { addPartedLayers } from './named-weights/parted-layer';
 import { findTorchModules } from './torch/find-modules';
 import { addTorchModule, type ModuleFacts } from './torch/read-modules';
+import { toUsedWeights } from './torch/weight-forms';
 
 /** Groups of tensors that are listed one by one; a large model has more, and nobody reads them. */
 const MAX_LISTED = 500;
@@ -43,7 +44,9 @@ export async function readNamedWeights(
   const context = newContext({ generation: 3, version: null }, options);
   context.warnings.push(...warnings);
   const builder = new GraphBuilder(context.limits);
-  const torch = findTorchModules(tensors);
+  const used = toUsedWeights(tensors);
+  for (const note of used.notes) assume(context, note);
+  const torch = findTorchModules(used.tensors);
   for (const module of torch.modules) {
     await addTorchModule(module, modules.get(module.prefix) ?? null, builder, context);
   }
