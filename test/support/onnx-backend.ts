@@ -36,7 +36,7 @@ export async function loadBackendCase(name: string): Promise<BackendCase> {
   for (const field of readFields(memorySource(bare), name)) {
     if (field.type === 'varint') model.push(varint(field.number << 3), varint(Number(field.value)));
     if (field.type !== 'bytes') continue;
-    const parts = [Buffer.from(field.source.read(0, field.source.size))];
+    const parts: Buffer[] = [Buffer.from(field.source.read(0, field.source.size))];
     if (field.number === GRAPH) {
       for (const part of readFields(field.source, name)) {
         if (part.type !== 'bytes' || part.number < INPUT || part.number > INPUT + 1) continue;

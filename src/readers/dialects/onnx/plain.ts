@@ -1,7 +1,7 @@
 /**
  * Nodes below and between recurrent ones: operators -> plain operations, with the axes of what they give.
  *
- * Source: ONNX operators of the same names.
+ * One table of operators, and therefore long. Source: ONNX operators of the same names.
  */
 import type { ActivationDescription } from '../../../core/activations';
 import type { PlainOperation, ValueRef } from '../../../core/model';
