@@ -32,6 +32,15 @@ describe('openZip', () => {
     expect(Buffer.from(await archive.read('b.json'))).toEqual(TEXT);
   });
 
+  it('reads an archive written without checksums, but not an entry without its own', async () => {
+    const without = { name: 'a', bytes: TEXT, crc: 0 };
+    const archive = await open([without, deflated('b', TEXT, { crc: 0 })]);
+    expect(Buffer.from(await archive.read('a'))).toEqual(TEXT);
+    expect(Buffer.from(await archive.read('b'))).toEqual(TEXT);
+    const one = await open([without, { name: 'b', bytes: TEXT }]);
+    await expect(one.read('a')).rejects.toMatchObject({ code: 'reader/corrupt' });
+  });
+
   it('leaves a stored entry where it is and reads parts of it', async () => {
     const part = await (await open([{ name: 'a', bytes: TEXT }])).open('a');
     expect(Buffer.from(part.read(2, 10)).toString()).toBe('class_name');
