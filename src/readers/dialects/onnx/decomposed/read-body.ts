@@ -9,8 +9,10 @@ import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import { Scope } from '../scope';
 import { formOf, MAX_FORM_NUMBERS, type Atom, type LinearForm } from './linear-forms';
-import { matchCells, type MatchedCell } from './match-cell';
-import { atomOf, stepOf, traceBody, type Trace } from './trace-body';
+import { isSumOf, type MatchedCell } from './cell-forms';
+import { matchCells } from './match-cell';
+import { stepOf, traceBody } from './trace-body';
+import type { Trace } from './body-values';
 
 /** A cell of a body, with names of the graph around. */
 export interface BodyCell extends MatchedCell {
@@ -213,16 +215,13 @@ function finish(
   parts: Parts,
   trace: Trace,
 ): readonly BodyCell[] {
-  const hiddenOf = (cell: MatchedCell): Atom | null => {
-    const value = trace.values.get(parts.next[cell.hidden] ?? '');
-    return atomOf(value);
-  };
+  const nextOf = (cell: MatchedCell): LinearForm | null => formNamed(parts.next[cell.hidden] ?? '', trace);
   return cells.map((cell, number): BodyCell => {
-    const sources = new Set(cell.x.map((atom) => (atom.kind === 'input' ? atom : null)));
+    const sources = new Set(cell.x.flat().map((atom) => (atom.kind === 'input' ? atom : null)));
     const [source] = sources;
     const isOutside = sources.size === 1 && source?.kind === 'input';
-    const below = cells.findIndex((other) => other !== cell && cell.x.length === 1 && hiddenOf(other) === cell.x[0]);
-    const isFedByState = cell.x.some((atom) => states.includes(atom));
+    const below = cells.findIndex((other) => other !== cell && isFedBy(cell, nextOf(other)));
+    const isFedByState = cell.x.flat().some((atom) => states.includes(atom));
     if (isFedByState && below < 0) {
       throw new TempogradError(
         'cell/unsupported',
@@ -244,4 +243,9 @@ function finish(
       },
     };
   });
+}
+
+/** Whether x is the h of another cell, whole. */
+function isFedBy({ x }: MatchedCell, hidden: LinearForm | null): boolean {
+  return x.length === 1 && hidden !== null && isSumOf(hidden, x[0] ?? []);
 }

@@ -5,49 +5,21 @@
  * Source: ONNX operators of the same names.
  */
 import type { RealTensor } from '../../../../core/tensor';
-import type { Reading } from '../../../reading';
 import { takeTensor } from '../../../take-tensor';
 import { readActivations } from '../activations';
-import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import type { Scope } from '../scope';
+import { ranks, withForm, type BodyValue, type Follow, type Trace } from './body-values';
 import {
-  addForms,
-  constantForm,
-  formOf,
-  multiplyForm,
-  scaleForm,
-  selectColumns,
-  soleAtom,
-  type Atom,
-  type Budget,
-  type LinearForm,
-} from './linear-forms';
-
-/** What a name stands for inside the body. */
-export type BodyValue =
-  | { readonly kind: 'form'; readonly form: LinearForm; readonly rank: number | null }
-  | { readonly kind: 'constant'; readonly tensor: RealTensor }
-  /** Forms beside one another, before the product that takes them all. */
-  | { readonly kind: 'joined'; readonly parts: readonly LinearForm[]; readonly rank: number | null }
-  /** The number of the step, counted from either end. */
-  | { readonly kind: 'step'; readonly isReversed: boolean }
-  /** A value of the graphs around that is no constant. */
-  | { readonly kind: 'outer'; readonly name: string };
-
-/** What the tracing of one body shares. */
-export interface Trace {
-  readonly layer: string;
-  /** The body's. */
-  readonly scope: Scope;
-  readonly constants: Constants;
-  readonly reading: Reading;
-  readonly budget: Budget;
-  readonly values: Map<string, BodyValue | null>;
-  readonly inputs: Map<string, Atom>;
-}
-
-type Follow = (node: OnnxNode, inputs: readonly (BodyValue | null)[], trace: Trace) => BodyValue | null;
+  followConcat,
+  followGather,
+  followReshape,
+  followSlice,
+  followSplit,
+  inputOf,
+  moveRank,
+} from './follow-columns';
+import { addForms, constantForm, formOf, multiplyForm, scaleForm, type Budget, type LinearForm } from './linear-forms';
 
 /** A body with more nodes is no single cell. */
 const MAX_NODES = 2000;
@@ -247,117 +219,6 @@ function asForm(value: BodyValue | null | undefined): BodyValue | null {
   };
 }
 
-function followConcat(node: OnnxNode, inputs: readonly (BodyValue | null)[]): BodyValue | null {
-  const parts: LinearForm[] = [];
-  let rank: number | null = null;
-  for (const value of inputs) {
-    if (value?.kind !== 'form') return null;
-    parts.push(value.form);
-    rank = ranks(rank, value.rank);
-  }
-  return isLastAxis(node.attributes.get('axis')?.integer ?? 1, rank) ? { kind: 'joined', parts, rank } : null;
-}
-
-function followSplit(node: OnnxNode, [value, sizes]: readonly (BodyValue | null)[], trace: Trace): void {
-  const parts = splitOf(node, value, sizes, trace.budget);
-  for (const [index, name] of node.outputs.entries()) trace.values.set(name, parts?.[index] ?? null);
-}
-
-function splitOf(
-  node: OnnxNode,
-  value: BodyValue | null | undefined,
-  sizes: BodyValue | null | undefined,
-  budget: Budget,
-): readonly (BodyValue | null)[] | null {
-  if (value?.kind !== 'form' || !isLastAxis(node.attributes.get('axis')?.integer ?? 0, value.rank)) return null;
-  const attribute = node.attributes.get('split')?.integers ?? [];
-  const said = sizes?.kind === 'constant' ? Array.from(sizes.tensor.data) : attribute;
-  const count = node.outputs.length;
-  const width = value.form.width ?? (said.length > 0 ? said.reduce((sum, size) => sum + size, 0) : null);
-  if (width === null) return null;
-  const even = Math.ceil(width / count);
-  const all =
-    said.length > 0 ? said : Array.from({ length: count }, (_, index) => Math.min(even, width - index * even));
-  const form = { ...value.form, width };
-  let start = 0;
-  return all.map((size) => {
-    const part = selectColumns(form, start, start + size, budget);
-    start += size;
-    return part && { kind: 'form', form: part, rank: value.rank };
-  });
-}
-
-function followSlice(node: OnnxNode, inputs: readonly (BodyValue | null)[], { budget }: Trace): BodyValue | null {
-  const [value] = inputs;
-  const read = (key: string, input: number): readonly number[] | null => {
-    const given = inputs[input];
-    if (given?.kind === 'constant') return Array.from(given.tensor.data);
-    return given === undefined || given === null ? (node.attributes.get(key)?.integers ?? null) : null;
-  };
-  const [starts, ends, axes, steps] = [read('starts', 1), read('ends', 2), read('axes', 3), read('steps', 4)];
-  if (value?.kind !== 'form' || starts?.length !== 1 || ends?.length !== 1 || (steps?.[0] ?? 1) !== 1) return null;
-  const { width } = value.form;
-  if (width === null || axes?.length !== 1 || !isLastAxis(axes[0] ?? 0, value.rank)) return null;
-  const place = (at: number): number => Math.min(Math.max(at < 0 ? at + width : at, 0), width);
-  const form = selectColumns(value.form, place(starts[0] ?? 0), place(ends[0] ?? 0), budget);
-  return form && { ...value, form };
-}
-
-function followGather(node: OnnxNode, [data, index]: readonly (BodyValue | null)[], trace: Trace): BodyValue | null {
-  return inputOf(data, index, node.attributes.get('axis')?.integer ?? 0, trace);
-}
-
-/** The step's part of a sequence from outside. */
-function inputOf(
-  data: BodyValue | null | undefined,
-  index: BodyValue | null | undefined,
-  axis: number,
-  trace: Trace,
-): BodyValue | null {
-  if (data?.kind !== 'outer' || index?.kind !== 'step') return null;
-  const key = `${data.name} ${String(axis)} ${String(index.isReversed)}`;
-  const atom = trace.inputs.get(key) ?? { kind: 'input', name: data.name, axis, isReversed: index.isReversed };
-  trace.inputs.set(key, atom);
-  return { kind: 'form', form: formOf(atom, null), rank: null };
-}
-
-/** Axes of size 1 before the last one come and go. */
-function moveRank(node: OnnxNode, [value, given]: readonly (BodyValue | null)[], by: 1 | -1): BodyValue | null {
-  if (value?.kind === 'step') return value;
-  if (value?.kind !== 'form') return null;
-  const axes =
-    given?.kind === 'constant' ? Array.from(given.tensor.data) : (node.attributes.get('axes')?.integers ?? []);
-  const rank = value.rank === null ? null : value.rank + by * axes.length;
-  const inner = by === 1 ? rank : value.rank;
-  if (axes.length === 0 || axes.some((axis) => axis === -1 || (inner !== null && axis === inner - 1))) return null;
-  return { ...value, rank };
-}
-
-function followReshape(_: OnnxNode, [value, target]: readonly (BodyValue | null)[]): BodyValue | null {
-  if (value?.kind === 'step') return value;
-  if (value?.kind !== 'form' || target?.kind !== 'constant') return null;
-  const { data } = target.tensor;
-  return data.at(-1) === value.form.width ? { ...value, rank: data.length } : null;
-}
-
-function withForm(
-  value: BodyValue | null | undefined,
-  change: (form: LinearForm) => LinearForm | null,
-): BodyValue | null {
-  if (value?.kind !== 'form') return null;
-  const form = change(value.form);
-  return form && { ...value, form };
-}
-
-function ranks(a: number | null, b: number | null): number | null {
-  return a === null || b === null ? (a ?? b) : Math.max(a, b);
-}
-
-/** Without a rank the value is `[B, D]`, as bodies mostly have it. */
-function isLastAxis(axis: number, rank: number | null): boolean {
-  return axis === -1 || axis === (rank ?? 2) - 1;
-}
-
 /**
  * The state whose number of the step this is, counting by one; null for another value.
  *
@@ -376,13 +237,4 @@ export async function stepOf(name: string, state: string, trace: Trace): Promise
   const { data } = await takeTensor(stored, trace.layer, trace.reading);
   const by = (data[0] ?? NaN) * (node.operator === 'Add' ? 1 : -1);
   return by === 1 ? 'up' : by === -1 ? 'down' : null;
-}
-
-/**
- * The atom of a value that is one and nothing else.
- *
- * @param value - The value.
- */
-export function atomOf(value: BodyValue | null | undefined): Atom | null {
-  return value?.kind === 'form' ? soleAtom(value.form) : null;
 }

@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { TempogradError } from '../../src/core/errors';
+import { isRecurrent, type RecurrentModel } from '../../src/core/model';
+import { memorySource } from '../../src/readers/byte-source';
+import { readModel } from '../../src/readers/read-model';
+
+function bytesOf(name: string): Uint8Array {
+  return readFileSync(`test/fixtures/onnx/${name}/model.onnx`);
+}
+
+function read(name: string): Promise<RecurrentModel> {
+  return readModel(memorySource(bytesOf(name)), 'model.onnx');
+}
+
+describe('cells stepped by plain operators', () => {
+  it('of two levels stand on one another', async () => {
+    const { layers } = await read('loop-lstm-two-levels');
+    const [lower, upper] = layers.filter(isRecurrent);
+    expect([lower?.name, upper?.name]).toEqual(['stepper.cell0', 'stepper.cell1']);
+    expect(upper?.inputs).toEqual([{ layer: layers.indexOf(lower!), output: 0 }]);
+    expect(lower?.inputs.map(({ layer }) => layers[layer]?.name)).toEqual(['X']);
+  });
+
+  it('are said to be taken for what their equations are', async () => {
+    const { assumptions } = await read('scan-gru-inverse');
+    expect(assumptions).toContainEqual(expect.objectContaining({ what: 'cell of stepper', assumed: 'GRU' }));
+  });
+
+  it('stand on what is computed before the loop', async () => {
+    const { layers } = await read('scan-lstm-fed');
+    expect(layers.find(isRecurrent)?.inputs.map(({ layer }) => layers[layer]?.name)).toEqual(['fed']);
+  });
+
+  it('start from stored states only where these are not zero', async () => {
+    const started = (await read('scan-lstm-initial-state')).layers.find(isRecurrent);
+    expect(started?.operation.initialState).toHaveLength(2);
+    expect((await read('scan-lstm')).layers.find(isRecurrent)?.operation.initialState).toEqual([]);
+  });
+
+  it('that are none of the known ones are described', async () => {
+    const { layers } = await read('loop-odd');
+    expect(layers.filter(isRecurrent)).toEqual([]);
+    expect(layers.find(({ name }) => name === 'stepper')?.operation).toEqual({
+      kind: 'unsupported',
+      reason: 'Layer stepper: its body computes step by step, but is none of the cells that are known.',
+    });
+  });
+
+  it.each(['loop-lstm-counter', 'scan-gru-before', 'scan-lstm-peepholes', 'loop-gru-after'])(
+    'changed by a byte in %s end in a model or an error of the list',
+    async (name) => {
+      const whole = bytesOf(name);
+      for (let index = 0; index < whole.length; index += 3) {
+        const changed = Uint8Array.from(whole);
+        changed[index] = (changed[index]! + 1 + (index % 200)) & 0xff;
+        const result = await readModel(memorySource(changed), 'model.onnx').catch((error: unknown) => error);
+        if (result instanceof Error && !(result instanceof TempogradError)) throw result;
+      }
+      expect(whole.length).toBeGreaterThan(500);
+    },
+  );
+});
