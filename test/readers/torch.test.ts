@@ -1,0 +1,150 @@
+/** What PyTorch files say beside their numbers: names without wrappers, nonlinearities, classes, odd tensors. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { RecurrentModel } from '../../src/core/model';
+import { memorySource } from '../../src/readers/byte-source';
+import type { Placed } from '../../src/readers/dialects/torch/find-tensors';
+import { nameAsStateDict } from '../../src/readers/dialects/torch/state-dict-names';
+import { readView } from '../../src/readers/dialects/torch/storage-views';
+import { readModel } from '../../src/readers/read-model';
+import type { StoredTensor } from '../../src/readers/stored-tensor';
+
+function read(name: string): Promise<RecurrentModel> {
+  const folder = `test/fixtures/torch/${name}`;
+  const file = readdirSync(folder).find((entry) => entry.startsWith('model.'))!;
+  return readModel(memorySource(readFileSync(`${folder}/${file}`)), file);
+}
+
+describe('a module saved whole or scripted', () => {
+  it.each(['rnn-relu-whole', 'rnn-relu-legacy-whole', 'rnn-relu-script', 'rnn-relu-traced', 'rnn-cell-relu-script'])(
+    '%s says its nonlinearity, and nothing is assumed',
+    async (name) => {
+      const model = await read(name);
+      expect(model.assumptions).toEqual([]);
+      const { operation } = model.layers.find((layer) => layer.operation.kind === 'recurrent')!;
+      expect(JSON.stringify(operation)).toContain('"name":"relu"');
+    },
+  );
+
+  it('names the classes that were not loaded, without calling them a danger', async () => {
+    const { warnings } = await read('net-whole');
+    expect(warnings.map(({ code }) => code)).toEqual(['cell/unsupported']);
+    expect(warnings[0]!.message).toContain('__main__.Net');
+  });
+
+  it('has no second list of the same tensors', async () => {
+    const { layers } = await read('lstm-script');
+    expect(layers.map(({ name }) => name)).toEqual(['rnn']);
+  });
+});
+
+describe('a checkpoint', () => {
+  it('of Lightning has the names of its state dict, and nothing of callbacks and settings', async () => {
+    const { layers } = await read('net-lightning');
+    expect(layers.map(({ name }) => name).sort()).toEqual(['embed', 'encoder.lstm', 'head']);
+  });
+
+  it('with types that hold no numbers lists them, and the layer is read', async () => {
+    const { layers } = await read('lstm-odd-beside');
+    const types = layers.flatMap(({ weights }) => weights.map(({ dtype }) => dtype));
+    expect(layers[0]!.operation.kind).toBe('recurrent');
+    expect(types).toEqual(expect.arrayContaining(['float8_e4m3fn', 'uint16', 'sparse', 'quantized', 'meta']));
+  });
+});
+
+describe('names', () => {
+  const named = (...paths: readonly (readonly [string, number])[]): readonly string[] => {
+    const tensors = paths.map(([path, wrappers]): Placed<StoredTensor> => {
+      const parts = path.split('/');
+      return {
+        path: parts,
+        wrappers,
+        value: { name: path, shape: [], dtype: 'float32', read: () => Promise.reject() },
+      };
+    });
+    return nameAsStateDict({ tensors, modules: [], classes: new Set() }).tensors.map(({ name }) => name);
+  };
+
+  it.each<[string, readonly (readonly [string, number])[], readonly string[]]>([
+    ['of a state dict stay', [['rnn.weight', 0]], ['rnn.weight']],
+    ['lose the only key around them', [['weights_of_mine/rnn.weight', 1]], ['rnn.weight']],
+    ['keep a key that names the module', [['encoder/weight', 1]], ['encoder.weight']],
+    [
+      'lose a key of checkpoints beside others',
+      [
+        ['model/a', 1],
+        ['stats/mean', 1],
+      ],
+      ['a', 'stats.mean'],
+    ],
+    [
+      'keep both of two such keys',
+      [
+        ['model/a', 1],
+        ['ema/a', 1],
+      ],
+      ['model.a', 'ema.a'],
+    ],
+    [
+      'lose what DataParallel adds',
+      [
+        ['module.rnn.a', 0],
+        ['module.rnn.b', 0],
+      ],
+      ['rnn.a', 'rnn.b'],
+    ],
+    [
+      'keep module. where not all have it',
+      [
+        ['module.a', 0],
+        ['b', 0],
+      ],
+      ['module.a', 'b'],
+    ],
+    [
+      'lose wrappers under each key',
+      [
+        ['model/module.a', 1],
+        ['ema/a', 1],
+      ],
+      ['model.a', 'ema.a'],
+    ],
+    ['of a module keep an attribute named model', [['model/rnn/weight', 0]], ['model.rnn.weight']],
+  ])('%s', (_, paths, expected) => {
+    expect(named(...paths)).toEqual(expected);
+  });
+});
+
+describe('a view', () => {
+  const numbers = Float32Array.from({ length: 300_000 }, (_, index) => index);
+  const bytes = new Uint8Array(numbers.buffer);
+  const view = (shape: readonly number[], strides: readonly number[], offset: number) => {
+    let largest = 0;
+    const source = memorySource(bytes);
+    const counted = {
+      size: source.size,
+      read: (at: number, length: number) => {
+        largest = Math.max(largest, length);
+        return source.read(at, length);
+      },
+    };
+    const settings = { name: 'w', shape, strides, offset, dtype: 'float32', littleEndian: true };
+    return { data: Array.from(readView(counted, settings, 'm.pt').data), largest };
+  };
+
+  it('of three columns of a wide matrix reads its own rows only', () => {
+    const { data, largest } = view([2, 3], [200_000, 1], 7);
+    expect(data).toEqual([7, 8, 9, 200_007, 200_008, 200_009]);
+    expect(largest).toBe(12);
+  });
+
+  it('that is transposed has the numbers in its own order', () => {
+    expect(view([3, 2], [1, 3], 10).data).toEqual([10, 13, 11, 14, 12, 15]);
+  });
+
+  it('of a column that is far apart has every number', () => {
+    expect(view([2, 2, 2], [1, 100_000, 50_000], 1).data).toEqual([
+      1, 50_001, 100_001, 150_001, 2, 50_002, 100_002, 150_002,
+    ]);
+  });
+});
