@@ -192,6 +192,13 @@ export interface WeightInfo {
   readonly dtype: string;
   /** Which direction of a Bidirectional layer it belongs to. */
   readonly direction: Direction | null;
+  /** What it holds of its role, where several tensors share it by gates; left out for a whole one. */
+  readonly part?: {
+    /** Canonical names. */
+    readonly gates: readonly string[];
+    /** Of a GRU's bias `[2, 3H]`; null for any other. */
+    readonly row: 0 | 1 | null;
+  };
 }
 
 /** One layer (or one call of a shared layer) of the flattened graph. */

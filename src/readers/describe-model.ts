@@ -101,7 +101,12 @@ function gateStatistics(
     bias: cell.bias,
   };
   const whole = tensors[info.role];
-  const tensor = whole && alike.length > 1 ? rowOf(whole, alike.indexOf(info)) : whole;
+  if (whole && info.part) {
+    const { gates, row } = info.part;
+    const tensor = row === null ? whole : rowOf(whole, row);
+    return tensor ? weightStatistics(tensor, cell.kind, info.role, gates) : null;
+  }
+  const tensor = whole && info.role === 'bias' && alike.length > 1 ? rowOf(whole, alike.indexOf(info)) : whole;
   return tensor ? weightStatistics(tensor, cell.kind, info.role) : null;
 }
 

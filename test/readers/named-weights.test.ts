@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { cellsOf, isRecurrent, type RecurrentModel } from '../../src/core/model';
 import { memorySource } from '../../src/readers/byte-source';
+import { describeModel } from '../../src/readers/describe-model';
 import { readModel, type ReadOptions } from '../../src/readers/read-model';
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
@@ -91,6 +92,43 @@ describe('cells with a tensor for each gate', () => {
     expect(model.layers[0]!.operation).toMatchObject({
       kind: 'unsupported',
       reason: expect.stringMatching(/no_such/),
+    });
+  });
+});
+
+describe('statistics of tensors that share a role', () => {
+  const gatesOf = async (shapes: Shapes): Promise<Record<string, readonly string[] | null>> => {
+    const { weights } = describeModel(await open(shapes)).layers[0]!;
+    return Object.fromEntries(weights.map(({ name, gates }) => [name, gates && Object.keys(gates)]));
+  };
+  const maxOf = async (shapes: Shapes, name: string, gate: string): Promise<number | null | undefined> =>
+    describeModel(await open(shapes)).layers[0]!.weights.find((weight) => weight.name === name)?.gates?.[gate]?.max;
+
+  it('are those of the gate that each holds', async () => {
+    const gates = await gatesOf(flax('a'));
+    expect(gates).toMatchObject({ 'a.ii.kernel': ['i'], 'a.hf.kernel': ['f'], 'a.ho.bias': ['o'] });
+    // Six numbers of ii, then four of hi, two of its bias, and so on.
+    expect(await maxOf(flax('a'), 'a.if.kernel', 'f')).toBe(17);
+  });
+
+  it('are those of the row that each bias of a GRU is', async () => {
+    const dense = [...'rzn'].flatMap((gate) => [
+      [`i${gate}.kernel`, [3, 2]],
+      [`i${gate}.bias`, [2]],
+      [`h${gate}.kernel`, [2, 2]],
+    ]);
+    const shapes = Object.fromEntries([...dense, ['hn.bias', [2]]]) as Shapes;
+    expect(await gatesOf(shapes)).toMatchObject({ 'iz.bias': ['z'], 'hn.bias': ['n'], 'in.kernel': ['n'] });
+    expect(await maxOf(shapes, 'in.bias', 'n')).toBe(31);
+    expect(await maxOf(shapes, 'hn.bias', 'n')).toBe(37);
+  });
+
+  it('of a whole tensor are those of all gates, also where a kernel has two rows', async () => {
+    const shapes = { 'dense_i.kernel': [2, 8], 'dense_h.kernel': [2, 8], 'dense_h.bias': [8] };
+    expect(await gatesOf(shapes)).toEqual({
+      'dense_i.kernel': ['i', 'f', 'g', 'o'],
+      'dense_h.kernel': ['i', 'f', 'g', 'o'],
+      'dense_h.bias': ['i', 'f', 'g', 'o'],
     });
   });
 });

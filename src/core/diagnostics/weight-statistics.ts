@@ -47,15 +47,17 @@ export function blockStatistics(data: Float64Array, rows: number, columns: numbe
  * @param tensor - `[D, G*H]`, `[H, G*H]`, `[G*H]` or `[2, G*H]` in canonical order.
  * @param kind - Kind of cell.
  * @param role - A bias has no spectral norm.
+ * @param gates - The gates that are wanted; left out for all.
  * @returns Gate name (i f g o, z r n, h) to statistics.
  */
 export function weightStatistics(
   tensor: RealTensor,
   kind: CellKind,
   role: 'kernel' | 'recurrent_kernel' | 'bias',
+  gates: readonly string[] | null = null,
 ): Readonly<Record<string, GateStatistics>> {
-  const entries = gateBlocks(tensor, kind).map(
-    (block) => [block.gate, blockStatistics(block.data, block.rows, block.columns, role !== 'bias')] as const,
-  );
+  const entries = gateBlocks(tensor, kind)
+    .filter(({ gate }) => gates === null || gates.includes(gate))
+    .map((block) => [block.gate, blockStatistics(block.data, block.rows, block.columns, role !== 'bias')] as const);
   return Object.fromEntries(entries);
 }

@@ -3,7 +3,14 @@
  */
 import { TempogradError } from '../../../core/errors';
 import type { ActivationDescription } from '../../../core/activations';
-import { PLAIN_LSTM, type CellDescription, type CellKind, type WeightInfo, type WeightRole } from '../../../core/model';
+import {
+  PLAIN_LSTM,
+  gateNames,
+  type CellDescription,
+  type CellKind,
+  type WeightInfo,
+  type WeightRole,
+} from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
 import type { GraphBuilder } from '../../graph-builder';
 import { assume, type Reading } from '../../reading';
@@ -207,21 +214,33 @@ function rolesOf(cell: PartedCell): readonly (readonly [WeightRole, GateParts])[
   ];
 }
 
-/** A tensor that both directions share is listed once, as neither's. */
+/** The tensors of a layer; a role that lies in several is shared by gates, or in the rows of a GRU's bias. */
 function infosOf({ forward, backward }: PartedLayer): readonly WeightInfo[] {
-  const infos = new Map<StoredTensor, WeightInfo>();
-  for (const [direction, cell] of [
-    ['forward', forward],
-    ['backward', backward],
-  ] as const) {
-    for (const [role, gates] of cell ? rolesOf(cell) : []) {
-      for (const { tensor } of gates.flat()) {
+  const infos: WeightInfo[] = [];
+  const sides = backward
+    ? ([
+        ['forward', forward],
+        ['backward', backward],
+      ] as const)
+    : ([[null, forward]] as const);
+  for (const [direction, cell] of sides) {
+    for (const [role, gates] of rolesOf(cell)) {
+      for (const tensor of new Set(gates.flat().map(tensorOf))) {
         const { name, shape, dtype } = tensor;
-        const isShared = infos.has(tensor) && infos.get(tensor)?.direction !== direction;
-        const own = backward === null || isShared ? null : direction;
-        infos.set(tensor, { role, name, shape: [...shape], dtype, direction: own });
+        const part = partOf(tensor, cell, role, gates);
+        infos.push({ role, name, shape: [...shape], dtype, direction, ...(part && { part }) });
       }
     }
   }
-  return [...infos.values()];
+  return infos;
+}
+
+/** Null for a tensor that is the whole of its role, and for one that is added to others: its numbers are in their sum. */
+function partOf(tensor: StoredTensor, cell: PartedCell, role: WeightRole, gates: GateParts): WeightInfo['part'] | null {
+  const names = gateNames(cell.kind);
+  const own = names.filter((_, gate) => gates[gate]?.some((part) => part.tensor === tensor));
+  const isAdded = gates.some((parts) => new Set(parts.map(tensorOf)).size > 1);
+  const row = role !== 'bias' || cell.recurrentBias === null ? null : gates === cell.bias ? 0 : 1;
+  if (isAdded || role === 'peephole' || (own.length === names.length && row === null)) return null;
+  return { gates: own, row };
 }
