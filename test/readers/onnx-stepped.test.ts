@@ -61,3 +61,15 @@ describe('cells stepped by plain operators', () => {
     },
   );
 });
+
+describe('models as exporters write them', () => {
+  it.each([
+    ['torch-tagger', ['x', '/embed/Gather', '/rnn/LSTM', '/rnn/LSTM_1']],
+    ['torch-levels', ['x', '/into/MatMul', '/into/Add', '/norm/LayerNormalization', '/Tanh', '/rnn/RNN', '/rnn/RNN_1']],
+    ['torch-stepped', ['x', '/Loop']],
+  ])('%s has no layers for what makes zero states', async (name, layers) => {
+    const model = await read(name);
+    expect(model.layers.map((layer) => layer.name)).toEqual(layers);
+    expect(model.assumptions.filter(({ what }) => what.startsWith('initial state'))).toEqual([]);
+  });
+});

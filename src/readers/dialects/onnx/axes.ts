@@ -61,9 +61,15 @@ export function unsqueezeAxes(axes: Axes, places: readonly number[]): Axes {
  * @param axes - Axes before.
  * @param target - The shape asked for: 0 keeps an axis, -1 takes what is left.
  * @param width - Size of the last axis of the layer's output, null when it is not known.
+ * @param sizes - Sizes of its other axes, as far as they are known.
  * @throws TempogradError `cell/unsupported` for any other reshape.
  */
-export function reshapeAxes(axes: Axes, target: readonly number[], width: number | null): Axes {
+export function reshapeAxes(
+  axes: Axes,
+  target: readonly number[],
+  width: number | null,
+  sizes: readonly (number | null)[],
+): Axes {
   const joined = joinDirections(axes);
   let at = 0;
   let taken = false;
@@ -73,7 +79,7 @@ export function reshapeAxes(axes: Axes, target: readonly number[], width: number
     const axis = joined[at++];
     if (axis === undefined) throw unsupported(REASON);
     if (size === -1 && !taken) taken = true;
-    else if (size === 0 ? axes[place] !== axis : !(last && size === width)) throw unsupported(REASON);
+    else if (size === 0 ? axes[place] !== axis : size !== (last ? width : sizes[axis])) throw unsupported(REASON);
     return axis;
   });
   if (at !== joined.length) throw unsupported(REASON);

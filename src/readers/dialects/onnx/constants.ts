@@ -44,6 +44,17 @@ export class Constants {
     return tensor ? { ...tensor, name } : null;
   }
 
+  /**
+   * What a ConstantOfShape node fills its output with; zero where it does not say.
+   *
+   * @param node - The node.
+   * @throws TempogradError what tensors throw.
+   */
+  async fillOf({ name, attributes }: OnnxNode): Promise<RealTensor> {
+    const value = attributes.get('value')?.tensor;
+    return value ? this.#read(storeOnnxTensor(value, name, this.#options)) : { shape: [1], data: new Float32Array(1) };
+  }
+
   async #outputsOf(node: OnnxNode, scope: Scope): Promise<readonly StoredTensor[] | null> {
     const known = this.#known.get(node);
     if (known !== undefined) return known;

@@ -19,6 +19,7 @@ import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
 import { readPlainNode, type GraphValue, type PlainSource } from './plain';
 import { readRecurrentNode, type RecurrentNode, type StoredState } from './recurrent';
 import { Scope } from './scope';
+import { isFed, uniformValue } from './uniform';
 
 /** A value of the graph, or why there is none. */
 type KnownValue = GraphValue | { readonly ref: ValueRef; readonly axes: null };
@@ -32,6 +33,8 @@ interface Walk {
   readonly values: Map<string, KnownValue>;
   readonly batchAxes: ReadonlyMap<string, number>;
   readonly inputs: number[];
+  /** Batch and steps where the file says them, for every input alike; null where two inputs differ. */
+  readonly sizes: (number | null)[];
 }
 
 /** Element types of integers. */
@@ -60,18 +63,22 @@ export async function addOnnxGraph(
     return tensor && Array.from((await tensor.read()).data);
   };
   const batchAxes = await findBatchAxes(scope, integers);
-  const walk: Walk = { builder, constants, reading, scope, values: new Map(), batchAxes, inputs: [] };
-  await addNodes(walk, '', nodesBelow(scope));
+  const walk: Walk = { builder, constants, reading, scope, values: new Map(), batchAxes, inputs: [], sizes: [] };
+  await addNodes(walk, '', await nodesBelow(scope, constants));
   return walk.inputs;
 }
 
 /** Recurrent nodes and all that they stand on, followed from value to value. */
-function nodesBelow(scope: Scope): ReadonlySet<OnnxNode> {
+async function nodesBelow(scope: Scope, constants: Constants): Promise<ReadonlySet<OnnxNode>> {
   const wanted = new Set(scope.graph.nodes.filter(isRecurrentNode));
-  const open = [...wanted].flatMap((node) => [
-    node.inputs[0] ?? '',
-    ...STATE_INPUTS.map((at) => node.inputs[at] ?? ''),
-  ]);
+  const open: string[] = [];
+  for (const { inputs } of wanted) {
+    open.push(inputs[0] ?? '');
+    for (const at of STATE_INPUTS) {
+      const state = inputs[at] ?? '';
+      if (!isFed(state, scope) && (await uniformValue(state, scope, constants)) === null) open.push(state);
+    }
+  }
   for (const node of scope.graph.nodes) open.push(...sequencesOf(node, scope).map(({ name }) => name));
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     const source = scope.find(name);
@@ -168,10 +175,12 @@ async function computedStates(
 ): Promise<readonly ValueRef[]> {
   const names = (node.operator === 'LSTM' ? STATE_INPUTS : STATE_INPUTS.slice(0, 1)).map((at) => node.inputs[at] ?? '');
   if (names.every((state) => state === '')) return [];
+  const same: (number | null)[] = [];
+  for (const state of names) same.push(state === '' ? 0 : await uniformValue(state, walk.scope, walk.constants));
+  if (same.every((value) => value !== null)) return uniformStates(same, names, read, name, walk);
   const wanted = read.batchFirst ? [0, ONE, 1] : [ONE, 0, 1];
   const refs = names.map((state) => {
-    const isFed = walk.scope.find(state)?.kind === 'input';
-    const value = isFed ? null : valueOf(state, walk);
+    const value = isFed(state, walk.scope) ? null : valueOf(state, walk);
     return value?.axes?.join() === wanted.join() ? value.ref : null;
   });
   const known = refs.filter((ref) => ref !== null);
@@ -179,12 +188,29 @@ async function computedStates(
   assume(walk.reading, {
     what: `initial state of ${name}`,
     assumed: 'zeros',
-    why: names.some((state) => walk.scope.find(state)?.kind === 'input')
+    why: names.some((state) => isFed(state, walk.scope))
       ? 'it is fed when the model runs'
       : 'it is computed by operators that are not read',
     change: '--initial-state',
   });
-  return Promise.resolve([]);
+  return [];
+}
+
+/** Initial states of one number everywhere; none where that is zero. */
+function uniformStates(
+  values: readonly number[],
+  names: readonly string[],
+  { directions, shape }: RecurrentNode,
+  layer: string,
+  walk: Walk,
+): readonly ValueRef[] {
+  if (values.every((value) => value === 0)) return [];
+  return directions.flatMap(() =>
+    values.map((value, index) => {
+      const data = new Float32Array(shape.units).fill(value);
+      return addConstant({ name: names[index] ?? '', value: { shape: [1, shape.units], data } }, layer, walk);
+    }),
+  );
 }
 
 /** Y `[T, dirs, B, H]`, Y_h and Y_c `[dirs, B, H]`; with layout 1 the batch stands first. */
@@ -196,7 +222,7 @@ function giveOutputs(node: OnnxNode, read: RecurrentNode, layer: ValueRef, walk:
   walk.values.set(sequence, { ref: layer, axes: read.batchFirst ? [0, 1, mark, 2] : [1, mark, 0, 2], width });
   const count = node.operator === 'LSTM' ? 2 : 1;
   for (const [index, state] of states.entries()) {
-    if (state === '') continue;
+    if (!walk.scope.graph.nodes.some(({ inputs }) => inputs.includes(state))) continue;
     const refs = read.directions.map((_, side) => ({ layer: layer.layer, output: 1 + side * count + index }));
     const [only] = refs;
     const ref =
@@ -231,7 +257,7 @@ async function addPlain(node: OnnxNode, name: string, walk: Walk): Promise<void>
       });
       return takeTensor(tensor, name, reading);
     };
-    const made = await readPlainNode({ node, values, constant });
+    const made = await readPlainNode({ node, values, constant, sizes: walk.sizes });
     let refs = made.inputs.map(({ ref }) => ref);
     for (const [index, operation] of made.operations.entries()) {
       const isLast = index === made.operations.length - 1;
@@ -265,6 +291,9 @@ function addInput({ name, shape, elementType }: OnnxInput, walk: Walk): KnownVal
   }
   const batch = walk.batchAxes.get(name) ?? 0;
   const rest = shape.filter((_, axis) => axis !== batch);
+  for (const [axis, size] of [shape[batch] ?? null, rest[0] ?? null].entries()) {
+    walk.sizes[axis] = walk.sizes[axis] === undefined || walk.sizes[axis] === size ? size : null;
+  }
   const operation = { kind: 'input', shape: rest, integer: INTEGERS.has(elementType) } as const;
   const ref = addLayer(walk, name, 'Input', operation, []);
   walk.inputs.push(ref.layer);

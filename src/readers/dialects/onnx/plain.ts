@@ -34,6 +34,8 @@ export interface PlainSource {
   readonly values: readonly (GraphValue | null)[];
   /** The numbers of an input, null when it is omitted or no constant. */
   readonly constant: (input: number) => Promise<RealTensor | null>;
+  /** Batch and steps where the file says them. */
+  readonly sizes: readonly (number | null)[];
 }
 
 type PlainReader = (source: PlainSource) => Promise<PlainNode> | PlainNode;
@@ -67,6 +69,7 @@ const READERS: ReadonlyMap<string, PlainReader> = new Map<string, PlainReader>([
   ['Squeeze', async (source) => seenBy(source, await axesOf(source), (x, axes) => squeezeAxes(x.axes, axes))],
   ['Unsqueeze', async (source) => seenBy(source, await axesOf(source), (x, axes) => unsqueezeAxes(x.axes, axes ?? []))],
   ['Reshape', readReshape],
+  ['Slice', readWholeSlice],
   ['MatMul', readMatMul],
   ['Gemm', readGemm],
   ['Gather', readGather],
@@ -125,8 +128,32 @@ async function readReshape(source: PlainSource): Promise<PlainNode> {
   const target = await source.constant(1);
   const said = target ? Array.from(target.data) : integers(source.node, 'shape');
   if (said.length === 0) throw unsupported('its shape is computed when the model runs');
-  return seen(source, (value) => reshapeAxes(value.axes, said, value.width));
+  return seen(source, (value) => reshapeAxes(value.axes, said, value.width, source.sizes));
 }
+
+/** A slice that keeps all: axes of one entry from their start. */
+async function readWholeSlice(source: PlainSource): Promise<PlainNode> {
+  const said = async (key: string, input: number): Promise<readonly number[]> => {
+    const stored = await source.constant(input);
+    return stored ? Array.from(stored.data) : integers(source.node, key);
+  };
+  const [starts, ends, steps] = [await said('starts', 1), await said('ends', 2), await said('steps', 4)];
+  const named = await said('axes', 3);
+  const places = named.length > 0 ? named : starts.map((_, place) => place);
+  return seen(source, ({ axes }) => {
+    const isWhole = places.every((place, index) => {
+      const from = starts[index] ?? NaN;
+      const isOne = axes[frontAxis(place, axes.length)] === ONE;
+      return from === 0 && (steps[index] ?? 1) === 1 && (ends[index] ?? NaN) >= (isOne ? 1 : WHOLE);
+    });
+    if (!isWhole || places.length !== starts.length || starts.length !== ends.length)
+      throw unsupported('it keeps a part');
+    return axes;
+  });
+}
+
+/** Ends from here on are written for "to the end". */
+const WHOLE = 2 ** 31 - 1;
 
 async function readMatMul(source: PlainSource): Promise<PlainNode> {
   const kernel = await source.constant(1);

@@ -130,7 +130,7 @@ async function readStates(
     if (tensor) checkState(tensor, flagOf(node, 'layout'), directions, units, layer);
     read.push(tensor && (await takeTensor(tensor, layer, reading)));
   }
-  if (read.every((tensor) => tensor === null)) return [];
+  if (read.every((tensor) => tensor === null || tensor.data.every((entry) => entry === 0))) return [];
   return Array.from({ length: directions }, (_, direction) =>
     read.map((tensor, index) => ({
       name: node.inputs[inputs[index] ?? 0] ?? '',

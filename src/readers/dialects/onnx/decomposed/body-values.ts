@@ -14,6 +14,8 @@ export type BodyValue =
   | { readonly kind: 'constant'; readonly tensor: RealTensor }
   /** Forms beside one another, before the product that takes them all. */
   | { readonly kind: 'joined'; readonly parts: readonly LinearForm[]; readonly rank: number | null }
+  /** The shape of a form: only its last size is known. */
+  | { readonly kind: 'shape'; readonly width: number; readonly rank: number | null }
   /** The number of the step, counted from either end. */
   | { readonly kind: 'step'; readonly isReversed: boolean }
   /** A value of the graphs around that is no constant. */

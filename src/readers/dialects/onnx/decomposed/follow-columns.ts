@@ -97,7 +97,20 @@ export function followGather(
   [data, index]: readonly (BodyValue | null)[],
   trace: Trace,
 ): BodyValue | null {
+  if (data?.kind === 'shape') return sizeAt(data, index);
   return inputOf(data, index, node.attributes.get('axis')?.integer ?? 0, trace);
+}
+
+/** One size out of a shape: that of the features, or null. */
+function sizeAt(
+  { width, rank }: Extract<BodyValue, { kind: 'shape' }>,
+  index: BodyValue | null | undefined,
+): BodyValue | null {
+  if (index?.kind !== 'constant' || index.tensor.data.length !== 1) return null;
+  const { shape } = index.tensor;
+  return isLastAxis(index.tensor.data[0] ?? 0, rank)
+    ? { kind: 'constant', tensor: { shape, data: Float64Array.of(width) } }
+    : null;
 }
 
 /**

@@ -9,6 +9,7 @@ import { takeTensor } from '../../../take-tensor';
 import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import type { Scope } from '../scope';
+import { uniformValue } from '../uniform';
 import { readBodyCells, type BodyCell } from './read-body';
 
 /** Where cells go, and what is known around the node. */
@@ -125,6 +126,12 @@ function operationOf(
 async function initialOf(found: BodyCell, layer: string, around: Surroundings): Promise<readonly ValueRef[]> {
   const states: { readonly name: string; readonly value: RealTensor }[] = [];
   for (const name of found.initial) {
+    const same = await uniformValue(name, around.scope, around.constants);
+    if (same !== null) {
+      const data = new Float32Array(found.cell.units).fill(same);
+      states.push({ name, value: { shape: [1, found.cell.units], data } });
+      continue;
+    }
     const stored = await around.constants.find(name, around.scope);
     const value = stored && stateOf(await takeTensor(stored, layer, around.reading), found.cell.units);
     if (!value) {

@@ -50,6 +50,8 @@ const FOLLOWED: ReadonlyMap<string, Follow> = new Map<string, Follow>([
   ['Sum', (_, inputs, trace) => inputs.reduce((sum, value) => followSum(sum, value, 1, trace))],
   ['Neg', (_, [value], { budget }) => withForm(value, (form) => scaleForm(form, -1, budget))],
   ['Mul', followMultiply],
+  ['Div', (_, [a, b]) => computed(a, b, (left, right) => Math.trunc(left / right))],
+  ['Shape', followShape],
   ['Concat', followConcat],
   ['Slice', followSlice],
   ['Gather', followGather],
@@ -187,6 +189,7 @@ function followSum(
   { budget }: Trace,
 ): BodyValue | null {
   if (a?.kind === 'constant' && b?.kind === 'step') return sign === -1 ? { ...b, isReversed: !b.isReversed } : null;
+  if (a?.kind === 'constant' && b?.kind === 'constant') return computed(a, b, (left, right) => left + sign * right);
   const [left, right] = [asForm(a), asForm(b)];
   if (left?.kind !== 'form' || right?.kind !== 'form') return null;
   const form = addForms(left.form, right.form, sign, budget);
@@ -194,6 +197,7 @@ function followSum(
 }
 
 function followMultiply(_: OnnxNode, [a, b]: readonly (BodyValue | null)[], { budget }: Trace): BodyValue | null {
+  if (a?.kind === 'constant' && b?.kind === 'constant') return computed(a, b, (left, right) => left * right);
   const [left, right] = [asForm(a), asForm(b)];
   if (left?.kind !== 'form' || right?.kind !== 'form') return null;
   const rank = ranks(left.rank, right.rank);
@@ -204,6 +208,24 @@ function followMultiply(_: OnnxNode, [a, b]: readonly (BodyValue | null)[], { bu
   }
   const width = left.form.width ?? right.form.width;
   return { kind: 'form', form: formOf({ kind: 'product', left: left.form, right: right.form }, width), rank };
+}
+
+function followShape(_: OnnxNode, [value]: readonly (BodyValue | null)[]): BodyValue | null {
+  const width = value?.kind === 'form' ? value.form.width : null;
+  return value?.kind === 'form' && width !== null ? { kind: 'shape', width, rank: value.rank } : null;
+}
+
+/** Sizes are integers; what is a constant from the start is not computed here. */
+function computed(
+  a: BodyValue | null | undefined,
+  b: BodyValue | null | undefined,
+  of: (left: number, right: number) => number,
+): BodyValue | null {
+  if (a?.kind !== 'constant' || b?.kind !== 'constant') return null;
+  const [left, right] = [a.tensor.data, b.tensor.data];
+  if (left.length !== 1 || right.length !== 1) return null;
+  const { shape } = a.tensor.shape.length > b.tensor.shape.length ? a.tensor : b.tensor;
+  return { kind: 'constant', tensor: { shape, data: Float64Array.of(of(left[0] ?? NaN, right[0] ?? NaN)) } };
 }
 
 /** A constant of one row, or one number, as a form. */
