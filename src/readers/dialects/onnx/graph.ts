@@ -279,9 +279,16 @@ function valueOf(name: string, walk: Walk): KnownValue | null {
   if (known) return known;
   const source = walk.scope.find(name);
   if (source?.kind !== 'input' || !source.isOuter || walk.scope.parent) return null;
-  const value = addInput(source.input, walk);
+  const value = addInput(shapedInput(source.input, walk), walk);
   walk.values.set(name, value);
   return value;
+}
+
+/** An input without a shape that recurrent nodes take as it is has three axes, and D features. */
+function shapedInput(input: OnnxInput, { scope, batchAxes }: Walk): OnnxInput {
+  const isTaken = scope.graph.nodes.some((node) => isRecurrentNode(node) && node.inputs[0] === input.name);
+  if (input.shape !== null || !isTaken || !batchAxes.has(input.name)) return input;
+  return { ...input, shape: [null, null, null] };
 }
 
 function addInput({ name, shape, elementType }: OnnxInput, walk: Walk): KnownValue {

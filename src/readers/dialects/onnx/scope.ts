@@ -16,15 +16,18 @@ export class Scope {
   readonly graph: OnnxGraph;
   readonly parent: Scope | null;
   readonly #values = new Map<string, ValueSource>();
+  readonly #aliases: ReadonlyMap<string, string>;
 
   /**
    * @param graph - The graph.
    * @param parent - The scope around it, null for the model's own graph.
+   * @param aliases - Names of this graph that stand for names around it.
    * @throws TempogradError `reader/corrupt` where two nodes give a value of the same name.
    */
-  constructor(graph: OnnxGraph, parent: Scope | null) {
+  constructor(graph: OnnxGraph, parent: Scope | null, aliases: ReadonlyMap<string, string> = new Map()) {
     this.graph = graph;
     this.parent = parent;
+    this.#aliases = aliases;
     for (const input of graph.inputs) this.#values.set(input.name, { kind: 'input', input, isOuter: parent === null });
     // An initializer of the same name as an input is that input's value when nothing is fed.
     for (const [name, tensor] of graph.initializers) this.#values.set(name, { kind: 'initializer', tensor });
@@ -46,6 +49,17 @@ export class Scope {
    */
   find(name: string): ValueSource | null {
     if (name === '') return null;
+    const alias = this.#aliases.get(name);
+    if (alias !== undefined) return this.parent?.find(alias) ?? null;
     return this.#values.get(name) ?? this.parent?.find(name) ?? null;
+  }
+
+  /**
+   * The name around this graph that a name stands for, null for one of the graph's own.
+   *
+   * @param name - The value.
+   */
+  outerName(name: string): string | null {
+    return this.#aliases.get(name) ?? (this.#values.has(name) ? null : name);
   }
 }

@@ -3,6 +3,7 @@
  */
 import type { RealTensor } from '../../../../core/tensor';
 import type { Reading } from '../../../reading';
+import type { StoredTensor } from '../../../stored-tensor';
 import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import type { Scope } from '../scope';
@@ -10,7 +11,21 @@ import type { Atom, Budget, LinearForm } from './linear-forms';
 
 /** What a name stands for inside the body. */
 export type BodyValue =
-  | { readonly kind: 'form'; readonly form: LinearForm; readonly rank: number | null }
+  | {
+      readonly kind: 'form';
+      readonly form: LinearForm;
+      readonly rank: number | null;
+      /** The form as slope * of + offset, where numbers were multiplied and added last. */
+      readonly line?: Line;
+    }
+  /** A line with one bound, before the other one makes it a function. */
+  | {
+      readonly kind: 'bounded';
+      readonly line: Line;
+      readonly low: number;
+      readonly high: number;
+      readonly rank: number | null;
+    }
   | { readonly kind: 'constant'; readonly tensor: RealTensor }
   /** Forms beside one another, before the product that takes them all. */
   | { readonly kind: 'joined'; readonly parts: readonly LinearForm[]; readonly rank: number | null }
@@ -20,6 +35,13 @@ export type BodyValue =
   | { readonly kind: 'step'; readonly isReversed: boolean }
   /** A value of the graphs around that is no constant. */
   | { readonly kind: 'outer'; readonly name: string };
+
+/** slope * of + offset. */
+export interface Line {
+  readonly of: LinearForm;
+  readonly slope: number;
+  readonly offset: number;
+}
 
 /** What the tracing of one body shares. */
 export interface Trace {
@@ -31,6 +53,10 @@ export interface Trace {
   readonly budget: Budget;
   readonly values: Map<string, BodyValue | null>;
   readonly inputs: Map<string, Atom>;
+  /** Constants that nodes of the body take. */
+  readonly taken: StoredTensor[];
+  /** Parts of sequences that are true or false. */
+  readonly masks: Set<Atom>;
 }
 
 /** The output of a node; null where it cannot be followed. */
@@ -48,7 +74,7 @@ export function withForm(
 ): BodyValue | null {
   if (value?.kind !== 'form') return null;
   const form = change(value.form);
-  return form && { ...value, form };
+  return form && { kind: 'form', form, rank: value.rank };
 }
 
 /**

@@ -55,7 +55,7 @@ export function gateOf(form: LinearForm): Gate | null {
  * @param form - The form.
  * @param gate - The gate.
  */
-export function isOneMinus(form: LinearForm, gate: Gate): boolean {
+export function isOneMinus(form: LinearForm, gate: Atom): boolean {
   return form.terms.size === 1 && isNumber(form.terms.get(gate), -1) && isZero(form.bias, 1);
 }
 

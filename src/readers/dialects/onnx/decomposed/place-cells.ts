@@ -1,10 +1,11 @@
 /**
  * Puts the cells of a Loop or Scan into the graph of layers.
  */
-import type { CellKind, LayerOperation, RecurrentOperation, ValueRef } from '../../../../core/model';
+import type { CellKind, LayerOperation, RecurrentOperation, ValueRef, WeightInfo } from '../../../../core/model';
 import type { RealTensor } from '../../../../core/tensor';
 import type { GraphBuilder } from '../../../graph-builder';
 import { assume, unsupported, type Reading } from '../../../reading';
+import type { StoredTensor } from '../../../stored-tensor';
 import { takeTensor } from '../../../take-tensor';
 import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
@@ -70,7 +71,8 @@ export async function placeBodyCells(
         className: node.operator,
         operation: operationOf(found, isReversed, initialState),
         inputs: input ? [input] : [],
-        weights: [],
+        // The tensors of several cells are not told apart.
+        weights: cells.length === 1 ? found.taken.map(infoOf) : [],
         path: name,
         sourceGateOrder: GATES[found.cell.kind],
       }),
@@ -84,8 +86,20 @@ export async function placeBodyCells(
       why: `its ${node.operator} steps the equations of this cell with plain operators`,
       change: '',
     });
+    if (found.mask !== null) {
+      assume(reading, {
+        what: `mask of ${layer}`,
+        assumed: 'every step counts',
+        why: `the value ${found.mask} is computed when the model runs`,
+        change: '--mask',
+      });
+    }
   }
   return placed;
+}
+
+function infoOf({ name, shape, dtype }: StoredTensor): WeightInfo {
+  return { role: 'other', name, shape: [...shape], dtype, direction: null };
 }
 
 /** Each cell behind the one that feeds it; a circle is put in the order of the file. */

@@ -5,11 +5,13 @@
  */
 import { TempogradError } from '../../../../core/errors';
 import type { Reading } from '../../../reading';
+import type { StoredTensor } from '../../../stored-tensor';
 import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import { Scope } from '../scope';
 import { formOf, MAX_FORM_NUMBERS, type Atom, type LinearForm } from './linear-forms';
 import { isSumOf, type MatchedCell } from './cell-forms';
+import { unmask, type Unmasked } from './masks';
 import { matchCells } from './match-cell';
 import { stepOf, traceBody } from './trace-body';
 import type { Trace } from './body-values';
@@ -19,8 +21,12 @@ export interface BodyCell extends MatchedCell {
   /** The sequence that is x, and its axis of time; null where x is made inside the body. */
   readonly sequence: { readonly name: string; readonly axis: number } | null;
   readonly isReversed: boolean;
+  /** Name of the sequence that says which steps count; null where all do. */
+  readonly mask: string | null;
   /** Number of the cell among those found that gives x; null for none. */
   readonly below: number | null;
+  /** Constants that the body takes, whichever cell they belong to. */
+  readonly taken: readonly StoredTensor[];
   /** Names of the initial h and c. */
   readonly initial: readonly string[];
   /** Outputs of the node that are h of all steps, h and c of the last one, by number; null for none. */
@@ -67,9 +73,11 @@ export async function readBodyCells(
 ): Promise<readonly BodyCell[]> {
   const body = node.attributes.get('body')?.graph;
   if (!body || !hasCellOperators(node)) return [];
-  const inner = new Scope(body, scope);
-  const parts = node.operator === 'Scan' ? partsOfScan(node, inner) : partsOfLoop(node, inner);
+  const own = new Scope(body, scope);
+  const parts = node.operator === 'Scan' ? partsOfScan(node, own) : partsOfLoop(node, own);
   if (!parts) return [];
+  const fixed = fixedStates(parts, own);
+  const inner = new Scope(body, scope, fixed);
 
   const atoms = parts.states.map((_, index): Atom => ({ kind: 'state', index }));
   const widths = parts.states.map((name) => widthOf(name, inner));
@@ -85,12 +93,15 @@ export async function readBodyCells(
       budget: { numbers: MAX_FORM_NUMBERS },
       values: new Map(),
       inputs: new Map(),
+      taken: [],
+      masks: new Set(),
     };
-    await setInputs(parts, atoms, widths, trace);
+    await setInputs(parts, atoms, widths, trace, fixed);
     await traceBody(trace);
-    const next = parts.next.map((name) => formNamed(name, trace));
+    const unmasked = parts.next.map((name, index) => unmask(formNamed(name, trace), atoms[index], trace.masks));
+    const next = unmasked.map(({ form }) => form);
     const cells = matchCells(atoms, next, trace.budget);
-    if (cells.length > 0) return finish(cells, atoms, parts, trace);
+    if (cells.length > 0) return finish(cells, atoms, parts, unmasked, trace);
     const isNew = next.map((form, index) => {
       if (form?.width === null || form === null || widths[index] !== null) return false;
       widths[index] = form.width;
@@ -169,13 +180,34 @@ function partsOfScan(node: OnnxNode, { graph }: Scope): Parts | null {
   };
 }
 
+/** States that never change: what they are is given from outside. Writers pass weights so. */
+function fixedStates({ states, next, initial }: Parts, { graph }: Scope): ReadonlyMap<string, string> {
+  const givers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const fixed = new Map<string, string>();
+  for (const [index, state] of states.entries()) {
+    let name = next[index] ?? '';
+    for (
+      let node = givers.get(name);
+      node?.operator === 'Identity' && node.inputs[0] !== name;
+      node = givers.get(name)
+    ) {
+      name = node.inputs[0] ?? '';
+    }
+    const from = initial[index] ?? '';
+    if (name === state && from !== '') fixed.set(state, from);
+  }
+  return fixed;
+}
+
 async function setInputs(
   parts: Parts,
   atoms: readonly Atom[],
   widths: readonly (number | null)[],
   trace: Trace,
+  fixed: ReadonlyMap<string, string>,
 ): Promise<void> {
   for (const [index, name] of parts.states.entries()) {
+    if (fixed.has(name)) continue;
     const atom = atoms[index];
     const step = await stepOf(parts.next[index] ?? '', name, trace);
     if (step) trace.values.set(name, { kind: 'step', isReversed: step === 'down' });
@@ -213,9 +245,10 @@ function finish(
   cells: readonly MatchedCell[],
   states: readonly Atom[],
   parts: Parts,
+  next: readonly Unmasked[],
   trace: Trace,
 ): readonly BodyCell[] {
-  const nextOf = (cell: MatchedCell): LinearForm | null => formNamed(parts.next[cell.hidden] ?? '', trace);
+  const nextOf = (cell: MatchedCell): LinearForm | null => next[cell.hidden]?.form ?? null;
   return cells.map((cell, number): BodyCell => {
     const sources = new Set(cell.x.flat().map((atom) => (atom.kind === 'input' ? atom : null)));
     const [source] = sources;
@@ -228,13 +261,18 @@ function finish(
         `Layer ${trace.layer}: cell ${String(number)} sees the state of another cell`,
       );
     }
-    const nextName = parts.next[cell.hidden] ?? '';
-    const collected = parts.collected.findIndex((name) => formNamed(name, trace) === formNamed(nextName, trace));
+    const collected = parts.collected.findIndex((name) => {
+      const form = formNamed(name, trace);
+      // What is collected at a step that a mask leaves out is the state before, whichever state keeps that.
+      return form !== null && states.some((state) => unmask(form, state, trace.masks).form === nextOf(cell));
+    });
     return {
       ...cell,
       sequence: isOutside ? { name: source.name, axis: source.axis } : null,
       isReversed: isOutside && source.isReversed,
       below: below < 0 ? null : below,
+      mask: next[cell.hidden]?.mask?.name ?? null,
+      taken: trace.taken,
       initial: [cell.hidden, cell.cellState].flatMap((state) => (state === null ? [] : [parts.initial[state] ?? ''])),
       outputs: {
         sequence: collected < 0 ? null : parts.states.length + collected,

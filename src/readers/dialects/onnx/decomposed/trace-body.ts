@@ -8,8 +8,8 @@ import type { RealTensor } from '../../../../core/tensor';
 import { takeTensor } from '../../../take-tensor';
 import { readActivations } from '../activations';
 import type { OnnxNode } from '../model';
-import type { Scope } from '../scope';
 import { ranks, withForm, type BodyValue, type Follow, type Trace } from './body-values';
+import { followBound, followClip, numberOf, scaleLine, shiftLine, wholeInverse } from './follow-bounds';
 import {
   followConcat,
   followGather,
@@ -20,6 +20,7 @@ import {
   moveRank,
 } from './follow-columns';
 import { addForms, constantForm, formOf, multiplyForm, scaleForm, type Budget, type LinearForm } from './linear-forms';
+import { followNot, followWhere, followWiden } from './masks';
 
 /** A body with more nodes is no single cell. */
 const MAX_NODES = 2000;
@@ -39,6 +40,13 @@ const FUNCTIONS: ReadonlySet<string> = new Set([
 const FOLLOWED: ReadonlyMap<string, Follow> = new Map<string, Follow>([
   ['Identity', (_, [value]) => value ?? null],
   ['Dropout', (_, [value]) => value ?? null],
+  ['Clip', followClip],
+  ['Min', (_, inputs) => followBound(inputs, 'high')],
+  ['Max', (_, inputs) => followBound(inputs, 'low')],
+  ['Not', (_, [value], trace) => followNot(value, trace)],
+  ['Where', (_, inputs, trace) => followWhere(inputs, trace)],
+  ['Expand', (_, [value]) => followWiden(value)],
+  ['Tile', (_, [value]) => followWiden(value)],
   ['Cast', (_, [value]) => value ?? null],
   ['Unsqueeze', (node, inputs) => moveRank(node, inputs, 1)],
   ['Squeeze', (node, inputs) => moveRank(node, inputs, -1)],
@@ -50,7 +58,7 @@ const FOLLOWED: ReadonlyMap<string, Follow> = new Map<string, Follow>([
   ['Sum', (_, inputs, trace) => inputs.reduce((sum, value) => followSum(sum, value, 1, trace))],
   ['Neg', (_, [value], { budget }) => withForm(value, (form) => scaleForm(form, -1, budget))],
   ['Mul', followMultiply],
-  ['Div', (_, [a, b]) => computed(a, b, (left, right) => Math.trunc(left / right))],
+  ['Div', followDivide],
   ['Shape', followShape],
   ['Concat', followConcat],
   ['Slice', followSlice],
@@ -69,6 +77,8 @@ export async function traceBody(trace: Trace): Promise<void> {
   if (nodes.length > MAX_NODES) return;
   for (const node of nodes) {
     if (node.operator === 'Constant' || node.domain !== '') continue;
+    // What is computed from constants alone is looked up where it is used.
+    if (await trace.constants.find(node.outputs[0] ?? '', trace.scope)) continue;
     const inputs: (BodyValue | null)[] = [];
     for (const name of node.inputs) inputs.push(await valueOf(name, trace));
     if (node.operator === 'Split') {
@@ -87,18 +97,14 @@ async function valueOf(name: string, trace: Trace): Promise<BodyValue | null> {
   const known = trace.values.get(name);
   if (known !== undefined) return known;
   const stored = await trace.constants.find(name, trace.scope);
-  const isOuter = stored === null && !isOwn(name, trace.scope) && trace.scope.find(name) !== null;
+  const outer = stored === null && trace.scope.find(name) !== null ? trace.scope.outerName(name) : null;
   const value: BodyValue | null = stored
     ? { kind: 'constant', tensor: await takeTensor(stored, trace.layer, trace.reading) }
-    : isOuter
-      ? { kind: 'outer', name }
-      : null;
+    : outer === null
+      ? null
+      : { kind: 'outer', name: outer };
   trace.values.set(name, value);
   return value;
-}
-
-function isOwn(name: string, { graph }: Scope): boolean {
-  return graph.inputs.some((input) => input.name === name) || graph.nodes.some(({ outputs }) => outputs.includes(name));
 }
 
 function followFunction(node: OnnxNode, [value]: readonly (BodyValue | null)[], { layer }: Trace): BodyValue | null {
@@ -193,7 +199,14 @@ function followSum(
   const [left, right] = [asForm(a), asForm(b)];
   if (left?.kind !== 'form' || right?.kind !== 'form') return null;
   const form = addForms(left.form, right.form, sign, budget);
-  return form && { kind: 'form', form, rank: ranks(left.rank, right.rank) };
+  const [addend, from] = [numberOf(b), numberOf(a)];
+  const line =
+    addend !== null && a?.kind === 'form'
+      ? { line: shiftLine(a, sign * addend) }
+      : from !== null && b?.kind === 'form' && sign === 1
+        ? { line: shiftLine(b, from) }
+        : {};
+  return form && { kind: 'form', form, rank: ranks(left.rank, right.rank), ...line };
 }
 
 function followMultiply(_: OnnxNode, [a, b]: readonly (BodyValue | null)[], { budget }: Trace): BodyValue | null {
@@ -203,11 +216,21 @@ function followMultiply(_: OnnxNode, [a, b]: readonly (BodyValue | null)[], { bu
   const rank = ranks(left.rank, right.rank);
   const [constant, other] = left.form.terms.size === 0 ? [left.form, right.form] : [right.form, left.form];
   if (constant.terms.size === 0) {
-    const form = scaleForm(other, constant.bias, budget);
-    return form && { kind: 'form', form, rank };
+    const { bias } = constant;
+    const by = typeof bias === 'number' ? wholeInverse(other, bias) : bias;
+    const form = scaleForm(other, by, budget);
+    const before = other === left.form ? left : right;
+    return form && { kind: 'form', form, rank, ...(typeof by === 'number' ? { line: scaleLine(before, by) } : {}) };
   }
   const width = left.form.width ?? right.form.width;
   return { kind: 'form', form: formOf({ kind: 'product', left: left.form, right: right.form }, width), rank };
+}
+
+/** By one number; two constants are sizes. */
+function followDivide(node: OnnxNode, [a, b]: readonly (BodyValue | null)[], trace: Trace): BodyValue | null {
+  const by = numberOf(b);
+  if (a?.kind !== 'form' || by === null) return computed(a, b, (left, right) => Math.trunc(left / right));
+  return followMultiply(node, [a, { kind: 'constant', tensor: { shape: [], data: Float64Array.of(1 / by) } }], trace);
 }
 
 function followShape(_: OnnxNode, [value]: readonly (BodyValue | null)[]): BodyValue | null {
