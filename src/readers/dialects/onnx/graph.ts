@@ -3,6 +3,7 @@
  *
  * Nodes that no recurrent one stands on are left out. Graphs inside If, Loop and Scan are searched for recurrent nodes,
  * which stand there on their own input.
+ * Long because every kind of node meets the same values here.
  */
 import { TempogradError } from '../../../core/errors';
 import type { LayerOperation, ValueRef, WeightInfo } from '../../../core/model';
@@ -135,7 +136,7 @@ async function addStepped(node: OnnxNode, name: string, walk: Walk): Promise<voi
   try {
     const cells = await placeBodyCells(node, name, {
       ...walk,
-      sequence: (value, axis, layer) => placedSequence(value, axis === 0 ? '1,0,2' : '0,1,2', layer, walk),
+      sequence: (value, axis, layer) => placedSequence(value, axis === 0 ? '1,0,2' : '0,1,2', layer, null, walk),
     });
     for (const { ref, units, outputs } of cells) {
       const give = (output: number | null, from: number, axes: readonly number[]): void => {
@@ -154,12 +155,18 @@ async function addStepped(node: OnnxNode, name: string, walk: Walk): Promise<voi
 }
 
 /** What a recurrent node stands on; null where nothing is known of it, as inside a subgraph. */
-function placedInput(node: OnnxNode, { batchFirst }: RecurrentNode, name: string, walk: Walk): ValueRef | null {
-  return placedSequence(node.inputs[0] ?? '', batchFirst ? '0,1,2' : '1,0,2', name, walk);
+function placedInput(node: OnnxNode, { batchFirst, shape }: RecurrentNode, name: string, walk: Walk): ValueRef | null {
+  return placedSequence(node.inputs[0] ?? '', batchFirst ? '0,1,2' : '1,0,2', name, shape.inputDim, walk);
 }
 
-function placedSequence(input: string, wanted: string, name: string, walk: Walk): ValueRef | null {
-  const value = valueOf(input, walk);
+function placedSequence(
+  input: string,
+  wanted: string,
+  name: string,
+  features: number | null,
+  walk: Walk,
+): ValueRef | null {
+  const value = valueOf(input, walk, features);
   if (!value) return null;
   if (value.axes === null || value.axes.join() === wanted) return value.ref;
   const reason = `Layer ${name}: which axes of its input ${input} are batch, time and features cannot be told.`;
@@ -273,22 +280,24 @@ async function addPlain(node: OnnxNode, name: string, walk: Walk): Promise<void>
   }
 }
 
-/** The value of a name; inputs of the model become layers when they are first asked for. */
-function valueOf(name: string, walk: Walk): KnownValue | null {
+/**
+ * The value of a name; inputs of the model become layers when they are first asked for. A recurrent node that takes one
+ * as it is knows its axes and features.
+ */
+function valueOf(name: string, walk: Walk, features: number | null = null): KnownValue | null {
   const known = walk.values.get(name);
   if (known) return known;
   const source = walk.scope.find(name);
   if (source?.kind !== 'input' || !source.isOuter || walk.scope.parent) return null;
-  const value = addInput(shapedInput(source.input, walk), walk);
+  const value = addInput(features === null ? source.input : shapedInput(source.input, features), walk);
   walk.values.set(name, value);
   return value;
 }
 
-/** An input without a shape that recurrent nodes take as it is has three axes, and D features. */
-function shapedInput(input: OnnxInput, { scope, batchAxes }: Walk): OnnxInput {
-  const isTaken = scope.graph.nodes.some((node) => isRecurrentNode(node) && node.inputs[0] === input.name);
-  if (input.shape !== null || !isTaken || !batchAxes.has(input.name)) return input;
-  return { ...input, shape: [null, null, null] };
+/** What the file leaves open of a sequence's shape. */
+function shapedInput(input: OnnxInput, features: number): OnnxInput {
+  const shape = input.shape ?? [null, null, null];
+  return shape.length === 3 ? { ...input, shape: [shape[0] ?? null, shape[1] ?? null, shape[2] ?? features] } : input;
 }
 
 function addInput({ name, shape, elementType }: OnnxInput, walk: Walk): KnownValue {
