@@ -21,6 +21,8 @@ interface Expectation {
   /** Layers listed with a reason. */
   readonly unsupported?: readonly string[];
   readonly warning?: string;
+  /** Shape of the first input layer. */
+  readonly input?: readonly (number | null)[];
 }
 
 const FOLDER = 'test/fixtures/bad-onnx-bytes';
@@ -45,7 +47,7 @@ async function codeOf(reading: Promise<RecurrentModel>): Promise<string | null> 
 }
 
 describe('ONNX models written byte by byte', () => {
-  it.each(Object.entries(TABLE))('%s', async (name, { code, also = [], layers, unsupported = [], warning }) => {
+  it.each(Object.entries(TABLE))('%s', async (name, { code, also = [], layers, unsupported = [], warning, input }) => {
     const result = await read(`${FOLDER}/${name}/model.onnx`).catch((error: unknown) => error);
     if (result instanceof Error && !(result instanceof TempogradError)) throw result;
     expect([code, ...also], String(result)).toContain(result instanceof TempogradError ? result.code : null);
@@ -59,6 +61,7 @@ describe('ONNX models written byte by byte', () => {
         reason: expect.stringMatching(/^(Layer|Tensor) .+\.$/) as string,
       });
     }
+    if (input) expect(model.layers[model.inputs[0]!]?.operation).toMatchObject({ kind: 'input', shape: input });
     if (warning !== undefined) expect(model.warnings.map((known) => known.code)).toContain(warning);
   });
 });
