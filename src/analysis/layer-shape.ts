@@ -3,6 +3,7 @@
  */
 import type { Layer, PlainOperation, RecurrentModel, RecurrentOperation, ValueRef } from '../core/model';
 import { cellsOf, hiddenSize } from '../core/model';
+import { slicedPlaces } from '../core/sliced-places';
 
 /** Sizes without the batch axis; null where the size is not known. */
 export type PartialShape = readonly (number | null)[];
@@ -94,6 +95,8 @@ function plainShape(
       return withTime(time === null ? null : time + operation.left + operation.right);
     case 'cropping1d':
       return withTime(time === null ? null : time - operation.left - operation.right);
+    case 'slice':
+      return sliced(operation, input);
     case 'reshape':
       return reshaped(operation.target, input);
     case 'permute':
@@ -107,6 +110,12 @@ function plainShape(
     case 'merge':
       return longest(inputs);
   }
+}
+
+function sliced({ axis, slice, drop }: PlainOperation & { readonly kind: 'slice' }, input: PartialShape): PartialShape {
+  const size = input[axis - 1] ?? null;
+  const left = size === null ? null : slicedPlaces(slice, size).length;
+  return input.flatMap((known, index) => (index !== axis - 1 ? [known] : drop ? [] : [left]));
 }
 
 function windows(time: number | null, reach: number, stride: number, isPadded: boolean): number | null {

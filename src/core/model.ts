@@ -8,6 +8,7 @@
  */
 import type { ActivationDescription } from './activations';
 import type { Direction } from './jacobian';
+import type { Slice } from './sliced-places';
 import type { RealTensor } from './tensor';
 
 /** The kinds of recurrent cell. */
@@ -162,6 +163,14 @@ export type PlainOperation =
   | { readonly kind: 'upsampling1d'; readonly size: number }
   | { readonly kind: 'padding1d'; readonly left: number; readonly right: number }
   | { readonly kind: 'cropping1d'; readonly left: number; readonly right: number }
+  | {
+      /** Entries of one axis, the batch counted as 0; the last ones first when the step is negative. */
+      readonly kind: 'slice';
+      readonly axis: number;
+      readonly slice: Slice;
+      /** True where the axis, then of one entry, is taken out. */
+      readonly drop: boolean;
+    }
   | { readonly kind: 'reshape'; readonly target: readonly number[] }
   | { readonly kind: 'permute'; readonly dims: readonly number[] }
   | { readonly kind: 'flatten' }

@@ -139,6 +139,19 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
     expect(run({ kind: 'cropping1d', left: 1, right: 0 }, [{ shape: [1, 2, 1], data: [7, 8] }]).values).toEqual([8]);
   });
 
+  it('slices an axis from either end, and takes it out', () => {
+    const x: Given = { shape: [1, 3, 2], data: [1, 2, 3, 4, 5, 6] };
+    const slice = (axis: number, start: number, end: number, step: number, drop = false) =>
+      run({ kind: 'slice', axis, slice: { start, end, step }, drop }, [x]);
+    const far = 2 ** 31 - 1;
+    expect(slice(1, 1, far, 1)).toMatchObject({ shape: [1, 2, 2], values: [3, 4, 5, 6] });
+    expect(slice(1, -1, far, 1, true)).toMatchObject({ shape: [1, 2], values: [5, 6] });
+    expect(slice(1, -1, -far, -1).values).toEqual([5, 6, 3, 4, 1, 2]);
+    expect(slice(1, 0, far, 2).values).toEqual([1, 2, 5, 6]);
+    expect(slice(2, 1, 2, 1)).toMatchObject({ shape: [1, 3, 1], values: [2, 4, 6] });
+    expect(slice(1, -99, -1, 1).values).toEqual([1, 2, 3, 4]);
+  });
+
   it('normalizes over one or several axes', () => {
     const x = [1, 2, 3, 6];
     const norm = (axes: readonly number[], rms: boolean, className: string, gamma: number[] | null): number[] =>
@@ -342,6 +355,12 @@ describe.each(ALL_OPS)('layers on %s', (name, make) => {
       [1, 4, 2],
     ],
     ['cropping of everything', { kind: 'cropping1d', left: 2, right: 2 }, [1, 4, 2]],
+    ['a slice of nothing', { kind: 'slice', axis: 1, slice: { start: 3, end: 9, step: 1 }, drop: false }, [1, 3, 2]],
+    [
+      'an axis of several entries taken out',
+      { kind: 'slice', axis: 1, slice: { start: 0, end: 2, step: 1 }, drop: true },
+      [1, 3, 2],
+    ],
     ['reshape to another size', { kind: 'reshape', target: [3, -1] }, [1, 4, 2]],
     ['permute of another rank', { kind: 'permute', dims: [2, 1] }, [1, 4]],
     ['repeat of a sequence', { kind: 'repeat', count: 2 }, [1, 4, 2]],

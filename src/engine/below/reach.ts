@@ -4,6 +4,7 @@
  * From the layers' shapes alone, never from numbers: a window may be wider than the true dependence, never narrower.
  */
 import type { Layer, PlainOperation } from '../../core/model';
+import { slicedPlaces } from '../../core/sliced-places';
 
 /** For each output step the first and last input step it may depend on; one entry per output step. */
 export interface Reach {
@@ -108,6 +109,11 @@ export function reachOf(
       return shifted(input, outputSteps, (step) => step - operation.left);
     case 'cropping1d':
       return shifted(input, outputSteps, (step) => step + operation.left);
+    case 'slice': {
+      if (operation.axis !== 1) return isLastAxis(operation.axis, shapes[0].length) ? input : whole;
+      const places = slicedPlaces(operation.slice, shapes[0][1]);
+      return operation.drop ? whole : shifted(input, outputSteps, (step) => places[step]);
+    }
     case 'input':
     case 'constant':
     case 'reshape':

@@ -67,6 +67,7 @@ function rule(
     case 'upsampling1d':
     case 'padding1d':
     case 'cropping1d':
+    case 'slice':
     case 'reshape':
     case 'permute':
     case 'flatten':

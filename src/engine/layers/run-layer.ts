@@ -12,7 +12,7 @@ import { asReal, axisOf, shapeError, type Flow, type LayerContext } from './flow
 import { maskAfter } from './masks';
 import { runConcatenate, runMerge } from './merge';
 import { runAffine, runLayerNormalization } from './normalization';
-import { runFlatten, runPermute, runRepeat, runReshape } from './shape';
+import { runFlatten, runPermute, runRepeat, runReshape, runSlice } from './shape';
 
 /** Operations that a layer applies to what it is given; inputs and constants are uploaded by the caller. */
 export type AppliedOperation = Exclude<PlainOperation, { kind: 'input' | 'constant' }>;
@@ -81,6 +81,8 @@ function apply(context: LayerContext, operation: AppliedOperation, inputs: reado
       return runPadding1d(ops, operation.left, operation.right, x);
     case 'cropping1d':
       return runCropping1d(context, operation, x);
+    case 'slice':
+      return runSlice(context, operation, x);
     case 'reshape':
       return runReshape(context, operation.target, x);
     case 'permute':

@@ -1,4 +1,6 @@
-/** Layers that only move entries: Reshape, Permute, Flatten, RepeatVector. */
+/** Layers that only move entries: Reshape, Permute, Flatten, RepeatVector, slices. */
+import type { PlainOperation } from '../../core/model';
+import { slicedPlaces } from '../../core/sliced-places';
 import { sizeOf } from '../../core/tensor';
 import type { Ops, Value } from '../ops';
 import { shapeError, type LayerContext } from './flow';
@@ -32,6 +34,32 @@ export function runReshape(context: LayerContext, target: readonly number[], x: 
 export function runPermute(context: LayerContext, dims: readonly number[], x: Value): Value {
   if (dims.length !== x.shape.length - 1) throw shapeError(context.layer, x.shape, `${dims.length + 1} axes`);
   return context.ops.transpose(x, [0, ...dims]);
+}
+
+/**
+ * Entries of one axis.
+ *
+ * @param context - The layer.
+ * @param operation - Which.
+ * @param x - `[B, ..]`
+ * @throws TempogradError `input/shape-mismatch` when nothing is left, or more than the one entry that is taken out.
+ */
+export function runSlice(
+  { ops, layer }: LayerContext,
+  { axis, slice, drop }: Extract<PlainOperation, { kind: 'slice' }>,
+  x: Value,
+): Value {
+  const places = slicedPlaces(slice, x.shape[axis] ?? 0);
+  if (places.length === 0 || (drop && places.length !== 1)) {
+    throw shapeError(layer, x.shape, `entries ${slice.start} to ${slice.end} of axis ${axis}`);
+  }
+  const made = ops.gather(x, ops.uploadInts(places, [places.length]), axis);
+  return drop
+    ? ops.reshape(
+        made,
+        made.shape.filter((_, index) => index !== axis),
+      )
+    : made;
 }
 
 /**
