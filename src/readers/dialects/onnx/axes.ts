@@ -6,13 +6,18 @@
  */
 import { frontAxis } from './fold-shapes';
 import { unsupported } from '../../reading';
+import type { Size } from './shape-values';
 
 /** An axis of one entry that the layer's output does not have. */
 export const ONE = -1;
 /** The directions of a recurrent node: together with the last axis it is the last axis of the layer's output. */
 export const DIRECTIONS = -2;
 
-/** For each axis of an ONNX value the axis of the layer's output, `ONE` or `DIRECTIONS`. */
+/** All axes of the layer's output before the last one in one, as they stand; or with time before the batch. */
+export const MERGED = -3;
+export const MERGED_TIME_FIRST = -4;
+
+/** For each axis of an ONNX value the axis of the layer's output, or one of the marks above. */
 export type Axes = readonly number[];
 
 /**
@@ -56,7 +61,8 @@ export function unsqueezeAxes(axes: Axes, places: readonly number[]): Axes {
 }
 
 /**
- * Axes after Reshape; only axes of one entry go or come, and the directions join the last axis.
+ * Axes after Reshape: axes of one entry go or come, directions join the last axis, and those before the last one are put
+ * into one or taken apart again.
  *
  * @param axes - Axes before.
  * @param target - The shape asked for: 0 keeps an axis, -1 takes what is left.
@@ -66,27 +72,62 @@ export function unsqueezeAxes(axes: Axes, places: readonly number[]): Axes {
  */
 export function reshapeAxes(
   axes: Axes,
-  target: readonly number[],
+  target: readonly Size[],
   width: number | null,
   sizes: readonly (number | null)[],
 ): Axes {
-  const joined = joinDirections(axes);
+  const joined = takeApart(joinDirections(axes));
+  const last = Math.max(...joined);
+  const sizeOf = (axis: number | undefined): number | null => (axis === last ? width : (sizes[axis ?? -1] ?? null));
   let at = 0;
   let taken = false;
   const made = target.map((size, place) => {
-    const last = at === joined.length - 1;
-    if (size === 1 && !(last && width === 1)) return ONE;
-    const axis = joined[at++];
-    if (axis === undefined) throw unsupported(REASON);
-    if (size === -1 && !taken) taken = true;
-    else if (size === 0 ? axes[place] !== axis : size !== (last ? width : sizes[axis])) throw unsupported(REASON);
-    return axis;
+    if (size === 1 && sizeOf(joined[at]) !== 1) return ONE;
+    let count = 1;
+    if (size === -1) {
+      if (taken) throw unsupported(REASON);
+      taken = true;
+      count = joined.length - at - target.slice(place + 1).filter((rest) => rest !== 1).length;
+    } else if (size === 0) {
+      if (axes[place] !== joined[at]) throw unsupported(REASON);
+    } else count = countOf(size, joined.slice(at), sizeOf);
+    const group = joined.slice(at, at + count);
+    const isLeading = at === 0 && count === joined.length - 1 && joined[count] === last;
+    at += count;
+    const [axis] = group;
+    if (axis === undefined || group.length !== count) throw unsupported(REASON);
+    if (count === 1) return axis;
+    const isInOrder = group.every((entry, index) => entry === index);
+    if (!isLeading || !(isInOrder || group.join() === '1,0')) throw unsupported(REASON);
+    return isInOrder ? MERGED : MERGED_TIME_FIRST;
   });
   if (at !== joined.length) throw unsupported(REASON);
   return made;
 }
 
+/** How many of the axes that are left make up a size. */
+function countOf(size: Size, left: readonly number[], sizeOf: (axis: number) => number | null): number {
+  if (typeof size !== 'number') {
+    if ([...size].sort().join() !== left.slice(0, size.length).sort().join()) throw unsupported(REASON);
+    return size.length;
+  }
+  let product = 1;
+  for (const [index, axis] of left.entries()) {
+    product *= sizeOf(axis) ?? NaN;
+    if (product === size) return index + 1;
+  }
+  throw unsupported(REASON);
+}
+
 const REASON = 'it reshapes to axes that cannot be told';
+
+/** Axes that are in one, each for itself. */
+function takeApart(axes: readonly number[]): readonly number[] {
+  const leading = Array.from({ length: Math.max(...axes) }, (_, axis) => axis);
+  return axes.flatMap((axis) =>
+    axis === MERGED ? leading : axis === MERGED_TIME_FIRST ? [...leading].reverse() : [axis],
+  );
+}
 
 /** The axes without those of one entry; directions beside the last axis join it. */
 function joinDirections(axes: Axes): readonly number[] {

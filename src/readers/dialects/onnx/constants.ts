@@ -20,6 +20,7 @@ export class Constants {
   readonly #known = new Map<OnnxNode, readonly StoredTensor[] | null>();
   readonly #open = new Set<OnnxNode>();
   #bytes = 0;
+  #queue: Promise<unknown> = Promise.resolve();
 
   /**
    * @param options - Caps, and how files beside the model are opened.
@@ -35,7 +36,14 @@ export class Constants {
    * @param scope - Where it is asked for.
    * @throws TempogradError `reader/corrupt` for a circle of nodes, and what tensors throw.
    */
-  async find(name: string, scope: Scope): Promise<StoredTensor | null> {
+  find(name: string, scope: Scope): Promise<StoredTensor | null> {
+    // One after the other: a node that two of them need at once would look like one that depends on itself.
+    const found = this.#queue.then(() => this.#find(name, scope));
+    this.#queue = found.catch(() => null);
+    return found;
+  }
+
+  async #find(name: string, scope: Scope): Promise<StoredTensor | null> {
     const source = scope.find(name);
     if (source?.kind === 'initializer') return storeOnnxTensor(source.tensor, name, this.#options);
     if (source?.kind !== 'node' || source.node.domain !== '') return null;
@@ -88,7 +96,7 @@ export class Constants {
     if (!FOLDED_OPERATORS.has(node.operator)) return null;
     const tensors: (StoredTensor | null)[] = [];
     for (const name of node.inputs) {
-      const tensor = name === '' ? null : await this.find(name, scope);
+      const tensor = name === '' ? null : await this.#find(name, scope);
       if (name !== '' && !tensor) return null;
       tensors.push(tensor);
     }

@@ -17,9 +17,11 @@ import { Constants } from './constants';
 import { placeBodyCells } from './decomposed/place-cells';
 import { hasCellOperators, sequencesOf } from './decomposed/read-body';
 import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
-import { readPlainNode, type GraphValue, type PlainSource } from './plain';
+import { readPlainNode } from './plain';
+import type { GraphValue, PlainSource } from './plain-source';
 import { readRecurrentNode, type RecurrentNode, type StoredState } from './recurrent';
 import { Scope } from './scope';
+import { readShapeNode, shapeOfValue, type Size } from './shape-values';
 import { isFed, uniformValue } from './uniform';
 
 /** A value of the graph, or why there is none. */
@@ -36,6 +38,8 @@ interface Walk {
   readonly inputs: number[];
   /** Batch and steps where the file says them, for every input alike; null where two inputs differ. */
   readonly sizes: (number | null)[];
+  /** Shapes, and what is put together from their entries, by name. */
+  readonly shapes: Map<string, readonly Size[]>;
 }
 
 /** Element types of integers. */
@@ -64,7 +68,17 @@ export async function addOnnxGraph(
     return tensor && Array.from((await tensor.read()).data);
   };
   const batchAxes = await findBatchAxes(scope, integers);
-  const walk: Walk = { builder, constants, reading, scope, values: new Map(), batchAxes, inputs: [], sizes: [] };
+  const walk: Walk = {
+    builder,
+    constants,
+    reading,
+    scope,
+    values: new Map(),
+    batchAxes,
+    inputs: [],
+    sizes: [],
+    shapes: new Map(),
+  };
   await addNodes(walk, '', await nodesBelow(scope, constants));
   return walk.inputs;
 }
@@ -244,6 +258,11 @@ const JOINED = { kind: 'concatenate', axis: -1 } as const;
 
 async function addPlain(node: OnnxNode, name: string, walk: Walk): Promise<void> {
   const { constants, scope, reading } = walk;
+  const shape = await shapeNode(node, walk);
+  if (shape) {
+    walk.shapes.set(node.outputs[0] ?? '', shape);
+    return;
+  }
   const stored = await Promise.all(node.inputs.map((input) => constants.find(input, scope)));
   // Nodes of constants alone are computed where they are wanted.
   const known = node.inputs.map((input, at) => (stored[at] || input === '' ? null : valueOf(input, walk)));
@@ -264,21 +283,49 @@ async function addPlain(node: OnnxNode, name: string, walk: Walk): Promise<void>
       });
       return takeTensor(tensor, name, reading);
     };
-    const made = await readPlainNode({ node, values, constant, sizes: walk.sizes });
-    let refs = made.inputs.map(({ ref }) => ref);
-    for (const [index, operation] of made.operations.entries()) {
-      const isLast = index === made.operations.length - 1;
-      const own = isLast ? name : `${name}/${operation.kind}`;
-      refs = [addLayer(walk, own, node.operator, operation, refs, isLast ? weights : [])];
+    const shape = async (input: number): Promise<readonly Size[] | null> => sizesOf(node.inputs[input] ?? '', walk);
+    for (const [output, value] of node.outputs.entries()) {
+      // Only Split gives several values that are read; others give statistics or masks beside their first one.
+      if (value === '' || (output > 0 && node.operator !== 'Split')) continue;
+      const made = await readPlainNode({ node, values, constant, shape, output, sizes: walk.sizes });
+      let refs = made.inputs.map(({ ref }) => ref);
+      const whole = node.outputs.length > 1 && node.operator === 'Split' ? `${name}/${String(output)}` : name;
+      for (const [index, operation] of made.operations.entries()) {
+        const isLast = index === made.operations.length - 1;
+        const own = isLast ? whole : `${whole}/${operation.kind}`;
+        refs = [addLayer(walk, own, node.operator, operation, refs, isLast ? weights : [])];
+      }
+      const [ref] = refs;
+      if (ref) walk.values.set(value, { ref, axes: made.axes, width: made.width });
     }
-    const [ref] = refs;
-    if (ref) walk.values.set(node.outputs[0] ?? '', { ref, axes: made.axes, width: made.width });
   } catch (error) {
     if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
     const refs = known.flatMap((value) => (value ? [value.ref] : []));
     addUnknown(node, name, `Layer ${name}: ${error.message}.`, refs, walk);
   }
 }
+
+/** What a node that works on shapes gives; null for another node. */
+async function shapeNode(node: OnnxNode, walk: Walk): Promise<readonly Size[] | null> {
+  const [input = ''] = node.inputs;
+  if (node.operator === 'Shape' && node.domain === '') {
+    const value = valueOf(input, walk);
+    return value?.axes ? shapeOfValue(value, node) : null;
+  }
+  if (!node.inputs.some((name) => walk.shapes.has(name)) || walk.values.has(input)) return null;
+  return readShapeNode(node, await Promise.all(node.inputs.map((name) => sizesOf(name, walk))));
+}
+
+/** The entries of a shape, or of a short constant. */
+async function sizesOf(name: string, { shapes, constants, scope }: Walk): Promise<readonly Size[] | null> {
+  const known = shapes.get(name);
+  if (known || name === '') return known ?? null;
+  const stored = await constants.find(name, scope);
+  const length = stored?.shape.reduce((product, size) => product * size, 1) ?? Infinity;
+  return stored && length <= MAX_SHAPE_LENGTH ? Array.from((await stored.read()).data) : null;
+}
+
+const MAX_SHAPE_LENGTH = 64;
 
 /**
  * The value of a name; inputs of the model become layers when they are first asked for. A recurrent node that takes one

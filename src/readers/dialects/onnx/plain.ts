@@ -4,39 +4,35 @@
  * One table of operators, and therefore long. Source: ONNX operators of the same names.
  */
 import type { ActivationDescription } from '../../../core/activations';
-import type { PlainOperation, ValueRef } from '../../../core/model';
+import type { PlainOperation } from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
 import { unsupported } from '../../reading';
-import { DIRECTIONS, ONE, reshapeAxes, squeezeAxes, transposeAxes, unsqueezeAxes, type Axes } from './axes';
+import { DIRECTIONS, ONE, squeezeAxes, transposeAxes, unsqueezeAxes, type Axes } from './axes';
 import { frontAxis, transpose } from './fold-shapes';
 import type { OnnxNode } from './model';
-
-/** A value of the graph that depends on the model's input. */
-export interface GraphValue {
-  readonly ref: ValueRef;
-  readonly axes: Axes;
-  /** Size of the last axis of the layer's output, null when it is not known. */
-  readonly width: number | null;
-}
-
-/** What a node becomes: the same value seen otherwise, or layers one after the other. */
-export interface PlainNode {
-  readonly operations: readonly PlainOperation[];
-  readonly inputs: readonly GraphValue[];
-  readonly axes: Axes;
-  readonly width: number | null;
-}
-
-/** A node with what its inputs are. */
-export interface PlainSource {
-  readonly node: OnnxNode;
-  /** Null for inputs that are constants or omitted. */
-  readonly values: readonly (GraphValue | null)[];
-  /** The numbers of an input, null when it is omitted or no constant. */
-  readonly constant: (input: number) => Promise<RealTensor | null>;
-  /** Batch and steps where the file says them. */
-  readonly sizes: readonly (number | null)[];
-}
+import {
+  readExpand,
+  readFlatten,
+  readReshape,
+  readReverse,
+  readSlice,
+  readSplit,
+  readTile,
+  takePlaces,
+} from './plain-moves';
+import {
+  expectFeaturesLast,
+  first,
+  float,
+  integer,
+  integers,
+  onward,
+  rankOf,
+  type GraphValue,
+  type PlainNode,
+  type PlainSource,
+} from './plain-source';
+import { readConv, readPad, readPool } from './plain-windows';
 
 type PlainReader = (source: PlainSource) => Promise<PlainNode> | PlainNode;
 
@@ -69,7 +65,15 @@ const READERS: ReadonlyMap<string, PlainReader> = new Map<string, PlainReader>([
   ['Squeeze', async (source) => seenBy(source, await axesOf(source), (x, axes) => squeezeAxes(x.axes, axes))],
   ['Unsqueeze', async (source) => seenBy(source, await axesOf(source), (x, axes) => unsqueezeAxes(x.axes, axes ?? []))],
   ['Reshape', readReshape],
-  ['Slice', readWholeSlice],
+  ['Slice', readSlice],
+  ['Split', readSplit],
+  ['Tile', readTile],
+  ['Expand', readExpand],
+  ['Flatten', readFlatten],
+  ['ReverseSequence', readReverse],
+  ['Pad', readPad],
+  ['MaxPool', (source) => readPool(source, 'max')],
+  ['AveragePool', (source) => readPool(source, 'average')],
   ['MatMul', readMatMul],
   ['Gemm', readGemm],
   ['Gather', readGather],
@@ -100,10 +104,6 @@ function same(source: PlainSource): PlainNode {
   return onward(first(source), []);
 }
 
-function onward(value: GraphValue, operations: readonly PlainOperation[], width = value.width): PlainNode {
-  return { operations, inputs: [value], axes: value.axes, width };
-}
-
 function seen(source: PlainSource, axes: (value: GraphValue) => Axes): PlainNode {
   const value = first(source);
   return { operations: [], inputs: [value], axes: axes(value), width: value.width };
@@ -123,37 +123,6 @@ async function axesOf({ node, constant }: PlainSource): Promise<readonly number[
   const said = integers(node, 'axes');
   return said.length > 0 ? said : null;
 }
-
-async function readReshape(source: PlainSource): Promise<PlainNode> {
-  const target = await source.constant(1);
-  const said = target ? Array.from(target.data) : integers(source.node, 'shape');
-  if (said.length === 0) throw unsupported('its shape is computed when the model runs');
-  return seen(source, (value) => reshapeAxes(value.axes, said, value.width, source.sizes));
-}
-
-/** A slice that keeps all: axes of one entry from their start. */
-async function readWholeSlice(source: PlainSource): Promise<PlainNode> {
-  const said = async (key: string, input: number): Promise<readonly number[]> => {
-    const stored = await source.constant(input);
-    return stored ? Array.from(stored.data) : integers(source.node, key);
-  };
-  const [starts, ends, steps] = [await said('starts', 1), await said('ends', 2), await said('steps', 4)];
-  const named = await said('axes', 3);
-  const places = named.length > 0 ? named : starts.map((_, place) => place);
-  return seen(source, ({ axes }) => {
-    const isWhole = places.every((place, index) => {
-      const from = starts[index] ?? NaN;
-      const isOne = axes[frontAxis(place, axes.length)] === ONE;
-      return from === 0 && (steps[index] ?? 1) === 1 && (ends[index] ?? NaN) >= (isOne ? 1 : WHOLE);
-    });
-    if (!isWhole || places.length !== starts.length || starts.length !== ends.length)
-      throw unsupported('it keeps a part');
-    return axes;
-  });
-}
-
-/** Ends from here on are written for "to the end". */
-const WHOLE = 2 ** 31 - 1;
 
 async function readMatMul(source: PlainSource): Promise<PlainNode> {
   const kernel = await source.constant(1);
@@ -182,7 +151,7 @@ function dense(value: GraphValue, kernel: RealTensor, bias: RealTensor | null): 
 async function readGather(source: PlainSource): Promise<PlainNode> {
   const table = await source.constant(0);
   const indices = source.values[1];
-  if (!table || !indices) throw unsupported('it takes entries of what is not stored');
+  if (!table || !indices) return takePlaces(source);
   if (table.shape.length !== 2 || integer(source.node, 'axis', 0) !== 0) throw unsupported('its table is no [V, D]');
   if (indices.axes.includes(DIRECTIONS)) throw unsupported('its indices have directions');
   return {
@@ -296,60 +265,4 @@ function readConcat(source: PlainSource): PlainNode {
     axes: value.axes,
     width: isLast ? width : value.width,
   };
-}
-
-/** `[B, C, L]` over channels last. */
-async function readConv(source: PlainSource): Promise<PlainNode> {
-  const { node } = source;
-  const value = first(source);
-  const [weights, bias] = [await source.constant(1), await source.constant(2)];
-  if (weights?.shape.length !== 3 || value.axes.length !== 3) throw unsupported('it is no convolution over one axis');
-  if (node.inputs[2] && !bias) throw unsupported('its bias is not stored');
-  const turned = value.axes.join() === '0,1,2';
-  if (!turned && value.axes.join() !== '0,2,1') throw unsupported('its axes cannot be told');
-  const pad = node.attributes.get('auto_pad')?.text ?? 'NOTSET';
-  if (pad !== 'NOTSET' && pad !== 'VALID') throw unsupported(`its padding ${pad} is not known`);
-  const [left = 0, right = 0] = pad === 'VALID' ? [] : integers(node, 'pads');
-  const operations: PlainOperation[] = turned ? [{ kind: 'permute', dims: [2, 1] }] : [];
-  if (left > 0 || right > 0) operations.push({ kind: 'padding1d', left, right });
-  operations.push({
-    kind: 'conv1d',
-    kernel: transpose(weights, [2, 1, 0]),
-    bias,
-    stride: integers(node, 'strides')[0] ?? 1,
-    dilation: integers(node, 'dilations')[0] ?? 1,
-    groups: integer(node, 'group', 1),
-    padding: 'valid',
-    activation: { name: 'linear' },
-  });
-  return { operations, inputs: [value], axes: [0, 2, 1], width: weights.shape[0] ?? null };
-}
-
-function expectFeaturesLast({ axes }: GraphValue): void {
-  const last = axes.at(-1) ?? ONE;
-  if (last <= 0 || last !== Math.max(...axes) || axes.includes(DIRECTIONS)) {
-    throw unsupported('it works on an axis that is not the features');
-  }
-}
-
-function rankOf({ axes }: GraphValue): number {
-  return Math.max(...axes) + 1;
-}
-
-function first({ values }: PlainSource): GraphValue {
-  const value = values.find((candidate) => candidate !== null);
-  if (value) return value;
-  throw unsupported('what it stands on cannot be told');
-}
-
-function float(node: OnnxNode, name: string, usual: number): number {
-  return node.attributes.get(name)?.float ?? usual;
-}
-
-function integer(node: OnnxNode, name: string, usual: number): number {
-  return node.attributes.get(name)?.integer ?? usual;
-}
-
-function integers(node: OnnxNode, name: string): readonly number[] {
-  return node.attributes.get(name)?.integers ?? [];
 }

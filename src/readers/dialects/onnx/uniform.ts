@@ -8,6 +8,7 @@ import type { Constants } from './constants';
 import type { Scope } from './scope';
 
 const MAX_STEPS = 100;
+const MAX_CONCATS = 3;
 const MAX_ENTRIES = 10_000_000;
 /** Operators whose output holds nothing but entries of their first input. */
 const MOVING: ReadonlySet<string> = new Set(
@@ -20,9 +21,15 @@ const MOVING: ReadonlySet<string> = new Set(
  * @param name - The value.
  * @param scope - Where it is asked for.
  * @param constants - The file's constants.
+ * @param depth - How many Concat nodes are behind it.
  * @throws TempogradError what reading a constant throws.
  */
-export async function uniformValue(name: string, scope: Scope, constants: Constants): Promise<number | null> {
+export async function uniformValue(
+  name: string,
+  scope: Scope,
+  constants: Constants,
+  depth = 0,
+): Promise<number | null> {
   let [value, place] = [name, scope];
   for (let step = 0; step < MAX_STEPS; step++) {
     const stored = await constants.find(value, place);
@@ -31,6 +38,7 @@ export async function uniformValue(name: string, scope: Scope, constants: Consta
     if (source?.kind !== 'node' || source.node.domain !== '') return null;
     const { node } = source;
     if (node.operator === 'ConstantOfShape') return sameEverywhere((await constants.fillOf(node)).data);
+    if (node.operator === 'Concat') return sameInputs(node.inputs, source.scope, constants, depth);
     if (!MOVING.has(node.operator)) return null;
     value = node.inputs[0] ?? '';
     place = source.scope;
@@ -51,6 +59,20 @@ export function isFed(name: string, scope: Scope): boolean {
     source = source.scope.find(source.node.inputs[0] ?? '');
   }
   return source?.kind === 'input';
+}
+
+/** What all parts are, each asked for once. */
+async function sameInputs(
+  names: readonly string[],
+  scope: Scope,
+  constants: Constants,
+  depth: number,
+): Promise<number | null> {
+  if (depth >= MAX_CONCATS) return null;
+  const found = new Set<number | null>();
+  for (const name of new Set(names)) found.add(await uniformValue(name, scope, constants, depth + 1));
+  const [first = null] = found;
+  return found.size === 1 ? first : null;
 }
 
 function sameEverywhere(data: RealTensor['data']): number | null {
