@@ -73,3 +73,21 @@ describe('models as exporters write them', () => {
     expect(model.assumptions.filter(({ what }) => what.startsWith('initial state'))).toEqual([]);
   });
 });
+
+describe('loops of tf2onnx', () => {
+  it('carry their weights as states, and say that a mask is left out', async () => {
+    const { layers, assumptions } = await read('keras-loop-masked');
+    const loop = layers.find(isRecurrent);
+    expect(loop?.operation.forward).toMatchObject({ kind: 'LSTM', units: 3, inputDim: 3 });
+    expect(loop?.operation.initialState).toEqual([]);
+    expect(assumptions).toContainEqual(
+      expect.objectContaining({ what: `mask of ${loop!.name}`, assumed: 'every step counts', change: '--mask' }),
+    );
+  });
+
+  it('bound their gates by Min and Max', async () => {
+    const { layers } = await read('keras-loop-gru-hard');
+    const { recurrentActivation } = layers.find(isRecurrent)!.operation.forward as { recurrentActivation: unknown };
+    expect(recurrentActivation).toEqual({ name: 'hard_sigmoid', slope: Math.fround(0.2), offset: 0.5 });
+  });
+});
