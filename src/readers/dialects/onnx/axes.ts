@@ -13,8 +13,9 @@ export const ONE = -1;
 /** The directions of a recurrent node: together with the last axis it is the last axis of the layer's output. */
 export const DIRECTIONS = -2;
 
-/** All axes of the layer's output before the last one in one, as they stand; or with time before the batch. */
+/** All axes of the layer's output before the last one in one, as they stand. */
 export const MERGED = -3;
+/** The same with time before the batch. */
 export const MERGED_TIME_FIRST = -4;
 
 /** For each axis of an ONNX value the axis of the layer's output, or one of the marks above. */
