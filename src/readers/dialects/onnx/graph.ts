@@ -16,6 +16,7 @@ import { ONNX_CELLS, ONNX_GATES } from './cells';
 import { Constants } from './constants';
 import { placeBodyCells } from './decomposed/place-cells';
 import { hasCellOperators, sequencesOf } from './decomposed/read-body';
+import { rollUp } from './decomposed/roll-up';
 import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
 import { readPlainNode } from './plain';
 import type { GraphValue, PlainSource } from './plain-source';
@@ -61,8 +62,8 @@ export async function addOnnxGraph(
   options: FormatOptions,
   reading: Reading,
 ): Promise<readonly number[]> {
-  const scope = new Scope(graph, null);
   const constants = new Constants(options);
+  const scope = new Scope(await rollUp(new Scope(graph, null), constants), null);
   const integers = async (name: string): Promise<readonly number[] | null> => {
     const tensor = await constants.find(name, scope);
     return tensor && Array.from((await tensor.read()).data);
