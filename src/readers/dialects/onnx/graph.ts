@@ -17,6 +17,7 @@ import { Constants } from './constants';
 import { placeBodyCells } from './decomposed/place-cells';
 import { hasCellOperators, sequencesOf } from './decomposed/read-body';
 import { rollUp } from './decomposed/roll-up';
+import { dequantize } from './dequantize';
 import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
 import { readPlainNode } from './plain';
 import type { GraphValue, PlainSource } from './plain-source';
@@ -63,7 +64,8 @@ export async function addOnnxGraph(
   reading: Reading,
 ): Promise<readonly number[]> {
   const constants = new Constants(options);
-  const scope = new Scope(await rollUp(new Scope(graph, null), constants), null);
+  const real = await dequantize(graph, constants, reading);
+  const scope = new Scope(await rollUp(new Scope(real, null), constants), null);
   const integers = async (name: string): Promise<readonly number[] | null> => {
     const tensor = await constants.find(name, scope);
     return tensor && Array.from((await tensor.read()).data);
