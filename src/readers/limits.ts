@@ -44,6 +44,8 @@ export interface ReadLimits {
   readonly maxTensorBytes: number;
   /** All tensors that one model keeps, bytes. */
   readonly maxKeptBytes: number;
+  /** What a graph computes from constants, beyond `COMPUTED_RATIO` times the constants that it computes from, bytes. */
+  readonly maxComputedBytes: number;
   /** Layers of a flattened model, calls of shared layers counted. */
   readonly maxLayers: number;
   /** Models inside models. */
@@ -55,6 +57,9 @@ export interface ReadLimits {
 
 /** Below this inflated size a high ratio is only an empty file, and harmless. */
 export const ZIP_RATIO_FLOOR_BYTES = 16 * KIB;
+
+/** Weights that are sliced, joined and turned pass through so many operators, hardly more. */
+export const COMPUTED_RATIO = 16;
 
 /** The caps when nothing else is said. */
 export const DEFAULT_LIMITS: ReadLimits = {
@@ -77,6 +82,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxNameBytes: 64 * MIB,
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,
+  maxComputedBytes: 64 * MIB,
   maxLayers: 20_000,
   maxModelDepth: 32,
   maxInputValues: 500_000_000,

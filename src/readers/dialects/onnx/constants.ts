@@ -3,7 +3,7 @@
  */
 import { TempogradError } from '../../../core/errors';
 import type { RealTensor } from '../../../core/tensor';
-import { checkLimit } from '../../limits';
+import { checkLimit, COMPUTED_RATIO } from '../../limits';
 import type { FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { FOLDED_OPERATORS, foldNode } from './fold';
@@ -19,7 +19,8 @@ export class Constants {
   readonly #options: FormatOptions;
   readonly #known = new Map<OnnxNode, readonly StoredTensor[] | null>();
   readonly #open = new Set<OnnxNode>();
-  #bytes = 0;
+  #computed = 0;
+  #stored = 0;
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
@@ -49,7 +50,10 @@ export class Constants {
     if (source?.kind !== 'node' || source.node.domain !== '') return null;
     const outputs = await this.#outputsOf(source.node, source.scope);
     const tensor = outputs?.[source.output];
-    return tensor ? { ...tensor, name } : null;
+    if (!tensor) return null;
+    const named = { ...tensor, name };
+    if (source.node.operator !== 'Constant') COMPUTED.add(named);
+    return named;
   }
 
   /**
@@ -104,7 +108,10 @@ export class Constants {
     for (const tensor of tensors) inputs.push(tensor && (await this.#read(tensor)));
     const value = node.operator === 'ConstantOfShape' ? node.attributes.get('value')?.tensor : null;
     if (value) inputs.push(await this.#read(storeOnnxTensor(value, node.name, this.#options)));
-    return foldNode(node, inputs, this.#options.limits).map(({ shape, data }) => {
+    const limits = this.#options.limits;
+    const room = COMPUTED_RATIO * this.#stored + limits.maxComputedBytes - this.#computed;
+    const outputs = foldNode(node, inputs, { ...limits, maxTensorBytes: Math.min(room, limits.maxTensorBytes) });
+    return outputs.map(({ shape, data }) => {
       this.#charge(data.byteLength);
       return stored(shape, data);
     });
@@ -113,15 +120,22 @@ export class Constants {
   #read(tensor: StoredTensor): Promise<RealTensor> {
     const bytes = 8 * tensor.shape.reduce((product, size) => product * size, 1);
     checkLimit(`Size of tensor ${tensor.name} in bytes`, bytes, 'maxTensorBytes', this.#options.limits);
+    if (!COMPUTED.has(tensor)) this.#stored += bytes;
     return tensor.read();
   }
 
   /** What is computed is kept, so that a small file cannot grow without bound. */
   #charge(bytes: number): void {
-    this.#bytes += bytes;
-    checkLimit('Size of all computed constants in bytes', this.#bytes, 'maxKeptBytes', this.#options.limits);
+    this.#computed += bytes;
+    const { limits } = this.#options;
+    const beyond = this.#computed - COMPUTED_RATIO * this.#stored;
+    checkLimit('Size of what is computed from constants in bytes', beyond, 'maxComputedBytes', limits);
+    checkLimit('Size of what is computed from constants in bytes', this.#computed, 'maxKeptBytes', limits);
   }
 }
+
+/** Tensors that were computed: reading one again gives no more room. */
+const COMPUTED = new WeakSet<StoredTensor>();
 
 function stored(shape: readonly number[], data: RealTensor['data']): StoredTensor {
   const dtype = data instanceof Float64Array ? 'float64' : 'float32';

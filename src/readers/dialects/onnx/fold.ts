@@ -35,18 +35,10 @@ const FOLDS: ReadonlyMap<string, Fold> = new Map<string, Fold>([
   ],
   ['Unsqueeze', (node, inputs) => [unsqueeze(need(inputs, 0), axesOf(node, inputs, 'axes', 1) ?? [])]],
   ['Squeeze', (node, inputs) => [squeeze(need(inputs, 0), axesOf(node, inputs, 'axes', 1))]],
-  [
-    'Concat',
-    (node, inputs) => [
-      concat(
-        inputs.map((_, index) => need(inputs, index)),
-        axisOf(node, 0),
-      ),
-    ],
-  ],
+  ['Concat', foldConcat],
   ['Slice', foldSlice],
   ['Split', foldSplit],
-  ['Gather', (node, inputs) => [take(need(inputs, 0), axisOf(node, 0), need(inputs, 1).data, need(inputs, 1).shape)]],
+  ['Gather', foldGather],
   ['Shape', foldShape],
   ['ConstantOfShape', foldConstantOfShape],
   ['Expand', foldExpand],
@@ -73,6 +65,19 @@ export function foldNode(node: OnnxNode, inputs: FoldInputs, limits: ReadLimits)
   const fold = FOLDS.get(node.operator);
   if (!fold) throw new TempogradError('cell/unsupported', `Operator ${node.operator} is not computed on constants`);
   return fold(node, inputs, limits);
+}
+
+function foldConcat(node: OnnxNode, inputs: FoldInputs, limits: ReadLimits): readonly RealTensor[] {
+  const tensors = inputs.map((_, index) => need(inputs, index));
+  checkRoom([tensors.reduce((sum, { data }) => sum + data.length, 0)], limits);
+  return [concat(tensors, axisOf(node, 0))];
+}
+
+function foldGather(node: OnnxNode, inputs: FoldInputs, limits: ReadLimits): readonly RealTensor[] {
+  const [tensor, places] = [need(inputs, 0), need(inputs, 1)];
+  const axis = frontAxis(axisOf(node, 0), tensor.shape.length);
+  checkRoom([...places.shape, ...tensor.shape.filter((_, at) => at !== axis)], limits);
+  return [take(tensor, axis, places.data, places.shape)];
 }
 
 function foldSlice(node: OnnxNode, inputs: FoldInputs): readonly RealTensor[] {
