@@ -91,3 +91,25 @@ describe('loops of tf2onnx', () => {
     expect(recurrentActivation).toEqual({ name: 'hard_sigmoid', slope: Math.fround(0.2), offset: 0.5 });
   });
 });
+
+it('a model without anything recurrent is told by its nodes', async () => {
+  const bytes = readFileSync('test/fixtures/bad-onnx-bytes/no-recurrent/model.onnx');
+  const { layers } = await readModel(memorySource(bytes), 'model.onnx');
+  expect(layers.map(({ className }) => className)).toEqual(['Relu']);
+  expect(layers.map(({ operation }) => operation.kind)).toEqual(['unsupported']);
+});
+
+it('recurrences written out feed one another', async () => {
+  const { layers } = await read('torch-unrolled-levels');
+  const [lower, upper] = layers.filter(isRecurrent);
+  expect([lower?.name, upper?.name]).toEqual(['unrolled_0', 'unrolled_1']);
+  expect([lower?.operation.forward?.kind, upper?.operation.forward?.kind]).toEqual(['LSTM', 'GRU']);
+  expect(upper?.inputs).toEqual([{ layer: layers.indexOf(lower!), output: 0 }]);
+});
+
+it('a recurrence written out that no constant starts is said to start from zeros', async () => {
+  const { assumptions } = await read('torch-unrolled-whole');
+  expect(assumptions).toContainEqual(
+    expect.objectContaining({ what: 'initial state of unrolled_0', assumed: 'zeros', change: '--initial-state' }),
+  );
+});

@@ -21,6 +21,7 @@ import { dequantize } from './dequantize';
 import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
 import { readPlainNode } from './plain';
 import type { GraphValue, PlainSource } from './plain-source';
+import { listNodes } from './list-nodes';
 import { readRecurrentNode, type RecurrentNode, type StoredState } from './recurrent';
 import { Scope } from './scope';
 import { readShapeNode, shapeOfValue, type Size } from './shape-values';
@@ -83,6 +84,7 @@ export async function addOnnxGraph(
     shapes: new Map(),
   };
   await addNodes(walk, '', await nodesBelow(scope, constants));
+  if (builder.layers.length === 0) await listNodes(scope, constants, builder);
   return walk.inputs;
 }
 
