@@ -6,12 +6,14 @@
  */
 import { frontAxis } from './fold-shapes';
 import { unsupported } from '../../reading';
-import type { Size } from './shape-values';
 
 /** An axis of one entry that the layer's output does not have. */
 export const ONE = -1;
 /** The directions of a recurrent node: together with the last axis it is the last axis of the layer's output. */
 export const DIRECTIONS = -2;
+
+/** One size of a shape: a number, or the axes of a layer's output whose sizes are multiplied. */
+export type Size = number | readonly number[];
 
 /** All axes of the layer's output before the last one in one, as they stand. */
 export const MERGED = -3;

@@ -10,7 +10,7 @@ import type { LayerOperation, ValueRef, WeightInfo } from '../../../core/model';
 import type { GraphBuilder } from '../../graph-builder';
 import { assume, unsupported, type FormatOptions, type Reading } from '../../reading';
 import { takeTensor } from '../../take-tensor';
-import { DIRECTIONS, ONE } from './axes';
+import { DIRECTIONS, ONE, type Size } from './axes';
 import { findBatchAxes } from './batch-axis';
 import { ONNX_CELLS, ONNX_GATES } from './cells';
 import { Constants } from './constants';
@@ -24,7 +24,7 @@ import type { GraphValue, PlainSource } from './plain-source';
 import { listNodes } from './list-nodes';
 import { readRecurrentNode, type RecurrentNode, type StoredState } from './recurrent';
 import { Scope } from './scope';
-import { readShapeNode, shapeOfValue, type Size } from './shape-values';
+import { readShapeNode, shapeOfValue } from './shape-values';
 import { isFed, uniformValue } from './uniform';
 
 /** A value of the graph, or why there is none. */

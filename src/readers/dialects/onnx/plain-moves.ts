@@ -6,10 +6,9 @@
 import type { PlainOperation } from '../../../core/model';
 import { slicedPlaces, type Slice } from '../../../core/sliced-places';
 import { unsupported } from '../../reading';
-import { DIRECTIONS, ONE, reshapeAxes, type Axes } from './axes';
+import { DIRECTIONS, ONE, reshapeAxes, type Axes, type Size } from './axes';
 import { frontAxis } from './fold-shapes';
 import { first, integer, integers, rankOf, type GraphValue, type PlainNode, type PlainSource } from './plain-source';
-import type { Size } from './shape-values';
 
 /** Ends from here on are written for "to the end". */
 const WHOLE = 2 ** 31 - 1;

@@ -4,9 +4,8 @@
 import type { PlainOperation, ValueRef } from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
 import { unsupported } from '../../reading';
-import { DIRECTIONS, ONE, type Axes } from './axes';
+import { DIRECTIONS, ONE, type Axes, type Size } from './axes';
 import type { OnnxNode } from './model';
-import type { Size } from './shape-values';
 
 /** A value of the graph that depends on the model's input. */
 export interface GraphValue {

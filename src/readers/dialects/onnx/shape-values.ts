@@ -5,13 +5,10 @@
  * Source: ONNX operators of the same names.
  */
 import { slicedPlaces } from '../../../core/sliced-places';
-import { DIRECTIONS, MERGED, MERGED_TIME_FIRST, ONE } from './axes';
+import { DIRECTIONS, MERGED, MERGED_TIME_FIRST, ONE, type Size } from './axes';
 import { frontAxis } from './fold-shapes';
 import type { OnnxNode } from './model';
 import { integer, integers, rankOf, type GraphValue } from './plain-source';
-
-/** One size: a number, or the axes of a layer's output whose sizes are multiplied. */
-export type Size = number | readonly number[];
 
 /** The entries of each input, null where they are not known. */
 export type ShapeInputs = readonly (readonly Size[] | null)[];
