@@ -1,5 +1,6 @@
 /** One cell as a layer that stands on nothing, for runs that have no model file: known values, benchmarks. */
 import type { CellDescription, RecurrentLayer } from '../core/model';
+import { wholeSequence } from '../core/whole-sequence';
 import type { RealTensor } from '../core/tensor';
 import type { InitialState, LayerInput } from './engine';
 
@@ -13,21 +14,7 @@ export function loneLayer(name: string, cell: CellDescription): RecurrentLayer {
   return {
     name,
     className: cell.kind,
-    operation: {
-      kind: 'recurrent',
-      forward: cell,
-      backward: null,
-      mergeMode: 'concat',
-      returnSequences: true,
-      returnState: false,
-      stateful: false,
-      outputReversed: false,
-      zeroOutputForMask: false,
-      timeDistributed: false,
-      backwardInput: null,
-      initialState: [],
-      sequenceLengths: null,
-    },
+    operation: wholeSequence(cell),
     inputs: [],
     weights: [],
     origin: { path: '', sourceGateOrder: [] },

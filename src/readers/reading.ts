@@ -80,6 +80,20 @@ export function unsupported(reason: string): TempogradError {
 }
 
 /**
+ * Why a recurrent layer could not be read, as a sentence; the failure is kept, so that it can be thrown where no layer at
+ * all could be read.
+ *
+ * @param error - What its reading threw.
+ * @param reading - The reading.
+ * @throws The error itself where it is none of a layer: a bug, or a file that leaves itself (`reader/unsafe`).
+ */
+export function keepFailure(error: unknown, reading: Reading): string {
+  if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
+  reading.failures.push(error);
+  return `${error.message}.`;
+}
+
+/**
  * The model made of layers that have been read.
  *
  * @param format - `keras-v3`, `torch`, ...

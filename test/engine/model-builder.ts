@@ -10,6 +10,7 @@ import {
   type RecurrentOperation,
   type ValueRef,
 } from '../../src/core/model';
+import { wholeSequence } from '../../src/core/whole-sequence';
 import type { RealTensor } from '../../src/core/tensor';
 import { noise } from './all-ops';
 
@@ -45,22 +46,7 @@ export function lstm(inputDim: number, units: number, seed = 1): LstmCell {
 
 /** A recurrent operation; last step only, no state, unless said otherwise. */
 export function recurrent(forward: CellDescription | null, more: Partial<RecurrentOperation> = {}): RecurrentOperation {
-  return {
-    kind: 'recurrent',
-    forward,
-    backward: null,
-    mergeMode: 'concat',
-    returnSequences: false,
-    returnState: false,
-    stateful: false,
-    outputReversed: false,
-    zeroOutputForMask: false,
-    timeDistributed: false,
-    backwardInput: null,
-    initialState: [],
-    sequenceLengths: null,
-    ...more,
-  };
+  return { ...wholeSequence(forward), returnSequences: false, ...more };
 }
 
 /** A layer; named by its class and place unless said otherwise. */

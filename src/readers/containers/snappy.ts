@@ -4,6 +4,7 @@
  * Source: google/snappy, format_description.txt.
  */
 import { TempogradError } from '../../core/errors';
+import { readVarint } from './varint';
 
 /** A copy of three bytes gives 64 at most, so that no honest block grows more. */
 const MAX_RATIO = 22;
@@ -30,7 +31,7 @@ export function inflateSnappy(block: Uint8Array, what: string): Uint8Array {
     for (let index = 0; index < bytes; index++) value += byte() * 2 ** (8 * index);
     return value;
   };
-  const size = readSize(byte);
+  const size = readVarint(byte, 5) ?? Infinity;
   if (size > MAX_RATIO * block.length) throw damaged(0);
   const output = new Uint8Array(size);
   let written = 0;
@@ -54,14 +55,4 @@ export function inflateSnappy(block: Uint8Array, what: string): Uint8Array {
   }
   if (written !== size) throw damaged(next);
   return output;
-}
-
-function readSize(byte: () => number): number {
-  let size = 0;
-  for (let index = 0; index < 5; index++) {
-    const value = byte();
-    size += (value & 0x7f) * 2 ** (7 * index);
-    if (value < 0x80) return size;
-  }
-  return Infinity;
 }

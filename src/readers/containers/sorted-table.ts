@@ -9,6 +9,7 @@ import type { ByteSource } from '../byte-source';
 import { checkLimit, type ReadLimits } from '../limits';
 import { crc32c, maskCrc } from './crc32c';
 import { inflateSnappy } from './snappy';
+import { readVarint } from './varint';
 
 const FOOTER_BYTES = 48;
 /** Type of compression, checksum. */
@@ -116,15 +117,8 @@ class BytesReader {
   }
 
   varint(): number {
-    let value = 0;
-    for (let index = 0; index < 10; index++) {
-      const byte = this.#bytes[this.#next++];
-      if (byte === undefined) break;
-      value += (byte & 0x7f) * 2 ** (7 * index);
-      if (byte >= 0x80) continue;
-      if (!Number.isSafeInteger(value)) break;
-      return value;
-    }
+    const value = readVarint(() => this.#bytes[this.#next++], 10);
+    if (value !== null && Number.isSafeInteger(value)) return value;
     throw damaged(this.#what, this.#next, 'a number is not one');
   }
 

@@ -15,6 +15,7 @@ import { readEntry, sliceKey, type BundleEntry, type Slice } from './bundle-entr
 import { crc32c, maskCrc } from './crc32c';
 import { readFields, readText, toInteger } from './protobuf';
 import { readSortedTable, toBinary } from './sorted-table';
+import { readVarint } from './varint';
 
 /** Each shard is a file that stays open. */
 const MAX_SHARDS = 100_000;
@@ -240,14 +241,10 @@ function readString(entry: BundleEntry, key: string, shards: ShardFolder): ByteS
   if (entry.dtype !== 'string' || entry.shape.length > 0) return null;
   const whole = locate(entry, key, shards);
   const head = whole.read(0, Math.min(whole.size, 10));
-  let length = 0;
   let bytes = 0;
-  for (const byte of head) {
-    length += (byte & 0x7f) * 2 ** (7 * bytes++);
-    if (byte < 0x80) break;
-  }
+  const length = readVarint(() => head[bytes++], 10);
   const start = bytes + 4;
-  if (start + length !== whole.size)
+  if (length === null || start + length !== whole.size)
     throw damaged(shards.index, `the text ${key} does not fill its ${String(whole.size)} bytes`);
   return sliceSource(whole, start, length);
 }

@@ -6,11 +6,11 @@
  * Source: tensorflow/python/keras/layers/legacy_rnn/rnn_cell_impl.py (i j f o; r u); haiku/_src/recurrent.py (i g f o).
  */
 import type { CellDescription, WeightInfo } from '../../core/model';
+import { wholeSequence } from '../../core/whole-sequence';
 import { PLAIN_LSTM } from '../../core/model';
 import type { RealTensor } from '../../core/tensor';
-import { TempogradError } from '../../core/errors';
 import type { GraphBuilder } from '../graph-builder';
-import { assume, type Reading } from '../reading';
+import { assume, type Reading, keepFailure } from '../reading';
 import type { StoredTensor } from '../stored-tensor';
 import { takeTensor } from '../take-tensor';
 
@@ -119,26 +119,11 @@ export async function addFusedCells(
     };
     try {
       const forward = await readFused(cell, reading);
-      const operation = {
-        kind: 'recurrent',
-        forward,
-        backward: null,
-        mergeMode: 'concat',
-        returnSequences: true,
-        returnState: false,
-        stateful: false,
-        outputReversed: false,
-        zeroOutputForMask: false,
-        timeDistributed: false,
-        backwardInput: null,
-        initialState: [],
-        sequenceLengths: null,
-      } as const;
+      const operation = wholeSequence(forward);
       builder.add({ ...place, operation, sourceGateOrder: gatesOf(cell) });
     } catch (error) {
-      if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-      reading.failures.push(error);
-      builder.add({ ...place, operation: { kind: 'unsupported', reason: `${error.message}.` }, sourceGateOrder: [] });
+      const reason = keepFailure(error, reading);
+      builder.add({ ...place, operation: { kind: 'unsupported', reason }, sourceGateOrder: [] });
     }
   }
 }

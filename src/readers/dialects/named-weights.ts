@@ -10,9 +10,9 @@ import { assume, finishModel, type FormatOptions } from '../reading';
 import type { StoredTensor } from '../stored-tensor';
 import { addFusedCells, findFusedCells, type FusedCell } from './fused-cells';
 import { newContext, type KerasContext } from './keras/context';
-import { findKerasLayers, findShapedLayers, type NamedLayers } from './keras/find-named-layers';
+import { findKerasLayers, type NamedLayers } from './keras/find-named-layers';
 import type { FoundCell, FoundLayer } from './keras/found-layer';
-import { addFoundLayers } from './keras/weights-only';
+import { addFoundLayers, addShapedLayers } from './keras/weights-only';
 import { findPartedLayers } from './named-weights/find-parted-layers';
 import { addPartedLayers } from './named-weights/parted-layer';
 import { findTorchModules } from './torch/find-modules';
@@ -91,16 +91,12 @@ async function addPositional(
   context: KerasContext,
 ): Promise<NamedLayers> {
   const positional = tensors.filter(({ name }) => POSITION.test(name));
-  const found = findShapedLayers(positional);
-  for (const { path, className } of found.layers) {
-    assume(context, {
-      what: `layer at ${path}`,
-      assumed: className,
-      why: 'only the order and the shapes of the arrays tell what it is',
-      change: '',
-    });
-  }
-  await addFoundLayers(found.layers, builder, context);
+  const found = await addShapedLayers(
+    positional,
+    'only the order and the shapes of the arrays tell what it is',
+    builder,
+    context,
+  );
   const taken = new Set(found.layers.flatMap(({ variables }) => variables));
   return { layers: found.layers, rest: tensors.filter((tensor) => !taken.has(tensor)) };
 }

@@ -5,7 +5,7 @@
  * layer's name inside their own names, else by their kind and order.
  */
 import type { Hdf5File } from '../../containers/hdf5';
-import type { LayerVariables, ModelVariables } from './variables';
+import { takenByName, takenInOrder, type ModelVariables } from './variables';
 import type { StoredTensor } from '../../stored-tensor';
 import type { KerasWriter } from './context';
 import { isGateArray, joinGateArrays } from './keras1-arrays';
@@ -32,7 +32,7 @@ export async function flatVariables(file: Hdf5File, base: string): Promise<FlatW
   return {
     layerNames,
     variablesOf,
-    layer: async ({ name }) => queueOf(join(base, name), await variablesOf(name)),
+    layer: async ({ name }) => takenInOrder(join(base, name), await variablesOf(name)),
     inner: async ({ name }) => innerModel(join(base, name), await variablesOf(name)),
   };
 }
@@ -63,20 +63,6 @@ async function readGroup(file: Hdf5File, path: string): Promise<readonly StoredT
   return joinGateArrays(variables);
 }
 
-/** Variables taken in order, whatever the part is called. */
-function queueOf(path: string, variables: readonly StoredTensor[]): LayerVariables {
-  let next = 0;
-  return {
-    path,
-    take: (_part, names) => {
-      const taken = variables.slice(next, next + names.length);
-      next += names.length;
-      return Promise.resolve(taken);
-    },
-    all: () => Promise.resolve(variables),
-  };
-}
-
 /** The layers of a nested model, whose variables lie in one list. */
 function innerModel(path: string, variables: readonly StoredTensor[]): ModelVariables {
   const left = [...variables];
@@ -85,29 +71,14 @@ function innerModel(path: string, variables: readonly StoredTensor[]): ModelVari
   return {
     layer: ({ name }) => {
       const own = named(name);
-      return Promise.resolve(own.length > 0 ? queueOf(join(path, name), own) : byKind(join(path, name), left));
+      return Promise.resolve(
+        own.length > 0 ? takenInOrder(join(path, name), own) : takenByName(join(path, name), left, lastPart),
+      );
     },
     inner: ({ name }) => {
       const own = named(name);
       return Promise.resolve(innerModel(join(path, name), own.length > 0 ? own : variables));
     },
-  };
-}
-
-/** Variables of an unnamed layer: for each wanted one the first left of that name. */
-function byKind(path: string, left: StoredTensor[]): LayerVariables {
-  return {
-    path,
-    take: (_part, names) => {
-      const taken: StoredTensor[] = [];
-      for (const name of names) {
-        const index = left.findIndex((variable) => lastPart(variable.name) === name);
-        if (index < 0) break;
-        taken.push(...left.splice(index, 1));
-      }
-      return Promise.resolve(taken);
-    },
-    all: () => Promise.resolve([]),
   };
 }
 

@@ -37,3 +37,45 @@ export interface ModelVariables {
   /** Those of a model that stands as a layer in this one. */
   inner(address: LayerAddress): Promise<ModelVariables>;
 }
+
+/**
+ * Variables of a layer taken in order, whatever the part is called.
+ *
+ * @param path - Where they are, for display.
+ * @param variables - The variables, in Keras's order.
+ */
+export function takenInOrder(path: string, variables: readonly StoredTensor[]): LayerVariables {
+  let next = 0;
+  return {
+    path,
+    take: (_part, names) => {
+      const taken = variables.slice(next, next + names.length);
+      next += names.length;
+      return Promise.resolve(taken);
+    },
+    all: () => Promise.resolve(variables),
+  };
+}
+
+/**
+ * Variables of a layer that no name tells apart: for each wanted one the first left of that name, which is then gone.
+ *
+ * @param path - Where they are, for display.
+ * @param left - What is left, shared by all such layers.
+ * @param nameOf - The variable's own name in its full one.
+ */
+export function takenByName(path: string, left: StoredTensor[], nameOf: (fullName: string) => string): LayerVariables {
+  return {
+    path,
+    take: (_part, names) => {
+      const taken: StoredTensor[] = [];
+      for (const name of names) {
+        const index = left.findIndex((variable) => nameOf(variable.name) === name);
+        if (index < 0) break;
+        taken.push(...left.splice(index, 1));
+      }
+      return Promise.resolve(taken);
+    },
+    all: () => Promise.resolve([]),
+  };
+}

@@ -6,11 +6,11 @@
  */
 import type { CellKind, RecurrentModel, WeightInfo } from '../../../core/model';
 import type { Hdf5File } from '../../containers/hdf5';
-import { TempogradError } from '../../../core/errors';
 import { readCell } from './cells';
 import { hasOldDefaults } from './writer';
 import { type KerasContext } from './context';
 import { findFlatLayers } from './find-flat-layers';
+import { findShapedLayers, type NamedLayers } from './find-named-layers';
 import { findTreeLayers } from './find-tree-layers';
 import { kindFromShapes, type FoundCell, type FoundLayer } from './found-layer';
 import { GraphBuilder } from '../../graph-builder';
@@ -19,7 +19,8 @@ import type { RecurrentStage } from './recurrent';
 import type { LayerVariables } from './variables';
 import { WeightReader } from './weight-reader';
 import { producerOf } from './writer';
-import { assume, finishModel } from '../../reading';
+import { assume, finishModel, keepFailure } from '../../reading';
+import type { StoredTensor } from '../../stored-tensor';
 
 /**
  * The recurrent layers of a weights-only file; all others are listed as they are.
@@ -61,6 +62,29 @@ export async function addFoundLayers(
 }
 
 /**
+ * Adds the cells that nothing but shapes tells, each with its assumption.
+ *
+ * @param tensors - Tensors that no name tells.
+ * @param why - Why shapes have to tell.
+ * @param builder - The graph.
+ * @param context - The reading.
+ * @returns What was found, and what is left.
+ */
+export async function addShapedLayers(
+  tensors: readonly StoredTensor[],
+  why: string,
+  builder: GraphBuilder,
+  context: KerasContext,
+): Promise<NamedLayers> {
+  const found = findShapedLayers(tensors);
+  for (const { path, className } of found.layers) {
+    assume(context, { what: `layer at ${path}`, assumed: className, why, change: '' });
+  }
+  await addFoundLayers(found.layers, builder, context);
+  return found;
+}
+
+/**
  * Says that a model's own class, which is code, is not in the file.
  *
  * @param className - The class.
@@ -97,9 +121,8 @@ async function addRecurrent(layer: FoundLayer, builder: GraphBuilder, context: K
       stages.push({ forward: forwards[index] ?? null, backward: cell });
     }
   } catch (error) {
-    if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-    context.failures.push(error);
-    addListed(layer, builder, `${error.message}.`);
+    const reason = keepFailure(error, context);
+    addListed(layer, builder, reason);
     return;
   }
   assume(context, {

@@ -1,7 +1,6 @@
 /**
  * Recurrent layers whose gates lie in parts, from what a finder tells of them to layers of a model.
  */
-import { TempogradError } from '../../../core/errors';
 import type { ActivationDescription } from '../../../core/activations';
 import {
   PLAIN_LSTM,
@@ -11,9 +10,10 @@ import {
   type WeightInfo,
   type WeightRole,
 } from '../../../core/model';
+import { wholeSequence } from '../../../core/whole-sequence';
 import type { RealTensor } from '../../../core/tensor';
 import type { GraphBuilder } from '../../graph-builder';
-import { assume, type Reading } from '../../reading';
+import { assume, type Reading, keepFailure } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { takeTensor } from '../../take-tensor';
 import { readActivation } from '../keras/activations';
@@ -81,26 +81,11 @@ export async function addPartedLayers(
       const forward = await readCell(layer.forward, name, activations, reading);
       const backward = layer.backward ? await readCell(layer.backward, name, activations, reading) : null;
       for (const { what, ...rest } of layer.assumptions) assume(reading, { what: `${what} of ${name}`, ...rest });
-      const operation = {
-        kind: 'recurrent',
-        forward,
-        backward,
-        mergeMode: 'concat',
-        returnSequences: true,
-        returnState: false,
-        stateful: false,
-        outputReversed: false,
-        zeroOutputForMask: false,
-        timeDistributed: false,
-        backwardInput: null,
-        initialState: [],
-        sequenceLengths: null,
-      } as const;
+      const operation = wholeSequence(forward, backward);
       builder.add({ ...place, operation, sourceGateOrder: layer.sourceGateOrder });
     } catch (error) {
-      if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-      reading.failures.push(error);
-      builder.add({ ...place, operation: { kind: 'unsupported', reason: `${error.message}.` }, sourceGateOrder: [] });
+      const reason = keepFailure(error, reading);
+      builder.add({ ...place, operation: { kind: 'unsupported', reason }, sourceGateOrder: [] });
     }
   }
 }

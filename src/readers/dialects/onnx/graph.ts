@@ -8,7 +8,7 @@
 import { TempogradError } from '../../../core/errors';
 import type { LayerOperation, ValueRef, WeightInfo } from '../../../core/model';
 import type { GraphBuilder } from '../../graph-builder';
-import { assume, unsupported, type FormatOptions, type Reading } from '../../reading';
+import { assume, unsupported, type FormatOptions, type Reading, keepFailure } from '../../reading';
 import { takeTensor } from '../../take-tensor';
 import { DIRECTIONS, ONE, type Size } from './axes';
 import { findBatchAxes } from './batch-axis';
@@ -144,9 +144,8 @@ async function addRecurrent(node: OnnxNode, name: string, walk: Walk): Promise<v
     const layer = addLayer(walk, name, node.operator, operation, input ? [input] : [], read.weights, ONNX_GATES[kind]);
     giveOutputs(node, read, layer, walk);
   } catch (error) {
-    if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-    reading.failures.push(error);
-    addUnknown(node, name, `${error.message}.`, [], walk);
+    const reason = keepFailure(error, reading);
+    addUnknown(node, name, reason, [], walk);
   }
 }
 
@@ -167,9 +166,8 @@ async function addStepped(node: OnnxNode, name: string, walk: Walk): Promise<voi
       give(outputs.cell, 2, [0, 1]);
     }
   } catch (error) {
-    if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-    walk.reading.failures.push(error);
-    addUnknown(node, name, `${error.message}.`, [], walk);
+    const reason = keepFailure(error, walk.reading);
+    addUnknown(node, name, reason, [], walk);
   }
 }
 

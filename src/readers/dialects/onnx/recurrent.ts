@@ -6,6 +6,7 @@
 import { TempogradError } from '../../../core/errors';
 import type { Direction } from '../../../core/jacobian';
 import type { CellDescription, RecurrentOperation, WeightInfo, WeightRole } from '../../../core/model';
+import { wholeSequence } from '../../../core/whole-sequence';
 import type { RealTensor } from '../../../core/tensor';
 import { assume, unsupported, type Reading } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
@@ -89,18 +90,9 @@ export async function readRecurrentNode(
   const cellOf = (name: Direction): CellDescription | null => cells.find(([known]) => known === name)?.[1] ?? null;
   return {
     operation: {
-      kind: 'recurrent',
-      forward: cellOf('forward'),
-      backward: cellOf('backward'),
-      mergeMode: 'concat',
-      returnSequences: true,
+      ...wholeSequence(cellOf('forward'), cellOf('backward')),
       returnState: true,
-      stateful: false,
-      outputReversed: false,
       zeroOutputForMask: sequenceLengths !== null,
-      timeDistributed: false,
-      backwardInput: null,
-      initialState: [],
       sequenceLengths,
     },
     shape,

@@ -3,7 +3,7 @@
  * the paths of a `.weights.h5` file (`layers/lstm/cell/vars/0`).
  */
 import { join, toSnakeCase } from '../keras/tree-variables';
-import type { LayerAddress, LayerVariables, ModelVariables } from '../keras/variables';
+import { takenByName, takenInOrder, type LayerAddress, type ModelVariables } from '../keras/variables';
 import type { StoredTensor } from '../../stored-tensor';
 
 /**
@@ -30,7 +30,7 @@ function namedVariables(variables: readonly StoredTensor[], unnamed: StoredTenso
   return {
     layer: ({ name }) => {
       const own = byFirst.get(name) ?? byAny.get(name);
-      return Promise.resolve(own ? queueOf(name, own) : byKind(name, unnamed));
+      return Promise.resolve(own ? takenInOrder(name, own) : takenByName(name, unnamed, lastLevel));
     },
     inner: ({ name }) => {
       const own = byFirst.get(name);
@@ -54,39 +54,12 @@ function groupBy(
   return found;
 }
 
+function lastLevel(name: string): string {
+  return name.split('/').at(-1) ?? name;
+}
+
 function withoutFirst(variable: StoredTensor): StoredTensor {
   return { ...variable, name: variable.name.split('/').slice(1).join('/') };
-}
-
-/** Variables taken in order, whatever the part is called. */
-function queueOf(path: string, variables: readonly StoredTensor[]): LayerVariables {
-  let next = 0;
-  return {
-    path,
-    take: (_part, names) => {
-      const taken = variables.slice(next, next + names.length);
-      next += names.length;
-      return Promise.resolve(taken);
-    },
-    all: () => Promise.resolve(variables),
-  };
-}
-
-/** For each wanted variable the first left of that name. */
-function byKind(path: string, unnamed: StoredTensor[]): LayerVariables {
-  return {
-    path,
-    take: (_part, names) => {
-      const taken: StoredTensor[] = [];
-      for (const name of names) {
-        const index = unnamed.findIndex((variable) => variable.name.split('/').at(-1) === name);
-        if (index < 0) break;
-        taken.push(...unnamed.splice(index, 1));
-      }
-      return Promise.resolve(taken);
-    },
-    all: () => Promise.resolve([]),
-  };
 }
 
 /** Names under which a model keeps its layers. */

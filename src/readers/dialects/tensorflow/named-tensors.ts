@@ -3,13 +3,13 @@
  */
 import type { RecurrentModel } from '../../../core/model';
 import { GraphBuilder } from '../../graph-builder';
-import { assume, finishModel, type FormatOptions } from '../../reading';
+import { finishModel, type FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { addFusedCells, findFusedCells } from '../fused-cells';
 import { newContext } from '../keras/context';
 import { classOfFound, type FoundLayer } from '../keras/found-layer';
-import { addFoundLayers } from '../keras/weights-only';
-import { findKerasLayers, findShapedLayers } from '../keras/find-named-layers';
+import { addFoundLayers, addShapedLayers } from '../keras/weights-only';
+import { findKerasLayers } from '../keras/find-named-layers';
 
 /** The key under which TensorFlow 2 keeps the graph of objects. */
 export const OBJECT_GRAPH = '_CHECKPOINTABLE_OBJECT_GRAPH';
@@ -42,16 +42,7 @@ export async function readNamedTensors(
   await addFoundLayers(keras.layers, builder, context);
   const fused = findFusedCells(keras.rest);
   await addFusedCells(fused.cells, builder, context);
-  const shaped = findShapedLayers(fused.rest);
-  for (const { path, className } of shaped.layers) {
-    assume(context, {
-      what: `layer at ${path}`,
-      assumed: className,
-      why: 'only the shapes of its tensors tell what it is',
-      change: '',
-    });
-  }
-  await addFoundLayers(shaped.layers, builder, context);
+  const shaped = await addShapedLayers(fused.rest, 'only the shapes of its tensors tell what it is', builder, context);
   await addFoundLayers(listedLayers(shaped.rest), builder, context);
   return finishModel(format, producer, builder.layers, [], context);
 }

@@ -6,9 +6,10 @@ import { TempogradError } from '../../../core/errors';
 import { ACTIVATION_NAMES, type ActivationDescription } from '../../../core/activations';
 import type { Direction } from '../../../core/jacobian';
 import type { CellDescription, ValueRef, WeightInfo, WeightRole } from '../../../core/model';
+import { wholeSequence } from '../../../core/whole-sequence';
 import type { RealTensor } from '../../../core/tensor';
 import type { GraphBuilder } from '../../graph-builder';
-import { assume, unsupported, type Reading } from '../../reading';
+import { assume, unsupported, type Reading, keepFailure } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { takeTensor } from '../../take-tensor';
 import { TORCH_GATES, makeTorchCell, shapeOfTorchCell, type TorchCellShape } from './cells';
@@ -52,7 +53,7 @@ export async function addTorchModule(
       const index = builder.add({
         name: layer,
         className: facts?.className ?? classNameOf(shape, module.isCell),
-        operation: makeOperation(forward, backward),
+        operation: wholeSequence(forward, backward),
         inputs: below ? [below.ref] : [],
         weights: infosOf(level),
         path: module.prefix,
@@ -60,12 +61,11 @@ export async function addTorchModule(
       });
       below = { ref: { layer: index, output: 0 }, size: shape.outputSize * (backward ? 2 : 1) };
     } catch (error) {
-      if (!(error instanceof TempogradError) || error.code === 'reader/unsafe') throw error;
-      reading.failures.push(error);
+      const reason = keepFailure(error, reading);
       builder.add({
         name: layer,
         className: facts?.className ?? 'unknown',
-        operation: { kind: 'unsupported', reason: `${error.message}.` },
+        operation: { kind: 'unsupported', reason },
         inputs: [],
         weights: infosOf(level),
         path: module.prefix,
@@ -136,24 +136,6 @@ async function readCell(
     weightHr: await take(cell.weightHr),
   };
   return makeTorchCell(numbers, shape, nonlinearity);
-}
-
-function makeOperation(forward: CellDescription, backward: CellDescription | null) {
-  return {
-    kind: 'recurrent',
-    forward,
-    backward,
-    mergeMode: 'concat',
-    returnSequences: true,
-    returnState: false,
-    stateful: false,
-    outputReversed: false,
-    zeroOutputForMask: false,
-    timeDistributed: false,
-    backwardInput: null,
-    initialState: [],
-    sequenceLengths: null,
-  } as const;
 }
 
 function classNameOf({ kind }: TorchCellShape, isCell: boolean): string {

@@ -2,6 +2,7 @@
  * Puts the cells of a Loop or Scan into the graph of layers.
  */
 import type { CellKind, LayerOperation, RecurrentOperation, ValueRef, WeightInfo } from '../../../../core/model';
+import { wholeSequence } from '../../../../core/whole-sequence';
 import type { RealTensor } from '../../../../core/tensor';
 import type { GraphBuilder } from '../../../graph-builder';
 import { assume, unsupported, type Reading } from '../../../reading';
@@ -119,21 +120,7 @@ function operationOf(
   isReversed: boolean,
   initialState: readonly ValueRef[],
 ): LayerOperation & RecurrentOperation {
-  return {
-    kind: 'recurrent',
-    forward: isReversed ? null : cell,
-    backward: isReversed ? cell : null,
-    mergeMode: 'concat',
-    returnSequences: true,
-    returnState: true,
-    stateful: false,
-    outputReversed: false,
-    zeroOutputForMask: false,
-    timeDistributed: false,
-    backwardInput: null,
-    initialState,
-    sequenceLengths: null,
-  };
+  return { ...wholeSequence(isReversed ? null : cell, isReversed ? cell : null), returnState: true, initialState };
 }
 
 /** Stored initial states; those that are computed or fed are taken as zeros. */
