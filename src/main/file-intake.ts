@@ -29,11 +29,11 @@ export async function openGiven(options: IntakeOptions, given: readonly string[]
   const paths = given.map((path) => resolve(path));
   const files = paths.map((path) => (kindOfPath(path) === 'folder' ? modelOfFolder(path) : path));
   const data = files.filter((path) => roleOf(path) === 'data');
-  const models = [...modelsAmong(files)];
+  const others = files.filter((path) => !data.includes(path));
+  const models = [...modelsAmong(others)];
   if (models.length > 1) throw severalModels(models);
   // What is neither, given alone, is read as a model too: that gives the clearest message.
-  if (models.length === 0 && data.length < files.length)
-    models.push(...files.filter((path) => !data.includes(path)).slice(0, 1));
+  if (models.length === 0) models.push(...others.slice(0, 1));
   // A data file alone, with nothing open, is read as a model, so that the message says what it is instead.
   const modelPath = models[0] ?? (options.model.current === null ? data.shift() : undefined);
   // Data first: what it fails with must not leave another model open than the window shows.
