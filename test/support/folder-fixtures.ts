@@ -1,13 +1,12 @@
 /** Fixtures whose model is a file with others beside it, opened as the program opens them: from disk, by ranges. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RecurrentModel } from '../../src/core/model';
 import { openFileSource } from '../../src/host/file-source';
 import { neighboursOf } from '../../src/host/open-beside';
 import { readModel } from '../../src/readers/read-model';
-import type { FixtureDescription, KerasFixture } from './keras-fixtures';
-import { readNpz } from './read-npz';
+import { choicesOf, loadFixtureFolder, type KerasFixture } from './keras-fixtures';
 
 const ROOT = fileURLToPath(new URL('../fixtures', import.meta.url));
 
@@ -23,26 +22,17 @@ export function folderFixtureNames(folders: readonly string[]): readonly string[
 
 /** A fixture by `folder/name`. */
 export function loadFolderFixture(path: string): KerasFixture {
-  const folder = join(ROOT, path);
-  const description = JSON.parse(readFileSync(join(folder, 'fixture.json'), 'utf8')) as FixtureDescription;
-  const modelPath = join(folder, description.file);
-  return {
-    ...description,
-    modelPath,
-    bytes: readFileSync(modelPath),
-    expected: readNpz(readFileSync(join(folder, 'expected.npz'))),
-  };
+  return loadFixtureFolder(join(ROOT, path));
 }
 
 /** The model of a fixture, read with the options that it names and all that lies beside it. */
-export async function readFolderModel({ modelPath, options }: KerasFixture): Promise<RecurrentModel> {
+export async function readFolderModel(fixture: KerasFixture): Promise<RecurrentModel> {
+  const { modelPath } = fixture;
   const source = openFileSource(modelPath);
   const neighbours = neighboursOf(modelPath);
   try {
     return await readModel(source, basename(modelPath), {
-      activation: (options['activation'] as string | undefined) ?? null,
-      recurrentActivation: (options['recurrent-activation'] as string | undefined) ?? null,
-      resetAfter: (options['reset-after'] as boolean | undefined) ?? null,
+      ...choicesOf(fixture),
       openBeside: (path) => neighbours.open(path),
     });
   } finally {

@@ -7,6 +7,7 @@ import type { RealTensor, Tensor } from '../../src/core/tensor';
 import type { RecurrentModel } from '../../src/core/model';
 import { memorySource } from '../../src/readers/byte-source';
 import { readModel } from '../../src/readers/read-model';
+import type { UserChoices } from '../../src/readers/reading';
 import type { RunRequest } from '../../src/shared/run';
 import { readNpz, type NpyArray } from './read-npz';
 
@@ -47,7 +48,11 @@ export function kerasFixtureNames(): readonly string[] {
 
 /** A fixture by name. */
 export function loadKerasFixture(name: string): KerasFixture {
-  const folder = join(FOLDER, name);
+  return loadFixtureFolder(join(FOLDER, name));
+}
+
+/** The fixture that a folder holds: `fixture.json`, `expected.npz` and the model. */
+export function loadFixtureFolder(folder: string): KerasFixture {
   const description = JSON.parse(readFileSync(join(folder, 'fixture.json'), 'utf8')) as FixtureDescription;
   const modelPath = join(folder, description.file);
   return {
@@ -58,13 +63,19 @@ export function loadKerasFixture(name: string): KerasFixture {
   };
 }
 
-/** The model of a fixture, read with the options that it names. */
-export function readFixtureModel(fixture: KerasFixture): Promise<RecurrentModel> {
-  const { options } = fixture;
-  return readModel(memorySource(fixture.bytes), fixture.file, {
+/** What a fixture says of cells whose file does not store it. */
+export function choicesOf({ options }: KerasFixture): UserChoices {
+  return {
     activation: (options['activation'] as string | undefined) ?? null,
     recurrentActivation: (options['recurrent-activation'] as string | undefined) ?? null,
     resetAfter: (options['reset-after'] as boolean | undefined) ?? null,
+  };
+}
+
+/** The model of a fixture, read with the options that it names. */
+export function readFixtureModel(fixture: KerasFixture): Promise<RecurrentModel> {
+  return readModel(memorySource(fixture.bytes), fixture.file, {
+    ...choicesOf(fixture),
     openBeside: (name) =>
       name === fixture.companion ? memorySource(readFileSync(join(FOLDER, fixture.name, name))) : null,
   });
