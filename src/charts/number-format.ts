@@ -140,6 +140,20 @@ export function formatHorizon(horizon: number | null, steps: number): string {
 }
 
 /**
+ * The horizon of a verdict; a dash where nothing was read: without a slope, a horizon that is not there says nothing
+ * about T.
+ *
+ * @param verdict - The verdict.
+ * @param steps - T.
+ */
+export function formatVerdictHorizon(
+  { slope, horizon }: { readonly slope: number | null; readonly horizon: number | null },
+  steps: number,
+): string {
+  return slope === null && horizon === null ? UNDEFINED_NUMBER : formatHorizon(horizon, steps);
+}
+
+/**
  * A share as a percentage without places: `97 %`; `< 1 %` and `> 99 %` where rounding would claim certainty.
  *
  * @param share - 0 to 1, or null.

@@ -1,13 +1,12 @@
 /**
  * `tempograd analyze MODEL`: one run per layer asked for, its files, its summary, its exit code.
  */
-import { statfsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, join } from 'node:path';
 import { analyze, planRun, type AnalysisOrder } from '../analysis/analyze';
 import { findLayer, recurrentLayers } from '../analysis/find-layer';
 import { TempogradError } from '../core/errors';
 import type { Summary } from '../core/summary';
-import { writeRun, type ArrayTargets, type WriteHost } from '../export/write-run';
+import { writeRun, type ArrayTargets } from '../export/write-run';
 import type { RunRequest } from '../shared/run';
 import type { RunRecord } from '../shared/run-record';
 import type { AnalyzeOrder } from './analyze-options';
@@ -89,7 +88,7 @@ async function analyzeInto(
   const { records, files, isCancelled } = await runLayers(plan, order, batch, async (layer, targets) => {
     const progress = makeProgress(order.progress, output);
     try {
-      return await writeRun(analyze(orderOf(layer), signal), targets, writeHost(batch), (event) => {
+      return await writeRun(analyze(orderOf(layer), signal), targets, batch.host(signal), (event) => {
         progress.show(event);
         trace.add(event, layer);
       });
@@ -172,19 +171,6 @@ function textOf({ summary, started }: RunRecord): string {
 
 function matches(summary: Summary, order: AnalyzeOrder): boolean {
   return [summary.hidden, summary.cell].some((verdict) => verdict !== null && order.failOn.includes(verdict.verdict));
-}
-
-function writeHost(batch: OutputBatch): WriteHost {
-  return {
-    openSink: (path) => batch.openSink(path),
-    isTaken: (path) => batch.isTaken(path),
-    makeFolder: (path) => batch.makeFolder(path),
-    join,
-    freeBytes: (path) => {
-      const { bavail, bsize } = statfsSync(dirname(resolve(path)));
-      return bavail * bsize;
-    },
-  };
 }
 
 /** What an output must not take the place of. */

@@ -3,10 +3,10 @@
  */
 import {
   formatConfidence,
-  formatHorizon,
   formatSeconds,
   formatSlopeInterval,
   formatSteps,
+  formatVerdictHorizon,
 } from '../charts/number-format';
 import type { ErrorRecord } from '../core/errors';
 import { projectionText, type LayerVerdict, type StateVerdict, type Summary } from '../core/summary';
@@ -28,7 +28,7 @@ export function verdictText(summary: Summary, lags: number): string {
   const size = `${layer.kind} ${layer.units} <- ${layer.inputDim}${projectionText(layer)}, ${layer.direction}`;
   const rows = [...figureRows('h', summary.hidden, lags), ...(summary.cell ? figureRows('c', summary.cell, lags) : [])];
   const lines = [
-    `${layer.name}  ${size}; ${run.batch} × ${run.steps} steps of ${inputText(summary)}; ${engine.name === 'reference' ? 'reference engine' : engine.version} in ${formatSeconds(run.seconds)}`,
+    `${layer.name}  ${size}; ${run.batch} × ${run.steps} ${run.steps === 1 ? 'step' : 'steps'} of ${inputText(summary)}; ${engine.name === 'reference' ? 'reference engine' : engine.version} in ${formatSeconds(run.seconds)}`,
     ...columns(rows).map((row) => `  ${row}`),
     `  h: ${summary.hidden.why}`,
     ...(summary.cell ? [`  c: ${summary.cell.why}`] : []),
@@ -61,7 +61,7 @@ function figures(name: string, verdict: StateVerdict, lags: number): string[] {
     verdict.verdict,
     `slope ${slope}${verdict.slope === null ? '' : ' nats/step'}`,
     `${(verdict.slope ?? 0) > 0 ? 'doubling' : 'half-life'} ${formatSteps(verdict.halfLife)}`,
-    `horizon ${verdict.verdict === 'undetermined' && verdict.horizon === null ? '—' : formatHorizon(verdict.horizon, lags)}`,
+    `horizon ${formatVerdictHorizon(verdict, lags)}`,
     `confidence ${formatConfidence(verdict.confidence)}`,
   ];
 }

@@ -22,11 +22,11 @@ import {
   formatBytes,
   formatConfidence,
   formatCount,
-  formatHorizon,
   formatSeconds,
   formatShare,
   formatSlopeInterval,
   formatSteps,
+  formatVerdictHorizon,
 } from '../charts/number-format';
 import { paletteOf } from '../charts/palette';
 import { saturationChartOption } from '../charts/saturation-chart';
@@ -127,8 +127,8 @@ ${notes(
 function verdictCard(title: string, verdict: StateVerdict, steps: number): string {
   const figures: readonly (readonly [string, string])[] = [
     [formatSlopeInterval(verdict.slope, verdict.slopeInterval), 'nats per step'],
-    [formatSteps(verdict.halfLife), 'half-life, steps'],
-    [formatHorizon(verdict.horizon, steps), 'horizon, steps'],
+    [formatSteps(verdict.halfLife), (verdict.slope ?? 0) > 0 ? 'doubling, steps' : 'half-life, steps'],
+    [formatVerdictHorizon(verdict, steps), 'horizon, steps'],
     [formatConfidence(verdict.confidence), 'confidence'],
   ];
   const cells = figures.map(([value, name]) => `<div><b>${escapeHtml(value)}</b><span>${name}</span></div>`).join('');
@@ -226,7 +226,7 @@ function verdictTable(summary: Summary, started: StartedEvent): string {
     'Verdict',
     'Slope, nats/step',
     'Largest exponent',
-    'Half-life',
+    rows.some(([, { slope }]) => (slope ?? 0) > 0) ? 'Half-life or doubling' : 'Half-life',
     'Horizon',
     'Mean lag',
     'Confidence',
@@ -237,7 +237,7 @@ function verdictTable(summary: Summary, started: StartedEvent): string {
     formatSlopeInterval(v.slope, v.slopeInterval),
     formatSlopeInterval(v.lyapunovMax, null),
     formatSteps(v.halfLife),
-    formatHorizon(v.horizon, started.steps),
+    formatVerdictHorizon(v, started.steps),
     formatSteps(v.meanLag),
     formatConfidence(v.confidence),
   ]);

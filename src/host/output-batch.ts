@@ -4,8 +4,8 @@
  * Every file is written whole under a temporary name first; only when the last one is complete are they renamed. A
  * command that fails removes them, and the folders that it made. No file takes the place of an input.
  */
-import { existsSync, mkdirSync, realpathSync, rmdirSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, mkdirSync, realpathSync, rmdirSync, statfsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
 import { openFileSink } from './file-sink';
 import type { FileSink } from '../shared/file-sink';
@@ -37,6 +37,28 @@ export class OutputBatch {
    */
   isTaken(path: string): boolean {
     return this.taken.has(identity(path));
+  }
+
+  /**
+   * This machine as the writing of a run needs it: the same for the command and the window.
+   *
+   * @param signal - Cancels the run; asked between slices of long writing, with a turn for other events.
+   */
+  host(signal: AbortSignal) {
+    return {
+      openSink: (path: string) => this.openSink(path),
+      isTaken: (path: string) => this.isTaken(path),
+      makeFolder: (path: string) => this.makeFolder(path),
+      join,
+      freeBytes(path: string): number {
+        const { bavail, bsize } = statfsSync(dirname(resolve(path)));
+        return bavail * bsize;
+      },
+      async pause(): Promise<boolean> {
+        await new Promise((resolved) => setImmediate(resolved));
+        return !signal.aborted;
+      },
+    };
   }
 
   /**

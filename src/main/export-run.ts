@@ -1,9 +1,8 @@
 /**
  * A run written to the files that the window was asked for: all of them when it is through, none otherwise.
  */
-import { statfsSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { writeRun, type WriteHost } from '../export/write-run';
+import { basename } from 'node:path';
+import { writeRun } from '../export/write-run';
 import { OutputBatch } from '../host/output-batch';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { EngineCalls, ExportOrder } from './engine-messages';
@@ -55,30 +54,13 @@ async function writeInto(
   { format, path }: ExportOrder,
 ): Promise<void> {
   const targets = { npz: format === 'npz' ? path : null, csvFolder: format === 'csv' ? path : null };
-  const { record } = await writeRun(steps, targets, hostOf(batch, signal));
+  const { record } = await writeRun(steps, targets, batch.host(signal));
   if (format === 'json') await batch.addText(path, `${JSON.stringify(record.summary, null, 2)}\n`);
   if (format === 'report') {
     // Loaded only when asked for: the chart library behind it is large.
     const { renderReport } = await import('../export/report');
     await batch.addText(path, renderReport([record], basename(material.file.path)));
   }
-}
-
-function hostOf(batch: OutputBatch, signal: AbortSignal): WriteHost {
-  return {
-    openSink: (path) => batch.openSink(path),
-    isTaken: (path) => batch.isTaken(path),
-    async pause() {
-      await new Promise((resolve) => setImmediate(resolve));
-      return !signal.aborted;
-    },
-    makeFolder: (path) => batch.makeFolder(path),
-    join,
-    freeBytes(path) {
-      const { bavail, bsize } = statfsSync(dirname(resolve(path)));
-      return bavail * bsize;
-    },
-  };
 }
 
 function inputsOf({ file, request }: RunMaterial): string[] {

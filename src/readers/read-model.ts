@@ -76,6 +76,10 @@ export async function readModel(source: ByteSource, name: string, options: ReadO
     onTensor: options.onTensor ?? null,
     limits: { ...DEFAULT_LIMITS, ...options.limits },
   };
+  return naming(name, () => readFile(source, name, settings));
+}
+
+async function readFile(source: ByteSource, name: string, settings: FormatOptions): Promise<RecurrentModel> {
   const file = await openModelFile(source, name, settings.limits);
   const format = FORMATS.find((candidate) => candidate.matches(file));
   if (format) return format.read(file, settings);
@@ -83,6 +87,18 @@ export async function readModel(source: ByteSource, name: string, options: ReadO
   throw new TempogradError('reader/unknown-format', `${name} is ${description}, not a model that can be read`, {
     details: { kind, ...(file.archive && { entries: file.archive.names.slice(0, 20) }) },
   });
+}
+
+/** What `read` gives; an error of the file that does not say which file it is about is told with its name. */
+async function naming<T>(name: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof TempogradError) || !/^reader\//.test(error.code) || error.message.includes(name))
+      throw error;
+    const { code, message, remedy, details } = error;
+    throw new TempogradError(code, `${name}: ${message}`, { remedy, details, cause: error });
+  }
 }
 
 async function openModelFile(source: ByteSource, name: string, limits: ReadLimits): Promise<ModelFile> {

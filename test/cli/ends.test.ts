@@ -6,6 +6,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   symlinkSync,
   writeFileSync,
@@ -284,6 +285,26 @@ describe('a run that is ended from outside', () => {
     expect(arrays.get('h')!.data.every((value) => Number.isFinite(value))).toBe(true);
     expect(Number.isFinite(norms.at(-1))).toBe(true);
     expect(norms[0]).toBeNaN();
+  });
+
+  it('hears Ctrl-C while it writes a table of many rows, and leaves none of it', async () => {
+    mkdirSync(path('tables-cut'));
+    const long = ['--steps', '60000', '--progress', 'json', '--csv', 'deep/tables'];
+    const running = startCli(['analyze', VANISHING, ...long], { cwd: path('tables-cut') });
+    const tables = (): number => {
+      const place = path('tables-cut', 'deep/tables');
+      return existsSync(place) ? readdirSync(place).length : 0;
+    };
+    await waitUntil(() => tables() > 0);
+    running.process.kill('SIGINT');
+    let most = 0;
+    const watch = setInterval(() => (most = Math.max(most, tables())), 5);
+    const { code } = await running.ended;
+    clearInterval(watch);
+    expect(code).toBe(130);
+    // The states alone fill seven; a command that is deaf while it writes begins them all.
+    expect(most).toBeLessThan(4);
+    expect(listFolder(path('tables-cut'))).toEqual([]);
   });
 
   it('ends at once at the second Ctrl-C, and leaves nothing', async () => {

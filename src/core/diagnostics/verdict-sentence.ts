@@ -25,7 +25,8 @@ export function formatFactor(nats: number): string {
 
 /** Steps in three digits. */
 function formatSteps(steps: number): string {
-  return `${Number(steps.toPrecision(3))} step${steps === 1 ? '' : 's'}`;
+  const rounded = Number(steps.toPrecision(3));
+  return `${rounded} step${rounded === 1 ? '' : 's'}`;
 }
 
 function symbol(context: SentenceContext): string {
