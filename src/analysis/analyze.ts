@@ -279,6 +279,15 @@ function notesOf(
     why: 'the file says no more',
     change: '--input',
   }));
+  const { storedBatch } = plan.size;
+  if (storedBatch !== null) {
+    own.push({
+      what: 'sequences of the input',
+      assumed: String(storedBatch),
+      why: 'the file stores initial states or lengths for so many',
+      change: '--batch',
+    });
+  }
   const warnings = [...order.model.warnings, ...frameworkDifferences(order.model, plan.found.index)];
   if (started.sourceSteps !== started.steps && started.modes.includes('diagonal')) {
     warnings.push({

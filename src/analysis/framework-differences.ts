@@ -1,6 +1,6 @@
 /** Where a framework is known to compute something else than its own documentation says, and this program does not. */
 import { cellsOf, type Layer, type RecurrentModel, type Warning } from '../core/model';
-import { layersBelow } from './size-run';
+import { layersBelow } from './layers-below';
 
 /** The last Keras whose sparsemax is wrong. */
 const LAST_WRONG_SPARSEMAX = [3, 15, 1] as const;

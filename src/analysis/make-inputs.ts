@@ -58,7 +58,9 @@ export async function makeInputs(
       : await normalTensor(random, [size.batch, size.steps, inputDim], pace);
     const given = data.mask ? maskOf(data.mask, size) : null;
     const mask = withinSequenceLengths(found.layer, given, size.batch, size.steps);
-    const initialState = { ...storedStates(model, found, size.batch), ...initialStates(found, data, size.batch) };
+    const initialState = data.initialState
+      ? initialStates(found, data, size.batch)
+      : storedStates(model, found, size.batch);
     return { kind: 'layer', input: { x, backwardX: null, mask, initialState } };
   }
   if (data.mask) {
@@ -70,7 +72,9 @@ export async function makeInputs(
     const layer = model.layers[index]!;
     if (data.input && position === 0) tensors.push(fileTensor(layer, data.input));
     else {
-      const { batch } = data.input ? { batch: batchOf(model, data.input) } : randomSource(request.input);
+      const batch = data.input
+        ? batchOf(model, data.input)
+        : (randomSource(request.input).batch ?? size.storedBatch ?? 1);
       tensors.push(await randomTensor(model, index, [batch, ...sizes(layer, shapes[position]!)], random, pace));
     }
   }

@@ -2,11 +2,13 @@
  * The sizes of a run before anything is computed: batch, timesteps of the layer, and where the sequences enter.
  */
 import { TempogradError } from '../core/errors';
-import { cellsOf, type Layer, type RecurrentModel, type ValueRef } from '../core/model';
+import { cellsOf, type Layer, type RecurrentModel } from '../core/model';
 import type { RealTensor, Tensor } from '../core/tensor';
 import type { InputSource, RunRequest } from '../shared/run';
 import type { FoundLayer } from './find-layer';
 import { outputShape, type PartialShape } from './layer-shape';
+import { layersBelow } from './layers-below';
+import { batchStoredAt, batchStoredBelow, checkStoredBatch } from './stored-batch';
 
 /** What the caller has read from the files that a request names. */
 export interface RunData {
@@ -25,6 +27,8 @@ export interface RunSize {
   readonly steps: number;
   /** Where the sequences enter: at the layer itself, or below. */
   readonly atLayer: boolean;
+  /** Sequences that the file stores states or lengths for, where a random input has as many for that reason. */
+  readonly storedBatch: number | null;
   /** What was settled without being asked for, as sentences. */
   readonly notes: readonly string[];
 }
@@ -36,7 +40,8 @@ export interface RunSize {
  * @param found - The layer.
  * @param request - The request.
  * @param data - Files already read.
- * @throws TempogradError `input/shape-mismatch` when the input does not fit, `cell/unsupported` when a layer below
+ * @throws TempogradError `input/shape-mismatch` when the input does not fit, or the file stores states or lengths for
+ * another number of sequences, `cell/unsupported` when a layer below
  * cannot be run and the layer's own input was not asked for, `usage/bad-option` for the model's input beside `atLayer`.
  */
 export function sizeRun(model: RecurrentModel, found: FoundLayer, request: RunRequest, data: RunData): RunSize {
@@ -50,12 +55,17 @@ export function sizeRun(model: RecurrentModel, found: FoundLayer, request: RunRe
   const notes = isBare && !request.atLayer ? ['the file holds no layers below: x is the layer’s own input'] : [];
   if (atLayer) {
     const shape = data.input ? layerInputShape(found, data.input) : null;
-    if (shape) return { batch: shape[0], steps: shape[1], atLayer, notes };
+    if (shape) checkStoredBatch(model, found, data.initialState !== null, shape[0]);
+    if (shape) return { batch: shape[0], steps: shape[1], atLayer, storedBatch: null, notes };
     const { steps, batch } = randomSource(request.input);
-    return { batch, steps, atLayer, notes };
+    const storedBatch = batch === null ? batchStoredAt(model, found) : null;
+    checkStoredBatch(model, found, data.initialState !== null, batch ?? storedBatch ?? 1);
+    return { batch: batch ?? storedBatch ?? 1, steps, atLayer, storedBatch, notes };
   }
   if (data.input) fittedToModel(model.layers[model.inputs[0]!]!, data.input);
-  const batch = data.input ? batchOf(model, data.input) : randomSource(request.input).batch;
+  const asksBatch = request.input.kind === 'random' && request.input.batch === null;
+  const storedBatch = asksBatch ? batchStoredBelow(model, found) : null;
+  const batch = data.input ? batchOf(model, data.input) : (randomSource(request.input).batch ?? storedBatch ?? 1);
   const shapes = model.inputs.map((index) => modelInputShape(model.layers[index]!, request, data));
   const asked = request.input.kind === 'random' ? request.input.steps : null;
   const fixed = declaredShape(model.layers[model.inputs[0]!]!)[0];
@@ -83,7 +93,8 @@ export function sizeRun(model: RecurrentModel, found: FoundLayer, request: RunRe
     );
   }
   const outer = shape.slice(0, -2).reduce<number>((product, size) => product * (size ?? 1), 1);
-  return { batch: batch * outer, steps, atLayer, notes };
+  checkStoredBatch(model, found, data.initialState !== null, batch * outer);
+  return { batch: batch * outer, steps, atLayer, storedBatch, notes };
 }
 
 /**
@@ -91,7 +102,7 @@ export function sizeRun(model: RecurrentModel, found: FoundLayer, request: RunRe
  *
  * @param source - The request's input, which is random.
  */
-export function randomSource(source: InputSource): { steps: number; batch: number; seed: number } {
+export function randomSource(source: InputSource): { steps: number; batch: number | null; seed: number } {
   if (source.kind !== 'random') throw new Error('a file input was not read');
   return source;
 }
@@ -219,27 +230,4 @@ export function firstBlocker(model: RecurrentModel, index: number): Layer | unde
     .sort((a, b) => a - b)
     .map((layer) => model.layers[layer]!)
     .find(({ operation }) => operation.kind === 'unsupported');
-}
-
-/**
- * Indices of all layers that feed a layer, initial states included.
- *
- * @param model - The model.
- * @param index - A layer's index.
- */
-export function layersBelow(model: RecurrentModel, index: number): ReadonlySet<number> {
-  const found = new Set<number>();
-  const pending = refsOf(model.layers[index]!);
-  for (let ref = pending.pop(); ref; ref = pending.pop()) {
-    if (found.has(ref.layer)) continue;
-    found.add(ref.layer);
-    pending.push(...refsOf(model.layers[ref.layer]!));
-  }
-  return found;
-}
-
-function refsOf({ inputs, operation }: Layer): ValueRef[] {
-  if (operation.kind !== 'recurrent') return [...inputs];
-  const { backwardInput, initialState } = operation;
-  return [...inputs, ...(backwardInput ? [backwardInput] : []), ...initialState];
 }

@@ -85,7 +85,11 @@ export function addAnalyzeOptions(command: Command): Command {
     .option('--mask <file>', 'with --at-layer: [B,T], 0 = masked')
     .option('--initial-state <file>', '.npz with h0 and c0, each [B,H] (two directions: [B,2H])')
     .option('--steps <T>', `timesteps of a random input (default: ${ANALYZE_DEFAULTS.steps})`, boundedCount('--steps'))
-    .option('--batch <B>', `sequences of a random input (default: ${ANALYZE_DEFAULTS.batch})`, boundedCount('--batch'))
+    .option(
+      '--batch <B>',
+      `sequences of a random input (default: as many as the file stores states for, else ${ANALYZE_DEFAULTS.batch})`,
+      boundedCount('--batch'),
+    )
     .option('--seed <N>', `seed of a random input (default: ${ANALYZE_DEFAULTS.seed})`, whole('--seed', 0))
     .option('--mode <list>', 'comma list of diagonal, final, states (default: all of them)', modeList)
     .option('--out <file>', 'write the arrays to an .npz (with --layer all: a folder)')
@@ -148,7 +152,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
         ? {
             kind: 'random',
             steps: raw.steps ?? ANALYZE_DEFAULTS.steps,
-            batch: raw.batch ?? ANALYZE_DEFAULTS.batch,
+            batch: raw.batch ?? null,
             seed: raw.seed ?? ANALYZE_DEFAULTS.seed,
           }
         : { kind: 'file', path: raw.input!, key: raw.key ?? null, header: raw.header ? null : false },

@@ -18,7 +18,8 @@ export const inputSourceSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('random'),
     steps: count,
-    batch: count,
+    /** null = as many as the file stores states or lengths for, else 1. */
+    batch: count.nullable(),
     seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER),
   }),
   z.object({

@@ -263,7 +263,9 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
   });
 
   const sizesOf = (request: RunRequest): { steps: number; batch: number } =>
-    request.input.kind === 'random' ? request.input : { steps: OPENED_DATA.shape[0]!, batch: 1 };
+    request.input.kind === 'random'
+      ? { ...request.input, batch: request.input.batch ?? 1 }
+      : { steps: OPENED_DATA.shape[0]!, batch: 1 };
 
   function estimateOf(request: RunRequest) {
     const { steps, batch } = sizesOf(request);

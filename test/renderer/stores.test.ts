@@ -135,7 +135,7 @@ describe('the run bar', () => {
       layer: 'encoder',
       wrt: 'layer-input',
       atLayer: false,
-      input: { kind: 'random', steps: 200, batch: 1, seed: 0 },
+      input: { kind: 'random', steps: 200, batch: null, seed: 0 },
       modes: ['diagonal', 'final', 'states'],
     });
   });

@@ -52,7 +52,8 @@ export const useRunForm = defineStore('run-form', () => {
   const fields = reactive({
     choice: 'random' as InputChoice,
     steps: 200,
-    batch: 1,
+    /** null = the file's own number of sequences, else 1. */
+    batch: null as OptionalNumber,
     seed: 0,
     modes: { diagonal: true, final: true, states: true },
     ...PLAIN_OPTIONS,
@@ -115,7 +116,8 @@ export const useRunForm = defineStore('run-form', () => {
     if (modes.value.length === 0) return 'Choose what to compute';
     if (isRandom.value) {
       if (!isWhole(fields.steps, 1, MAX_STEPS_OR_BATCH)) return `T takes a whole number from 1 to ${LARGEST_COUNT}`;
-      if (!isWhole(fields.batch, 1, MAX_STEPS_OR_BATCH)) return `B takes a whole number from 1 to ${LARGEST_COUNT}`;
+      if (fields.batch !== null && !isWhole(fields.batch, 1, MAX_STEPS_OR_BATCH))
+        return `B takes a whole number from 1 to ${LARGEST_COUNT}`;
       if (!isWhole(fields.seed, 0)) return 'Seed takes a whole number from 0 on';
     }
     if (fields.warmUp !== null && !isWhole(fields.warmUp, 0)) return 'Warm-up takes a whole number from 0 on';
