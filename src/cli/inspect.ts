@@ -35,7 +35,7 @@ function describeAsText(description: ModelDescription, path: string, bytes: numb
     String(index),
     layer.name,
     layer.class,
-    layer.kind ? `${layer.kind} ${layer.units} <- ${layer.inputDim}${projectionText(layer)}` : '',
+    cellText(layer),
     layer.direction ?? '',
     remark(layer),
   ]);
@@ -54,6 +54,14 @@ function describeAsText(description: ModelDescription, path: string, bytes: numb
   for (const { code, message, remedy } of description.warnings)
     lines.push('', oneLine(`warning: ${code}: ${message}`), `  ${oneLine(remedy)}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** `LSTM 4 <- 3`; with both cells where a Bidirectional layer has two of different kinds or sizes. */
+function cellText(layer: LayerDescription): string {
+  const { kind, units, inputDim, backward } = layer;
+  if (kind === null) return '';
+  const forward = `${kind} ${units} <- ${inputDim}${projectionText(layer)}`;
+  return backward ? `${forward}; backward ${backward.kind} ${backward.units}${projectionText(backward)}` : forward;
 }
 
 /** One row per tensor of the recurrent layers: its place, its range, and the gain of each gate. */

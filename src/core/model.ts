@@ -208,6 +208,11 @@ export interface WeightInfo {
     /** Of a GRU's bias `[2, 3H]`; null for any other. */
     readonly row: 0 | 1 | null;
   };
+  /**
+   * Its numbers where the cell holds them only in a sum with others (the two biases of PyTorch): the blocks of its gates
+   * side by side, in canonical order.
+   */
+  readonly numbers?: RealTensor;
 }
 
 /** One layer (or one call of a shared layer) of the flattened graph. */

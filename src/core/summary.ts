@@ -145,6 +145,8 @@ export interface LayerDescription {
   readonly outputSize: number | null;
   readonly inputDim: number | null;
   readonly direction: Direction | 'bidirectional' | null;
+  /** The backward cell of two that are not of one kind and size; null where they are, and of a lone cell. */
+  readonly backward?: { readonly kind: CellKind; readonly units: number; readonly outputSize: number } | null;
   readonly supported: boolean;
   readonly reason: string | null;
   /** The first layer below that cannot be run, so that this one needs its own input; null when all can. */

@@ -1,7 +1,8 @@
 /**
  * A model as `inspect` lists it: every layer, what stands in its way, its tensors with statistics by gate.
  */
-import { weightStatistics } from '../core/diagnostics/weight-statistics';
+import { blockNames } from '../core/diagnostics/gate-blocks';
+import { columnStatistics, weightStatistics } from '../core/diagnostics/weight-statistics';
 import type { Direction } from '../core/jacobian';
 import {
   cellsOf,
@@ -72,11 +73,24 @@ function describeLayer(model: RecurrentModel, layer: Layer, index: number): Laye
     outputSize: cell ? hiddenSize(cell) : null,
     inputDim: cell?.inputDim ?? null,
     direction: cells.length > 1 ? 'bidirectional' : (cells[0]?.direction ?? null),
+    backward: otherBackward(cells.map(({ cell: own }) => own)),
     supported: layer.operation.kind !== 'unsupported',
     reason: layer.operation.kind === 'unsupported' ? layer.operation.reason : null,
     blockedBy: findBlockingLayer(model, index)?.name ?? null,
     weights: layer.weights.map((info) => describeWeight(info, layer.weights, cells)),
   };
+}
+
+function otherBackward([forward, backward]: readonly CellDescription[]): LayerDescription['backward'] {
+  if (!forward || !backward) return null;
+  const sizes = (cell: CellDescription): NonNullable<LayerDescription['backward']> => ({
+    kind: cell.kind,
+    units: cell.units,
+    outputSize: hiddenSize(cell),
+  });
+  const [own, other] = [sizes(forward), sizes(backward)];
+  const isSame = own.kind === other.kind && own.units === other.units && own.outputSize === other.outputSize;
+  return isSame ? null : other;
 }
 
 type Cells = readonly { readonly direction: Direction; readonly cell: CellDescription }[];
@@ -94,23 +108,57 @@ function gateStatistics(
   cells: Cells,
 ): Readonly<Record<string, GateStatistics>> | null {
   const cell = (cells.find(({ direction }) => direction === info.direction) ?? cells[0])?.cell;
-  if (!cell || (info.role !== 'kernel' && info.role !== 'recurrent_kernel' && info.role !== 'bias')) return null;
-  const tensors: Readonly<Record<typeof info.role, RealTensor | null>> = {
+  if (!cell) return null;
+  const gates = info.part?.gates ?? null;
+  if (info.numbers) return columnStatistics(info.numbers, gates ?? blockNames(cell.kind), info.role !== 'bias');
+  switch (info.role) {
+    case 'projection':
+      return cell.kind === 'LSTM' && cell.projection ? columnStatistics(cell.projection, ['h'], true) : null;
+    case 'peephole':
+      return cell.kind === 'LSTM' && cell.peepholes ? columnStatistics(cell.peepholes, PEEPHOLES, false, gates) : null;
+    case 'other': {
+      const joint = jointKernel(info, cell);
+      return joint && weightStatistics(joint, cell.kind, 'kernel', gates);
+    }
+    default:
+      return statisticsOfRole(info, info.role, alike, cell);
+  }
+}
+
+/** Blocks of the peepholes in canonical order. */
+const PEEPHOLES = ['i', 'f', 'o'];
+
+function statisticsOfRole(
+  { part, name }: WeightInfo,
+  main: 'kernel' | 'recurrent_kernel' | 'bias',
+  alike: readonly WeightInfo[],
+  cell: CellDescription,
+): Readonly<Record<string, GateStatistics>> | null {
+  const tensors: Readonly<Record<typeof main, RealTensor | null>> = {
     kernel: cell.kernel,
     recurrent_kernel: cell.recurrentKernel,
     bias: cell.bias,
   };
-  const whole = tensors[info.role];
-  if (whole && info.part) {
-    const { gates, row } = info.part;
-    const tensor = row === null ? whole : rowOf(whole, row);
-    return tensor ? weightStatistics(tensor, cell.kind, info.role, gates) : null;
-  }
-  const tensor = whole && info.role === 'bias' && alike.length > 1 ? rowOf(whole, alike.indexOf(info)) : whole;
-  return tensor ? weightStatistics(tensor, cell.kind, info.role) : null;
+  const whole = tensors[main];
+  if (!whole) return null;
+  const place = alike.findIndex((other) => other.name === name);
+  const row = part ? part.row : main === 'bias' && alike.length > 1 ? place : null;
+  const tensor = row === null ? whole : rowOf(whole, row);
+  return tensor && weightStatistics(tensor, cell.kind, main, part?.gates ?? null);
 }
 
-/** PyTorch has two biases: a GRU keeps them as two rows; those of the other cells are one by now, and have no numbers apart. */
+/** One kernel for input and state together, `[D+P, n*H]`, as cells of TensorFlow 1 have it. */
+function jointKernel({ shape }: WeightInfo, { kernel, recurrentKernel }: CellDescription): RealTensor | null {
+  const [above = 0, width = 0] = kernel.shape;
+  const [below = 0] = recurrentKernel.shape;
+  if (shape.length !== 2 || shape[0] !== above + below) return null;
+  const data = new Float64Array((above + below) * width);
+  data.set(kernel.data);
+  data.set(recurrentKernel.data, above * width);
+  return { shape: [above + below, width], data };
+}
+
+/** A GRU keeps two biases as two rows; of a cell that adds them nothing is left of each. */
 function rowOf({ shape, data }: RealTensor, row: number): RealTensor | null {
   const [rows, width = 0] = shape;
   if (shape.length !== 2 || rows !== 2) return null;

@@ -30,6 +30,9 @@ const layer = z.strictObject({
   outputSize: z.number().int().nullable(),
   inputDim: z.number().int().nullable(),
   direction: z.enum(['forward', 'backward', 'bidirectional']).nullable(),
+  backward: z
+    .strictObject({ kind: z.enum(['SimpleRNN', 'LSTM', 'GRU']), units: z.number(), outputSize: z.number() })
+    .nullable(),
   supported: z.boolean(),
   reason: z.string().nullable(),
   blockedBy: z.string().nullable(),
@@ -55,6 +58,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   jsonFirst: ['inspect', '--json', fixtureModel('keras3-stacked-three', 'model.h5')],
   weightsOnly: ['inspect', fixtureModel('tfkeras-weights-h5-stacked', 'model-weights.h5'), '--json'],
   blocked: ['inspect', fixtureModel('keras3-custom-below')],
+  unlike: ['inspect', fixtureModel('keras3-bidirectional-unlike-kinds')],
   broken: ['inspect', join(ROOT, 'test/fixtures/bad/h5-nan-weights.h5'), '--json'],
   cnnText: ['inspect', cnn],
   cnnJson: ['inspect', cnn, '--json'],
@@ -98,6 +102,10 @@ describe('text', () => {
       .out.split('\n')
       .find((line) => / recurrent_kernel /.test(line));
     expect(kernel).toMatch(/\[3, 12\] +float32 +−\d\S* +\d\S* +i \S+ {2}f \S+ {2}g \S+ {2}o \S+$/);
+  });
+
+  it('tells both cells of a Bidirectional layer that are of different kinds', () => {
+    expect(resultOf('unlike').out).toMatch(/Bidirectional {2}LSTM \d <- \d; backward GRU \d {2}bidirectional/);
   });
 
   it('says what stands in the way of a layer', () => {

@@ -4,7 +4,6 @@ import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/readers/byte-source';
 import { unpickle } from '../../src/readers/containers/pickle';
 import { PickleGlobal, PickleObject } from '../../src/readers/containers/pickle-values';
-import { describeModel } from '../../src/readers/describe-model';
 import { DEFAULT_LIMITS } from '../../src/readers/limits';
 import { readModel } from '../../src/readers/read-model';
 import { openZip } from '../../src/readers/containers/zip';
@@ -186,17 +185,5 @@ describe('files of torch.save', () => {
     const entries = await Promise.all(parts.names.map(async (name) => ({ name, bytes: await parts.read(name) })));
     const { code } = await outcome(writeZip([...entries, { name: 'other/data.pkl', bytes: pickle('}.') }]));
     expect(code).toBe('reader/unknown-format');
-  });
-});
-
-describe('statistics of two biases', () => {
-  it('are those of each in a GRU, and none where the cell has only their sum', async () => {
-    const gates = async (name: string): Promise<readonly (boolean | null)[]> => {
-      const model = await readModel(memorySource(readFileSync(`test/fixtures/torch/${name}/model.pt`)), 'm.pt');
-      const weights = describeModel(model).layers[0]!.weights.filter(({ role }) => role === 'bias');
-      return weights.map((weight) => weight.gates && weight.gates['r']?.max !== weight.gates['z']?.max);
-    };
-    expect(await gates('gru')).toEqual([true, true]);
-    expect(await gates('lstm')).toEqual([null, null]);
   });
 });

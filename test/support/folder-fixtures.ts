@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { RecurrentModel } from '../../src/core/model';
 import { openFileSource } from '../../src/host/file-source';
 import { neighboursOf } from '../../src/host/open-beside';
-import { readModel } from '../../src/readers/read-model';
+import { readModel, type ReadOptions } from '../../src/readers/read-model';
 import { choicesOf, loadFixtureFolder, type KerasFixture } from './keras-fixtures';
 
 const ROOT = fileURLToPath(new URL('../fixtures', import.meta.url));
@@ -26,13 +26,17 @@ export function loadFolderFixture(path: string): KerasFixture {
 }
 
 /** The model of a fixture, read with the options that it names and all that lies beside it. */
-export async function readFolderModel(fixture: KerasFixture): Promise<RecurrentModel> {
+export async function readFolderModel(
+  fixture: KerasFixture,
+  onTensor: ReadOptions['onTensor'] = null,
+): Promise<RecurrentModel> {
   const { modelPath } = fixture;
   const source = openFileSource(modelPath);
   const neighbours = neighboursOf(modelPath);
   try {
     return await readModel(source, basename(modelPath), {
       ...choicesOf(fixture),
+      onTensor,
       openBeside: (path) => neighbours.open(path),
     });
   } finally {

@@ -29,7 +29,16 @@ export function blockNames(kind: CellKind): readonly string[] {
  * @param kind - Kind of cell.
  */
 export function gateBlocks(tensor: RealTensor, kind: CellKind): readonly GateBlock[] {
-  const names = blockNames(kind);
+  return columnBlocks(tensor, blockNames(kind));
+}
+
+/**
+ * The blocks of a tensor whose columns are those of some gates, side by side.
+ *
+ * @param tensor - `[rows, names * H]` or `[names * H]`.
+ * @param names - The gates, in the tensor's order.
+ */
+export function columnBlocks(tensor: RealTensor, names: readonly string[]): readonly GateBlock[] {
   const width = tensor.shape[tensor.shape.length - 1];
   const rows = width === 0 ? 0 : tensor.data.length / width;
   const columns = width / names.length;

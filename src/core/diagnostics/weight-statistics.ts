@@ -4,7 +4,7 @@ import { spectralNorm } from '../linalg/spectral-norm';
 import type { CellKind } from '../model';
 import type { GateStatistics } from '../summary';
 import type { RealTensor } from '../tensor';
-import { gateBlocks } from './gate-blocks';
+import { blockNames, columnBlocks } from './gate-blocks';
 
 /**
  * min, max, mean, standard deviation (ddof 0), L2 norm and largest singular value of a block.
@@ -56,8 +56,26 @@ export function weightStatistics(
   role: 'kernel' | 'recurrent_kernel' | 'bias',
   gates: readonly string[] | null = null,
 ): Readonly<Record<string, GateStatistics>> {
-  const entries = gateBlocks(tensor, kind)
-    .filter(({ gate }) => gates === null || gates.includes(gate))
-    .map((block) => [block.gate, blockStatistics(block.data, block.rows, block.columns, role !== 'bias')] as const);
+  return columnStatistics(tensor, blockNames(kind), role !== 'bias', gates);
+}
+
+/**
+ * The statistics of each block of a tensor whose columns are those of some gates.
+ *
+ * @param tensor - `[rows, names * H]` or `[names * H]`.
+ * @param names - The gates, in the tensor's order.
+ * @param isMatrix - False for vectors, whose spectral norm is null.
+ * @param wanted - The gates that are wanted; left out for all.
+ * @returns Gate name to statistics.
+ */
+export function columnStatistics(
+  tensor: RealTensor,
+  names: readonly string[],
+  isMatrix: boolean,
+  wanted: readonly string[] | null = null,
+): Readonly<Record<string, GateStatistics>> {
+  const entries = columnBlocks(tensor, names)
+    .filter(({ gate }) => wanted === null || wanted.includes(gate))
+    .map((block) => [block.gate, blockStatistics(block.data, block.rows, block.columns, isMatrix)] as const);
   return Object.fromEntries(entries);
 }

@@ -118,9 +118,9 @@ export async function addFusedCells(
       path: cell.name,
     };
     try {
-      const forward = await readFused(cell, reading);
-      const operation = wholeSequence(forward);
-      builder.add({ ...place, operation, sourceGateOrder: gatesOf(cell) });
+      const { description, storedBias } = await readFused(cell, reading);
+      const weights = infosOf(cell, storedBias);
+      builder.add({ ...place, weights, operation: wholeSequence(description), sourceGateOrder: gatesOf(cell) });
     } catch (error) {
       const reason = keepFailure(error, reading);
       builder.add({ ...place, operation: { kind: 'unsupported', reason }, sourceGateOrder: [] });
@@ -138,13 +138,20 @@ function gatesOf({ kind }: FusedCell): readonly string[] {
 const TANH = { name: 'tanh' } as const;
 const SIGMOID = { name: 'sigmoid' } as const;
 
-async function readFused(cell: FusedCell, reading: Reading): Promise<CellDescription> {
+/** A cell, and its bias as it is stored where the cell has another. */
+interface ReadFused {
+  readonly description: CellDescription;
+  readonly storedBias: RealTensor | null;
+}
+
+async function readFused(cell: FusedCell, reading: Reading): Promise<ReadFused> {
   const { kind, name, units, inputDim } = cell;
   const kernel = await takeTensor(cell.gates[0], name, reading);
   const bias = await takeTensor(cell.gates[1], name, reading);
   const sizes = { units, inputDim, clip: null };
   if (kind === 'SimpleRNN') {
-    return { kind, ...sizes, ...splitRows(kernel, inputDim, [0], units), bias, activation: TANH };
+    const description = { kind, ...sizes, ...splitRows(kernel, inputDim, [0], units), bias, activation: TANH };
+    return { description, storedBias: null };
   }
   if (kind === 'LSTM') {
     assume(reading, {
@@ -160,7 +167,8 @@ async function readFused(cell: FusedCell, reading: Reading): Promise<CellDescrip
     for (let unit = units; unit < 2 * units; unit++) ordered.data[unit] = (ordered.data[unit] ?? NaN) + 1;
     const kernels = splitRows(kernel, inputDim, order, units);
     const activations = { activation: TANH, recurrentActivation: SIGMOID, outputActivation: TANH };
-    return { kind, ...PLAIN_LSTM, ...sizes, ...kernels, bias: ordered, ...activations };
+    const description = { kind, ...PLAIN_LSTM, ...sizes, ...kernels, bias: ordered, ...activations };
+    return { description, storedBias: stored };
   }
   if (!cell.candidate) throw new Error('a GRU has a candidate');
   const candidate = await takeTensor(cell.candidate[0], name, reading);
@@ -168,7 +176,7 @@ async function readFused(cell: FusedCell, reading: Reading): Promise<CellDescrip
   const joined = joinColumns(kernel, candidate);
   const joinedBias = joinColumns({ ...bias, shape: [1, 2 * units] }, { ...candidateBias, shape: [1, units] });
   const order = [1, 0, 2];
-  return {
+  const description = {
     kind,
     ...sizes,
     ...splitRows(joined, inputDim, order, units),
@@ -177,6 +185,7 @@ async function readFused(cell: FusedCell, reading: Reading): Promise<CellDescrip
     recurrentActivation: SIGMOID,
     resetAfter: false,
   };
+  return { description, storedBias: null };
 }
 
 /** `[D+H, G*H]` as kernel `[D, G*H]` and recurrent kernel `[H, G*H]` in canonical order. */
@@ -217,12 +226,20 @@ function joinColumns(left: RealTensor, right: RealTensor): RealTensor {
   return { shape: [rows, first + second], data };
 }
 
-function infosOf({ gates, candidate }: FusedCell): readonly WeightInfo[] {
-  return [...gates, ...(candidate ?? [])].map(({ name, shape, dtype }) => ({
-    role: shape.length === 1 ? 'bias' : 'other',
-    name,
-    shape: [...shape],
-    dtype,
-    direction: null,
-  }));
+/** The tensors of a cell: kernels are both kernel and recurrent kernel; a GRU's are of two gates and of one. */
+function infosOf({ gates, candidate }: FusedCell, storedBias: RealTensor | null = null): readonly WeightInfo[] {
+  const info = ({ name, shape, dtype }: StoredTensor, own: readonly string[] | null): WeightInfo => {
+    const isBias = shape.length === 1;
+    return {
+      role: isBias ? 'bias' : 'other',
+      name,
+      shape: [...shape],
+      dtype,
+      direction: null,
+      ...(own && { part: { gates: own, row: null } }),
+      ...(isBias && storedBias && { numbers: storedBias }),
+    };
+  };
+  const first = candidate ? ['z', 'r'] : null;
+  return [...gates.map((tensor) => info(tensor, first)), ...(candidate ?? []).map((tensor) => info(tensor, ['n']))];
 }

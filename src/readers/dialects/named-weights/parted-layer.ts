@@ -75,14 +75,18 @@ export async function addPartedLayers(
 ): Promise<void> {
   for (const layer of layers) {
     const { name, className, path } = layer;
-    const place = { name, className, path, inputs: [], weights: infosOf(layer) };
+    const place = { name, className, path, inputs: [], weights: infosOf(layer, new Map()) };
+    const apart = new Map<StoredTensor, RealTensor>();
     try {
       const activations = activationsOf(layer, reading);
-      const forward = await readCell(layer.forward, name, activations, reading);
-      const backward = layer.backward ? await readCell(layer.backward, name, activations, reading) : null;
+      const forward = await readCell(layer.forward, { layer: name, apart }, activations, reading);
+      const backward = layer.backward
+        ? await readCell(layer.backward, { layer: name, apart }, activations, reading)
+        : null;
       for (const { what, ...rest } of layer.assumptions) assume(reading, { what: `${what} of ${name}`, ...rest });
       const operation = wholeSequence(forward, backward);
-      builder.add({ ...place, operation, sourceGateOrder: layer.sourceGateOrder });
+      const weights = infosOf(layer, apart);
+      builder.add({ ...place, weights, operation, sourceGateOrder: layer.sourceGateOrder });
     } catch (error) {
       const reason = keepFailure(error, reading);
       builder.add({ ...place, operation: { kind: 'unsupported', reason }, sourceGateOrder: [] });
@@ -134,7 +138,7 @@ const WHY = 'the file holds weights only';
 
 async function readCell(
   cell: PartedCell,
-  layer: string,
+  { layer, apart }: { readonly layer: string; readonly apart: Map<StoredTensor, RealTensor> },
   { candidate, gates }: Activations,
   reading: Reading,
 ): Promise<CellDescription> {
@@ -150,6 +154,9 @@ async function readCell(
     const { data } = await joinParts(parts, 1, units, numbersOf);
     return { shape: [data.length], data };
   };
+  for (const tensor of isAdded(cell.bias) ? new Set(cell.bias.flat().map(tensorOf)) : []) {
+    apart.set(tensor, await biasRow(gatesIn(tensor, cell.bias).map(({ parts }) => parts)));
+  }
   const sizes = {
     units,
     inputDim,
@@ -200,7 +207,10 @@ function rolesOf(cell: PartedCell): readonly (readonly [WeightRole, GateParts])[
 }
 
 /** The tensors of a layer; a role that lies in several is shared by gates, or in the rows of a GRU's bias. */
-function infosOf({ forward, backward }: PartedLayer): readonly WeightInfo[] {
+function infosOf(
+  { forward, backward }: PartedLayer,
+  apart: ReadonlyMap<StoredTensor, RealTensor>,
+): readonly WeightInfo[] {
   const infos: WeightInfo[] = [];
   const sides = backward
     ? ([
@@ -213,19 +223,41 @@ function infosOf({ forward, backward }: PartedLayer): readonly WeightInfo[] {
       for (const tensor of new Set(gates.flat().map(tensorOf))) {
         const { name, shape, dtype } = tensor;
         const part = partOf(tensor, cell, role, gates);
-        infos.push({ role, name, shape: [...shape], dtype, direction, ...(part && { part }) });
+        const numbers = gates === cell.bias ? apart.get(tensor) : undefined;
+        infos.push({
+          role,
+          name,
+          shape: [...shape],
+          dtype,
+          direction,
+          ...(part && { part }),
+          ...(numbers && { numbers }),
+        });
       }
     }
   }
   return infos;
 }
 
-/** Null for a tensor that is the whole of its role, and for one that is added to others: its numbers are in their sum. */
-function partOf(tensor: StoredTensor, cell: PartedCell, role: WeightRole, gates: GateParts): WeightInfo['part'] | null {
-  const names = gateNames(cell.kind);
-  const own = names.filter((_, gate) => gates[gate]?.some((part) => part.tensor === tensor));
-  const isAdded = gates.some((parts) => new Set(parts.map(tensorOf)).size > 1);
-  const row = role !== 'bias' || cell.recurrentBias === null ? null : gates === cell.bias ? 0 : 1;
-  if (isAdded || role === 'peephole' || (own.length === names.length && row === null)) return null;
-  return { gates: own, row };
+/** True where a gate is the sum of several tensors, and what each of them holds is not in the cell. */
+function isAdded(gates: GateParts): boolean {
+  return gates.some((parts) => new Set(parts.map(tensorOf)).size > 1);
 }
+
+/** The gates that a tensor has a part in, by number, with its parts of them. */
+function gatesIn(tensor: StoredTensor, gates: GateParts): readonly { gate: number; parts: GateParts[number] }[] {
+  return gates
+    .map((parts, gate) => ({ gate, parts: parts.filter((part) => part.tensor === tensor) }))
+    .filter(({ parts }) => parts.length > 0);
+}
+
+/** Null for a tensor that is the whole of its role. */
+function partOf(tensor: StoredTensor, cell: PartedCell, role: WeightRole, gates: GateParts): WeightInfo['part'] | null {
+  const names = role === 'peephole' ? PEEPHOLES : gateNames(cell.kind);
+  const own = gatesIn(tensor, gates).flatMap(({ gate }) => names[gate] ?? []);
+  const row = role !== 'bias' || cell.recurrentBias === null ? null : gates === cell.bias ? 0 : 1;
+  return own.length === names.length && row === null ? null : { gates: own, row };
+}
+
+/** Gates that see the cell state, in the order of their peepholes. */
+const PEEPHOLES = ['i', 'f', 'o'];

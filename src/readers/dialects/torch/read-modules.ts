@@ -47,15 +47,17 @@ export async function addTorchModule(
       const backShape = level.backward ? shapeOfTorchCell(level.backward, layer) : null;
       checkStack(layer, level, shape, backShape, below?.size ?? null);
       const nonlinearity = shape.kind === 'SimpleRNN' ? nonlinearityOf(layer, facts, reading) : TANH;
-      const forward = await readCell(level.forward, shape, nonlinearity, layer, reading);
-      const backward =
-        level.backward && backShape ? await readCell(level.backward, backShape, nonlinearity, layer, reading) : null;
+      const apart = new Map<StoredTensor, RealTensor>();
+      const read = (cell: TorchCellTensors, own: TorchCellShape): Promise<CellDescription> =>
+        readCell(cell, own, nonlinearity, { layer, apart }, reading);
+      const forward = await read(level.forward, shape);
+      const backward = level.backward && backShape ? await read(level.backward, backShape) : null;
       const index = builder.add({
         name: layer,
         className: facts?.className ?? classNameOf(shape, module.isCell),
         operation: wholeSequence(forward, backward),
         inputs: below ? [below.ref] : [],
-        weights: infosOf(level),
+        weights: infosOf(level, (tensor) => apart.get(tensor)),
         path: module.prefix,
         sourceGateOrder: TORCH_GATES[shape.kind],
       });
@@ -119,11 +121,17 @@ function isSame(a: TorchCellShape, b: TorchCellShape): boolean {
   return a.kind === b.kind && a.units === b.units && a.inputDim === b.inputDim && a.outputSize === b.outputSize;
 }
 
+/** Whose cell it is, and where biases are kept that the cell adds up. */
+interface Place {
+  readonly layer: string;
+  readonly apart: Map<StoredTensor, RealTensor>;
+}
+
 async function readCell(
   cell: TorchCellTensors,
   shape: TorchCellShape,
   nonlinearity: ActivationDescription,
-  layer: string,
+  { layer, apart }: Place,
   reading: Reading,
 ): Promise<CellDescription> {
   const take = (tensor: StoredTensor | null): Promise<RealTensor> | null =>
@@ -135,6 +143,10 @@ async function readCell(
     biasHh: await take(cell.biasHh),
     weightHr: await take(cell.weightHr),
   };
+  if (shape.kind !== 'GRU' && cell.biasIh && cell.biasHh && numbers.biasIh && numbers.biasHh) {
+    apart.set(cell.biasIh, numbers.biasIh);
+    apart.set(cell.biasHh, numbers.biasHh);
+  }
   return makeTorchCell(numbers, shape, nonlinearity);
 }
 
@@ -151,7 +163,10 @@ const ROLES: readonly (readonly [keyof TorchCellTensors, WeightRole])[] = [
   ['weightHr', 'projection'],
 ];
 
-function infosOf(level: TorchLevel): readonly WeightInfo[] {
+function infosOf(
+  level: TorchLevel,
+  numbersOf: (tensor: StoredTensor) => RealTensor | undefined = () => undefined,
+): readonly WeightInfo[] {
   const known = new Set(tensorsOfLevel(level));
   const sides: readonly (readonly [Direction, TorchCellTensors | null])[] = [
     ['forward', level.forward],
@@ -162,7 +177,9 @@ function infosOf(level: TorchLevel): readonly WeightInfo[] {
       const tensor = cell?.[part] ?? null;
       if (!tensor || !known.has(tensor)) return [];
       const { name, shape, dtype } = tensor;
-      return [{ role, name, shape: [...shape], dtype, direction: level.backward ? direction : null }];
+      const numbers = numbersOf(tensor);
+      const side = level.backward ? direction : null;
+      return [{ role, name, shape: [...shape], dtype, direction: side, ...(numbers && { numbers }) }];
     }),
   );
 }
