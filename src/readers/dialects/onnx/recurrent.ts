@@ -16,6 +16,7 @@ import { ONNX_CELLS, makeOnnxCell, shapeOfOnnxCell, type OnnxCellShape, type Onn
 import type { Constants } from './constants';
 import type { OnnxNode } from './model';
 import type { Scope } from './scope';
+import { checkCellStateWidth } from './state-width';
 
 /** An initial state stored in the file, `[B, H]` of one direction. */
 export interface StoredState {
@@ -73,6 +74,9 @@ export async function readRecurrentNode(
   const stored = await findTensors(node, scope, layer, constants);
   const shape = shapeOfOnnxCell(stored, kind, directions.length, layer);
   checkHiddenSize(node, shape, layer);
+  if (kind === 'LSTM') {
+    await checkCellStateWidth(node.inputs[INPUT.cell] ?? '', shape.units, layer, scope, constants);
+  }
   const activations = activationsOf(node, layer, DEFAULT_ACTIVATIONS[kind], directions.length);
   const sequenceLengths = await readLengths(node, scope, layer, constants, reading);
 
