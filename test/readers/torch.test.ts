@@ -9,6 +9,8 @@ import { readView } from '../../src/readers/dialects/torch/storage-views';
 import { readModel } from '../../src/readers/read-model';
 import type { StoredTensor } from '../../src/readers/stored-tensor';
 
+const WHOLE = 'The module was saved whole; its class torch.nn.modules.linear.Linear is code and was not loaded.';
+
 function read(name: string): Promise<RecurrentModel> {
   const folder = `test/fixtures/torch/${name}`;
   const file = readdirSync(folder).find((entry) => entry.startsWith('model.'))!;
@@ -30,6 +32,24 @@ describe('a module saved whole or scripted', () => {
     const { warnings } = await read('net-whole');
     expect(warnings.map(({ code }) => code)).toEqual(['cell/unsupported']);
     expect(warnings[0]!.message).toContain('__main__.Net');
+  });
+
+  it('lists what is no recurrent layer by its class, and says that the class was not loaded', async () => {
+    const { layers } = await read('net-whole');
+    expect(layers.filter(({ operation }) => operation.kind === 'unsupported')).toMatchObject([
+      { name: 'embed', className: 'nn.Linear', operation: { reason: WHOLE } },
+      { name: 'head', className: 'nn.Linear', operation: { reason: WHOLE } },
+    ]);
+    const reasons = (await read('net')).layers.map(({ operation }) => 'reason' in operation && operation.reason);
+    expect(reasons).toContain('The file holds weights only; what this layer computes is not stored.');
+  });
+
+  it('lists parameters of the model itself by the class of the model', async () => {
+    const { layers } = await read('own-parameter-whole');
+    expect(layers.find(({ name }) => name === 'scale')).toMatchObject({
+      className: 'Scaled',
+      operation: { reason: expect.stringMatching(/saved whole; its class __main__\.Scaled is code/) },
+    });
   });
 
   it('has no second list of the same tensors', async () => {
@@ -62,7 +82,7 @@ describe('names', () => {
         value: { name: path, shape: [], dtype: 'float32', read: () => Promise.reject() },
       };
     });
-    return nameAsStateDict({ tensors, modules: [], classes: new Set() }).tensors.map(({ name }) => name);
+    return nameAsStateDict({ tensors, modules: [], classes: [] }).tensors.map(({ name }) => name);
   };
 
   it.each<[string, readonly (readonly [string, number])[], readonly string[]]>([

@@ -19,6 +19,18 @@ import { findTorchModules } from './torch/find-modules';
 import { addTorchModule, type ModuleFacts } from './torch/read-modules';
 import { toUsedWeights } from './torch/weight-forms';
 
+/** What a file says beside its tensors. */
+export interface NamedFacts {
+  /** Recurrent modules, by prefix. */
+  readonly modules: ReadonlyMap<string, ModuleFacts>;
+  /** Dotted names of the classes of modules saved whole, by prefix. */
+  readonly classes: ReadonlyMap<string, string>;
+  /** Told with the model. */
+  readonly warnings: readonly Warning[];
+}
+
+const NOTHING_MORE: NamedFacts = { modules: new Map(), classes: new Map(), warnings: [] };
+
 /** Groups of tensors that are listed one by one; a large model has more, and nobody reads them. */
 const MAX_LISTED = 500;
 
@@ -29,8 +41,7 @@ const MAX_LISTED = 500;
  * @param producer - Who wrote the file.
  * @param tensors - The tensors by their dotted or slashed names.
  * @param options - Options.
- * @param modules - What the file says of modules beside their tensors, by prefix.
- * @param warnings - Told with the model.
+ * @param facts - What the file says beside its tensors.
  * @throws TempogradError as `finishModel`.
  */
 export async function readNamedWeights(
@@ -38,8 +49,7 @@ export async function readNamedWeights(
   producer: string,
   tensors: readonly StoredTensor[],
   options: FormatOptions,
-  modules: ReadonlyMap<string, ModuleFacts> = new Map(),
-  warnings: readonly Warning[] = [],
+  { modules, classes, warnings }: NamedFacts = NOTHING_MORE,
 ): Promise<RecurrentModel> {
   const context = newContext({ generation: 3, version: null }, options);
   context.warnings.push(...warnings);
@@ -77,7 +87,7 @@ export async function readNamedWeights(
       change: '',
     });
   }
-  addListed(shaped.rest, builder);
+  addListed(shaped.rest, classes, builder);
   return finishModel(format, producer, builder.layers, [], context);
 }
 
@@ -130,7 +140,11 @@ function fusedWithOwnNames(cell: FusedCell, ownOf: OwnOf): FusedCell {
   return { ...cell, gates: pair(cell.gates), candidate: cell.candidate && pair(cell.candidate) };
 }
 
-function addListed(tensors: readonly StoredTensor[], builder: GraphBuilder): void {
+function addListed(
+  tensors: readonly StoredTensor[],
+  classes: ReadonlyMap<string, string>,
+  builder: GraphBuilder,
+): void {
   const groups = new Map<string, StoredTensor[]>();
   for (const tensor of tensors) {
     const holder = tensor.name.replace(/[./][^./]*$/, '');
@@ -139,18 +153,39 @@ function addListed(tensors: readonly StoredTensor[], builder: GraphBuilder): voi
     else groups.set(holder, [tensor]);
   }
   const listed = [...groups];
-  for (const [name, own] of listed.slice(0, MAX_LISTED)) addGroup(name, own, builder);
+  for (const [name, own] of listed.slice(0, MAX_LISTED)) addGroup(name, own, classOf(name, classes), builder);
   const others = listed.slice(MAX_LISTED).flatMap(([, own]) => own);
-  if (others.length > 0) addGroup(`${String(listed.length - MAX_LISTED)} more`, others.slice(0, MAX_LISTED), builder);
+  if (others.length === 0) return;
+  const more = `${String(listed.length - MAX_LISTED)} more`;
+  addGroup(more, others.slice(0, MAX_LISTED), classOf('', classes), builder);
 }
 
-function addGroup(name: string, tensors: readonly StoredTensor[], builder: GraphBuilder): void {
+/** The class of the module that holds a group of tensors, or of the nearest one around it; null where none is stored. */
+function classOf(group: string, classes: ReadonlyMap<string, string>): string | null {
+  if (classes.size === 0) return null;
+  for (let name = group; name !== ''; name = name.slice(0, Math.max(name.lastIndexOf('.'), 0))) {
+    const found = classes.get(name);
+    if (found !== undefined) return found;
+  }
+  return classes.get('') ?? null;
+}
+
+function addGroup(
+  name: string,
+  tensors: readonly StoredTensor[],
+  savedClass: string | null,
+  builder: GraphBuilder,
+): void {
+  const shown = savedClass?.replace(/^torch\.nn\.modules\.\w+\./, 'nn.').replace(/^__main__\./, '') ?? 'unknown';
   builder.add({
     name: name.replaceAll('/', '.'),
-    className: 'unknown',
+    className: shown,
     operation: {
       kind: 'unsupported',
-      reason: 'The file holds weights only; what this layer computes is not stored.',
+      reason:
+        savedClass === null
+          ? 'The file holds weights only; what this layer computes is not stored.'
+          : `The module was saved whole; its class ${savedClass} is code and was not loaded.`,
     },
     inputs: [],
     weights: tensors.map(({ name: own, shape, dtype }) => ({

@@ -73,9 +73,12 @@ async function readContent(content: Content, name: string, options: FormatOption
   if (found.tensors.every(({ path }) => path.length === 0)) {
     throw new TempogradError('reader/unknown-format', `${name} holds a tensor without a name: data, not a model`);
   }
-  const { tensors, modules } = nameAsStateDict(found);
-  const facts = await factsOf(modules, content.nonlinearityOf);
-  return readNamedWeights('torch', content.producer, tensors, options, facts, foreignWarnings(foreign, found.classes));
+  const { tensors, modules, classes } = nameAsStateDict(found);
+  return readNamedWeights('torch', content.producer, tensors, options, {
+    modules: await factsOf(modules, content.nonlinearityOf),
+    classes,
+    warnings: foreignWarnings(foreign, new Set(classes.values())),
+  });
 }
 
 async function factsOf(

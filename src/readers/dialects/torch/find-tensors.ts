@@ -38,8 +38,8 @@ export interface PickledModule {
 export interface TorchContent {
   readonly tensors: readonly Placed<StoredTensor>[];
   readonly modules: readonly Placed<PickledModule>[];
-  /** Dotted names of the classes of all modules. */
-  readonly classes: ReadonlySet<string>;
+  /** Dotted names of the classes of all modules, where they stand. */
+  readonly classes: readonly Placed<string>[];
 }
 
 /** State of training, which has tensors of the shapes of weights; a module of such a name is a module. */
@@ -75,7 +75,7 @@ interface Position {
 class Walker implements TorchContent {
   readonly tensors: Placed<StoredTensor>[] = [];
   readonly modules: Placed<PickledModule>[] = [];
-  readonly classes = new Set<string>();
+  readonly classes: Placed<string>[] = [];
   readonly #file: TorchFile;
   readonly #seen = new Set<PickleValue>();
   #nameBytes = 0;
@@ -128,7 +128,9 @@ class Walker implements TorchContent {
     const className = classOf(value);
     const parts = ['_parameters', '_buffers', '_modules'].map((name) => entriesOf(attributes.get(name) ?? null));
     const isModule = parts.some((part) => part !== null);
-    if (isModule || className.startsWith('__torch__.')) this.classes.add(className);
+    if (isModule || className.startsWith('__torch__.')) {
+      this.classes.push({ path: at.parts, wrappers: inside.wrappers, value: className });
+    }
     const module = moduleOf(className, attributes);
     if (module) this.modules.push({ path: at.parts, wrappers: inside.wrappers, value: module });
     if (isModule) {

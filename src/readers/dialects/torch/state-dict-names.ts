@@ -1,11 +1,13 @@
 /** Names as a state dict has them: what a checkpoint, DataParallel or torch.compile puts before them is left out. */
 import type { StoredTensor } from '../../stored-tensor';
-import type { Placed, TorchContent } from './find-tensors';
+import type { PickledModule, Placed, TorchContent } from './find-tensors';
 
 /** Tensors by their names in a state dict; modules by the same names. */
-export interface NamedContent<M> {
+export interface NamedContent {
   readonly tensors: readonly StoredTensor[];
-  readonly modules: ReadonlyMap<string, M>;
+  readonly modules: ReadonlyMap<string, PickledModule>;
+  /** Dotted names of the classes of modules saved whole. */
+  readonly classes: ReadonlyMap<string, string>;
 }
 
 /** Keys under which training scripts keep a state dict. */
@@ -20,10 +22,7 @@ const WRAPPERS: ReadonlySet<string> = new Set(['module', '_orig_mod']);
  *
  * @param content - What a file holds.
  */
-export function nameAsStateDict({
-  tensors,
-  modules,
-}: TorchContent): NamedContent<TorchContent['modules'][number]['value']> {
+export function nameAsStateDict({ tensors, modules, classes }: TorchContent): NamedContent {
   const roots = rootsOf(tensors);
   const prefixes = new Map([...roots].map(([root, names]) => [root, prefixOf(root, names, roots)]));
   const nameOf = (placed: Placed<unknown>): string => {
@@ -35,6 +34,7 @@ export function nameAsStateDict({
   return {
     tensors: tensors.map((placed) => ({ ...placed.value, name: nameOf(placed) })),
     modules: new Map(modules.map((placed) => [nameOf(placed), placed.value])),
+    classes: new Map(classes.map((placed) => [nameOf(placed), placed.value])),
   };
 }
 
