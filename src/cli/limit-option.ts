@@ -3,7 +3,7 @@
  */
 import { Option } from 'commander';
 import { TempogradError } from '../core/errors';
-import { DEFAULT_LIMITS, type ReadLimits } from '../readers/limits';
+import { DEFAULT_LIMITS, isLimitName, type ReadLimits } from '../readers/limits';
 
 /** The option, which may be given several times. */
 export function limitOption(): Option {
@@ -14,14 +14,10 @@ export function limitOption(): Option {
 
 function addLimit(text: string, before: Partial<ReadLimits> = {}): Partial<ReadLimits> {
   const [, name = '', digits = ''] = /^(\w+)=(\d{1,15})$/.exec(text) ?? [];
-  if (!isLimit(name) || Number(digits) < 1) {
+  if (!isLimitName(name) || Number(digits) < 1) {
     throw new TempogradError('usage/bad-option', `--limit takes NAME=VALUE with a whole number, not "${text}"`, {
       remedy: `The names are ${Object.keys(DEFAULT_LIMITS).join(', ')}.`,
     });
   }
   return { ...before, [name]: Number(digits) };
-}
-
-function isLimit(name: string): name is keyof ReadLimits {
-  return Object.hasOwn(DEFAULT_LIMITS, name);
 }

@@ -116,7 +116,7 @@ class Desktop {
         model: this.#model,
         runs: this.#runs,
         samples: () => loadSamples(this.#paths.samples),
-        openPaths: (paths) => this.#inTurn((intake) => openGiven(intake, paths)),
+        openPaths: (paths, limits) => this.#inTurn((intake) => openGiven(intake, paths, limits)),
         rereadModel: (choices) => this.#inTurn((intake) => rereadModel(intake, choices)),
         closeModel: () => this.#closeModel(),
         onExporting: (fileName) => this.#notify({ kind: 'exporting', fileName }),

@@ -6,7 +6,8 @@ import { basename, resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
 import { kindOfPath } from '../host/file-source';
 import { modelOfFolder, modelsAmong, roleOf } from '../host/file-role';
-import type { OpenOutcome, ReaderChoices } from '../shared/contract';
+import { DEFAULT_LIMITS, isLimitName, type ReadLimits } from '../readers/limits';
+import type { OpenOutcome, RaisedLimits, ReaderChoices } from '../shared/contract';
 import type { ModelSession } from './model-session';
 
 /** What intake is given. */
@@ -22,10 +23,16 @@ export interface IntakeOptions {
  *
  * @param options - The session and who is told.
  * @param given - Paths of files or folders; relative ones are taken from the working folder.
+ * @param raised - Caps of the readers that the user raised for this model.
  * @returns What is open through it; a part that was not given is null.
  * @throws TempogradError as the readers do; `usage/bad-option` for several models at once.
  */
-export async function openGiven(options: IntakeOptions, given: readonly string[]): Promise<OpenOutcome> {
+export async function openGiven(
+  options: IntakeOptions,
+  given: readonly string[],
+  raised: RaisedLimits = {},
+): Promise<OpenOutcome> {
+  const limits = limitsOf(raised);
   const paths = given.map((path) => resolve(path));
   const files = paths.map((path) => (kindOfPath(path) === 'folder' ? modelOfFolder(path) : path));
   const data = files.filter((path) => roleOf(path) === 'data');
@@ -39,7 +46,12 @@ export async function openGiven(options: IntakeOptions, given: readonly string[]
   // Data first: what it fails with must not leave another model open than the window shows.
   const dataPath = data[0];
   const described = dataPath === undefined ? null : await options.model.describeData(dataPath);
-  return { model: modelPath === undefined ? null : await openModel(options, modelPath), data: described };
+  if (modelPath === undefined) return { model: null, data: described };
+  try {
+    return { model: await openModel(options, modelPath, limits), data: described };
+  } catch (error) {
+    throw withGiven(error, dataPath === undefined ? [modelPath] : [modelPath, dataPath], limits);
+  }
 }
 
 /**
@@ -52,16 +64,38 @@ export async function openGiven(options: IntakeOptions, given: readonly string[]
 export async function rereadModel(options: IntakeOptions, choices: ReaderChoices): Promise<OpenOutcome> {
   const path = options.model.current?.path;
   if (path === undefined) throw new TempogradError('usage/bad-option', 'No model is open');
-  const model = await options.model.open(path, choices);
+  const model = await options.model.open(path, choices, options.model.limits);
   options.onModelChange();
   return { model, data: null };
 }
 
-async function openModel(options: IntakeOptions, path: string): Promise<NonNullable<OpenOutcome['model']>> {
-  const model = await options.model.open(path);
+async function openModel(
+  options: IntakeOptions,
+  path: string,
+  limits: Partial<ReadLimits>,
+): Promise<NonNullable<OpenOutcome['model']>> {
+  const model = await options.model.open(path, undefined, limits);
   options.onModelChange();
   options.onOpened(path);
   return model;
+}
+
+/** Caps by name; another name is a mistake of the asker. */
+function limitsOf(raised: RaisedLimits): Partial<ReadLimits> {
+  for (const name of Object.keys(raised)) {
+    if (isLimitName(name)) continue;
+    throw new TempogradError('usage/bad-option', `There is no limit ${name}`, {
+      remedy: `The names are ${Object.keys(DEFAULT_LIMITS).join(', ')}.`,
+    });
+  }
+  return raised;
+}
+
+/** What exceeds a cap says what was given and what was raised already, so that the window can offer to raise it. */
+function withGiven(error: unknown, paths: readonly string[], limits: Partial<ReadLimits>): unknown {
+  if (!(error instanceof TempogradError) || error.code !== 'reader/limit-exceeded') return error;
+  const details = { ...error.details, paths, limits };
+  return new TempogradError(error.code, error.message, { remedy: error.remedy, details, cause: error });
 }
 
 function severalModels(paths: readonly string[]): TempogradError {

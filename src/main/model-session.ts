@@ -7,6 +7,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { TempogradError } from '../core/errors';
+import type { ReadLimits } from '../readers/limits';
 import type { ChildChannel, StartChild } from '../host/child-channel';
 import { openFileSource } from '../host/file-source';
 import { parseInChild, type Parsed } from '../host/parse-process';
@@ -40,6 +41,12 @@ interface Delivery {
   readonly parsed: Parsed<ReadModelResult>;
 }
 
+/** What the user says of a file. */
+interface Said {
+  readonly choices: ReaderChoices;
+  readonly limits: Partial<ReadLimits>;
+}
+
 /** Nothing said: everything is as usual. */
 const NO_CHOICES: ReaderChoices = { activation: null, recurrentActivation: null, resetAfter: null };
 
@@ -50,6 +57,8 @@ const NEVER = new AbortController().signal;
 export class ModelSession {
   readonly #options: ModelSessionOptions;
   #current: OpenedModel | null = null;
+  /** Caps that were raised for the open model. */
+  #limits: Partial<ReadLimits> = {};
   #nextModelId = 1;
   #delivery: Delivery | null = null;
   #loading: Promise<void> = Promise.resolve();
@@ -67,15 +76,25 @@ export class ModelSession {
     return this.#current;
   }
 
+  /** Caps that were raised for the open model's file. */
+  get limits(): Partial<ReadLimits> {
+    return this.#limits;
+  }
+
   /**
    * Reads a model file and makes it the open one; a failure leaves the one before untouched.
    *
    * @param path - An ordinary file.
    * @param choices - What its file does not store, as the user says it.
+   * @param limits - Caps that the user raised for it.
    * @throws TempogradError as the readers do.
    */
-  async open(path: string, choices: ReaderChoices = NO_CHOICES): Promise<OpenedModel> {
-    const delivery = await this.#read(path, choices, true);
+  async open(
+    path: string,
+    choices: ReaderChoices = NO_CHOICES,
+    limits: Partial<ReadLimits> = {},
+  ): Promise<OpenedModel> {
+    const delivery = await this.#read(path, { choices, limits }, true);
     const { result } = delivery.parsed;
     if (result.description === null) throw new Error('the reader process gave no description');
     this.#current = {
@@ -89,6 +108,7 @@ export class ModelSession {
       inputIsIds: result.inputIsIds,
       choices,
     };
+    this.#limits = limits;
     this.#replaceDelivery(delivery);
     if (this.#hasEngine()) {
       this.#loading = this.#deliver();
@@ -120,7 +140,7 @@ export class ModelSession {
   async #readAgain(): Promise<void> {
     const model = this.#current;
     if (model !== null && this.#delivery === null) {
-      const delivery = await this.#read(model.path, model.choices, false);
+      const delivery = await this.#read(model.path, { choices: model.choices, limits: this.#limits }, false);
       // Another model may have been opened meanwhile; then this one is no longer wanted.
       if (this.#current === model && this.#delivery === null) this.#replaceDelivery(delivery);
       else delivery.parsed.release();
@@ -186,12 +206,12 @@ export class ModelSession {
     return ['ready', 'busy', 'not-responding'].includes(this.#options.supervisor.status.state);
   }
 
-  async #read(path: string, choices: ReaderChoices, describe: boolean): Promise<Delivery> {
+  async #read(path: string, { choices, limits }: Said, describe: boolean): Promise<Delivery> {
     const source = openFileSource(path);
     source.close();
     const [readerPort, enginePort] = this.#options.makeChannel();
     const parsed = await parseInChild<ReadModelResult>(this.#options.startReader, {
-      job: { kind: 'model', path, options: { ...NO_READER_OPTIONS, ...choices }, describe, hash: true },
+      job: { kind: 'model', path, options: { ...NO_READER_OPTIONS, ...choices, limits }, describe, hash: true },
       bytes: source.size,
       name: path,
       ports: [readerPort],

@@ -7,7 +7,7 @@ import type { BrowserWindow } from 'electron';
 import { TempogradError } from '../core/errors';
 import { openFileSink } from '../host/file-sink';
 import type { SampleCatalogue } from '../host/samples';
-import type { OpenOutcome, ReaderChoices, RequestResults, Settings } from '../shared/contract';
+import type { OpenOutcome, RaisedLimits, ReaderChoices, RequestResults, Settings } from '../shared/contract';
 import { askForOpening, askForSaving } from './dialogs';
 import type { EngineSupervisor } from './engine-supervisor';
 import type { RequestHandlers } from './ipc';
@@ -21,7 +21,7 @@ export interface HandlerOptions {
   readonly model: ModelSession;
   readonly runs: RunControl;
   readonly samples: () => SampleCatalogue;
-  readonly openPaths: (paths: readonly string[]) => Promise<OpenOutcome>;
+  readonly openPaths: (paths: readonly string[], limits?: RaisedLimits) => Promise<OpenOutcome>;
   readonly rereadModel: (choices: ReaderChoices) => Promise<OpenOutcome>;
   readonly closeModel: () => Promise<void>;
   /** Told what is being written, and null at its end. */
@@ -39,7 +39,7 @@ export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
   const { window, supervisor, model, runs, samples, openPaths, settings } = options;
   let exporting: AbortController | null = null;
   return {
-    openPaths: ({ paths }) => openPaths(paths),
+    openPaths: ({ paths, limits }) => openPaths(paths, limits),
     async openDialog({ purpose }) {
       const path = await askForOpening(window, purpose);
       return path === null ? null : openPaths([path]);

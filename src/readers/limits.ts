@@ -90,6 +90,15 @@ export const DEFAULT_LIMITS: ReadLimits = {
 };
 
 /**
+ * Whether a text names a cap.
+ *
+ * @param name - Any text.
+ */
+export function isLimitName(name: string): name is keyof ReadLimits {
+  return Object.hasOwn(DEFAULT_LIMITS, name);
+}
+
+/**
  * Nothing while `value` is within a cap.
  *
  * @param what - What is counted, as the user knows it.

@@ -38,10 +38,19 @@ export const readerChoicesSchema = z.object({
 /** What a user says of cells whose file does not store it; null takes the usual. */
 export type ReaderChoices = z.infer<typeof readerChoicesSchema>;
 
+/** Caps of the readers by name, as the user raised them for one file; main knows the names. */
+export const raisedLimitsSchema = z.record(z.string().max(64), z.number().int().min(1).max(1e15));
+
+/** Caps of the readers by name, as the user raised them for one file. */
+export type RaisedLimits = z.infer<typeof raisedLimitsSchema>;
+
 /** Schemas of what each request takes. */
 export const requestSchemas = {
-  /** Opens a model file or folder, or (with an open model) takes data files as input. */
-  openPaths: z.object({ paths: z.array(path).min(1).max(1000) }),
+  /**
+   * Opens a model file or folder, or (with an open model) takes data files as input; caps of the readers may be raised for
+   * it. What exceeds one fails with `paths`, what was given, and `limits`, what was raised already, among its details.
+   */
+  openPaths: z.object({ paths: z.array(path).min(1).max(1000), limits: raisedLimitsSchema.optional() }),
   openDialog: z.object({ purpose: z.enum(['model', 'data', 'folder']) }),
   /** Asks for a file that a run takes beside its input; it is read when the run is. */
   chooseFile: z.object({ purpose: z.enum(['mask', 'initial-state']) }),

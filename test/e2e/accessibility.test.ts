@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dropFiles, launchApp, PICTURES, type RunningApp } from './launch-app';
-import { makeDropFolder } from './models';
+import { dropFiles, launchApp, makeFolder, PICTURES, type RunningApp } from './launch-app';
+import { makeDropFolder, writePaddedModel } from './models';
 
 const THEMES = ['light', 'dark'] as const;
 const VIEWS = ['verdict', 'steps', 'states', 'weights'] as const;
@@ -105,6 +105,19 @@ describe('a sample that was run', () => {
     for (const theme of THEMES) {
       await setTheme(theme);
       expect(await inspect(`error-${theme}`)).toEqual([]);
+    }
+  });
+});
+
+describe('what is asked when a file is opened', () => {
+  it('meets the rules: a limit that could be raised', async () => {
+    const padded = join(makeFolder('padded'), 'padded.keras');
+    await writePaddedModel(padded);
+    await dropFiles(page, [padded]);
+    await page.getByTestId('limit-raiser').waitFor();
+    for (const theme of THEMES) {
+      await setTheme(theme);
+      expect(await inspect(`limit-${theme}`)).toEqual([]);
     }
   });
 });

@@ -3,7 +3,11 @@
  */
 import { copyFileSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32, deflateRawSync } from 'node:zlib';
 import { File as Hdf5File, ready } from 'h5wasm/node';
+import { openZip } from '../../src/readers/containers/zip';
+import { DEFAULT_LIMITS } from '../../src/readers/limits';
+import { writeZip } from '../readers/containers/write-zip';
 import { makeFolder, ROOT } from './launch-app';
 
 /** A good model: LSTM `memory`, 4 units, 3 features, any number of steps. */
@@ -98,4 +102,27 @@ function tableOf(columns: readonly string[], rows: number): string {
     columns.map((_name, column) => Math.sin(row * 0.7 + column).toFixed(4)).join(','),
   );
   return `${columns.join(',')}\n${lines.join('\n')}\n`;
+}
+
+/**
+ * An honest model with a padded description: its archive has an entry that becomes some thousand times larger.
+ *
+ * @param path - The file; it ends in `.keras`.
+ */
+export async function writePaddedModel(path: string): Promise<void> {
+  const bytes = readFileSync(LSTM_MODEL);
+  const source = {
+    size: bytes.length,
+    read: (offset: number, length: number) => bytes.subarray(offset, offset + length),
+  };
+  const archive = await openZip(source, DEFAULT_LIMITS);
+  const entries = await Promise.all(
+    archive.names.map(async (name) => {
+      const content = await archive.read(name);
+      if (name !== 'config.json') return { name, bytes: content };
+      const padded = Buffer.concat([content, Buffer.alloc(4e6, ' ')]);
+      return { name, bytes: deflateRawSync(padded), method: 8, inflatedSize: padded.length, crc: crc32(padded) };
+    }),
+  );
+  writeFileSync(path, writeZip(entries));
 }

@@ -1,11 +1,11 @@
 /** Every way in which a file comes to the window, and what it says when the file is not right. */
 import { rmSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { spawn } from 'node:child_process';
 import { answerDialogs, dropFiles, APP, electronStart, launchApp, type RunningApp } from './launch-app';
-import { GRU_MODEL, LSTM_MODEL, makeDropFolder, type DropFolder } from './models';
+import { GRU_MODEL, LSTM_MODEL, makeDropFolder, writePaddedModel, type DropFolder } from './models';
 
 let files: DropFolder;
 let running: RunningApp;
@@ -119,6 +119,32 @@ describe('a file that is not right', () => {
     expect(code).toBe('input/shape-mismatch');
     expect(message).toMatch(/40, 5/);
     await layer('memory');
+  });
+
+  it('is opened with a higher limit when the user says so, which is forgotten with it', async () => {
+    const padded = join(files.folder, 'padded.keras');
+    await writePaddedModel(padded);
+    await dropFiles(page, [padded]);
+    await page.getByTestId('error-panel').waitFor();
+    const raiser = page.getByTestId('limit-raiser');
+    expect(await page.getByTestId('error-code').innerText()).toBe('reader/limit-exceeded');
+    expect(await raiser.innerText()).toMatch(/maxZipRatio[\s\S]*200[\s\S]*unpacking/);
+    await page.getByTestId('limit-value').fill('100');
+    expect(await page.getByTestId('open-anyway').isDisabled()).toBe(true);
+    await page.getByTestId('limit-value').fill('300');
+    await page.getByTestId('open-anyway').click();
+    // Still too low: the same limit again, with what the user had said.
+    await raiser.getByText('300', { exact: true }).waitFor();
+    await page.getByTestId('open-anyway').click();
+    await expect.poll(fileName, { timeout: 10_000 }).toContain('padded.keras');
+    await layer('memory');
+    await page.getByTestId('run-button').click();
+    await expect.poll(() => page.locator('.status-bar').innerText(), { timeout: 30_000 }).toMatch(/Done in/);
+    await dropFiles(page, [padded]);
+    await raiser.getByText('200', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await dropFiles(page, [LSTM_MODEL]);
+    await expect.poll(fileName, { timeout: 10_000 }).toContain('model.keras');
   });
 
   it('is told when there are several models at once', async () => {

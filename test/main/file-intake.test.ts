@@ -54,8 +54,12 @@ beforeEach(() => {
     get current() {
       return current;
     },
-    open: (file: string) => {
+    open: (file: string, _choices: unknown, limits: object = {}) => {
       done.push(`open ${file.slice(folder.length + 1)}`);
+      if (done.includes('exceeds') && Object.keys(limits).length < 2) {
+        const details = { limit: 'maxZipRatio', value: 900, allowed: 200 };
+        return Promise.reject(new TempogradError('reader/limit-exceeded', 'too much', { details }));
+      }
       return Promise.resolve({ path: file });
     },
     describeData: (file: string) => {
@@ -125,6 +129,27 @@ describe('openGiven', () => {
     done.push('fail');
     await expect(open('a.h5', 't.csv')).rejects.toMatchObject({ code: 'input/not-readable' });
     expect(done).toEqual(['fail']);
+  });
+
+  it('says of what exceeds a limit what was given and what was raised already, and raises what it is told to', async () => {
+    done.push('exceeds');
+    const paths = [path('a.h5'), path('x.npy')];
+    const limits = { maxZipEntries: 20_000 };
+    await expect(openGiven(options, paths, limits)).rejects.toMatchObject({
+      code: 'reader/limit-exceeded',
+      message: 'too much',
+      details: { limit: 'maxZipRatio', value: 900, allowed: 200, paths, limits },
+    });
+    const outcome = await openGiven(options, paths, { ...limits, maxZipRatio: 1000 });
+    expect(outcome.model).toEqual({ path: path('a.h5') });
+  });
+
+  it('knows no other limits', async () => {
+    await expect(openGiven(options, [path('a.h5')], { maxPatience: 2 })).rejects.toMatchObject({
+      code: 'usage/bad-option',
+      message: 'There is no limit maxPatience',
+    });
+    expect(done).toEqual([]);
   });
 
   it('refuses several models at once, and what is not there', async () => {

@@ -37,7 +37,7 @@ function fakeReader(): ChildChannel {
       const job = message as ReaderJob;
       jobs.push(
         job.kind === 'model'
-          ? `model ${job.path.slice(folder.length + 1)}${job.describe ? ' described' : ''}${job.options.activation ? ` ${job.options.activation}` : ''}`
+          ? `model ${job.path.slice(folder.length + 1)}${job.describe ? ' described' : ''}${job.options.activation ? ` ${job.options.activation}` : ''}${job.options.limits.maxLayers ? ` maxLayers ${job.options.limits.maxLayers}` : ''}`
           : 'data',
       );
       const result =
@@ -107,6 +107,17 @@ describe('model session', () => {
     expect(jobs).toEqual(['model a.h5 described']);
     expect(calls).toEqual(['loadModel a.h5with port']);
     expect(released).toBe(1);
+  });
+
+  it('keeps a raised limit for its file, through a restart of the engine, and no longer', async () => {
+    await session.open(path('a.h5'), undefined, { maxLayers: 9 });
+    await session.prepare(RANDOM);
+    await session.reload();
+    expect(jobs).toEqual(['model a.h5 described maxLayers 9', 'model a.h5 maxLayers 9']);
+    expect(session.limits).toEqual({ maxLayers: 9 });
+    await session.open(path('b.h5'));
+    expect(jobs[2]).toBe('model b.h5 described');
+    expect(session.limits).toEqual({});
   });
 
   it('keeps the model before when another cannot be read', async () => {

@@ -208,6 +208,15 @@ describe('the session', () => {
     expect(runs.summaries.size).toBe(0);
   });
 
+  it('opens a file with a limit that was raised for it', async () => {
+    const { session, bridge } = await openModel();
+    await session.openPaths(['/home/ada/big.keras'], { maxZipRatio: 900 });
+    expect(bridge.calls.findLast(({ name }) => name === 'openPaths')?.input).toEqual({
+      paths: ['/home/ada/big.keras'],
+      limits: { maxZipRatio: 900 },
+    });
+  });
+
   it('names files of any platform', () => {
     expect(['/a/b.keras', 'C:\\models\\b.keras', '/a/saved_model/'].map(fileNameOf)).toEqual([
       'b.keras',

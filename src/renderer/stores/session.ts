@@ -2,7 +2,15 @@
 import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
 import type { LayerDescription } from '../../core/summary';
-import type { OpenedData, OpenedModel, OpenOutcome, ReaderChoices, Reply, SampleInfo } from '../../shared/contract';
+import type {
+  OpenedData,
+  OpenedModel,
+  OpenOutcome,
+  RaisedLimits,
+  ReaderChoices,
+  Reply,
+  SampleInfo,
+} from '../../shared/contract';
 import { request } from '../api';
 import { useProblem } from './problem';
 import { useRuns } from './runs';
@@ -49,10 +57,10 @@ export const useSession = defineStore('session', () => {
     accept(await reply);
   }
 
-  /** Opens files or a folder by path. */
-  function openPaths(paths: readonly string[]): Promise<void> {
+  /** Opens files or a folder by path; caps of the readers may be raised for them. */
+  function openPaths(paths: readonly string[], limits?: RaisedLimits): Promise<void> {
     if (paths.length === 0) return Promise.resolve();
-    return open(fileNameOf(paths[0]!), request('openPaths', { paths: [...paths] }));
+    return open(fileNameOf(paths[0]!), request('openPaths', { paths: [...paths], ...(limits && { limits }) }));
   }
 
   /** Asks for a file. */
