@@ -38,6 +38,14 @@ describe('cells stepped by plain operators', () => {
     expect((await read('scan-lstm')).layers.find(isRecurrent)?.operation.initialState).toEqual([]);
   });
 
+  it('with a projection feed one another with fewer units', async () => {
+    const { layers } = await read('loop-lstm-projected-two-levels');
+    const [lower, upper] = layers.filter(isRecurrent);
+    expect(lower?.operation.forward).toMatchObject({ units: 4, inputDim: 3, projection: { shape: [4, 2] } });
+    expect(upper?.operation.forward).toMatchObject({ units: 4, inputDim: 2, projection: { shape: [4, 2] } });
+    expect(upper?.inputs).toEqual([{ layer: layers.indexOf(lower!), output: 0 }]);
+  });
+
   it('that are none of the known ones are described', async () => {
     const { layers } = await read('loop-odd');
     expect(layers.filter(isRecurrent)).toEqual([]);

@@ -6,7 +6,7 @@
  * Long because every kind of node meets the same values here.
  */
 import { TempogradError } from '../../../core/errors';
-import type { LayerOperation, ValueRef, WeightInfo } from '../../../core/model';
+import { hiddenSize, type LayerOperation, type ValueRef, type WeightInfo } from '../../../core/model';
 import type { GraphBuilder } from '../../graph-builder';
 import { assume, unsupported, type FormatOptions, type Reading, keepFailure } from '../../reading';
 import { takeTensor } from '../../take-tensor';
@@ -156,10 +156,11 @@ async function addStepped(node: OnnxNode, name: string, walk: Walk): Promise<voi
       ...walk,
       sequence: (value, axis, layer) => placedSequence(value, axis === 0 ? '1,0,2' : '0,1,2', layer, null, walk),
     });
-    for (const { ref, units, outputs } of cells) {
+    for (const { ref, cell, outputs } of cells) {
       const give = (output: number | null, from: number, axes: readonly number[]): void => {
         const value = output === null ? '' : (node.outputs[output] ?? '');
-        if (value !== '') walk.values.set(value, { ref: { ...ref, output: from }, axes, width: units });
+        const width = from === 2 ? cell.units : hiddenSize(cell);
+        if (value !== '') walk.values.set(value, { ref: { ...ref, output: from }, axes, width });
       };
       give(outputs.sequence, 0, [1, 0, 2]);
       give(outputs.hidden, 1, [0, 1]);

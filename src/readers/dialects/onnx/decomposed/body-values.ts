@@ -55,6 +55,8 @@ export interface Trace {
   readonly inputs: Map<string, Atom>;
   /** Constants that nodes of the body take. */
   readonly taken: StoredTensor[];
+  /** Names that become states. */
+  readonly next: ReadonlySet<string>;
   /** Parts of sequences that are true or false. */
   readonly masks: Set<Atom>;
 }

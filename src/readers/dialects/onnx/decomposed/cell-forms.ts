@@ -3,7 +3,7 @@
  */
 import type { ActivationDescription } from '../../../../core/activations';
 import type { CellDescription } from '../../../../core/model';
-import { isNumber, isZero, soleAtom, type Atom, type LinearForm } from './linear-forms';
+import { formOf, isNumber, isZero, soleAtom, type Atom, type Factor, type LinearForm } from './linear-forms';
 
 /** A cell with what it is fed by. */
 export interface MatchedCell {
@@ -23,6 +23,26 @@ export type Gate = Extract<Atom, { kind: 'activation' }>;
 
 /** A product of two sums. */
 export type Product = Extract<Atom, { kind: 'product' }>;
+
+/** A product, and the matrix that it is multiplied with. */
+export interface Projected {
+  readonly of: LinearForm;
+  readonly matrix: Factor & { readonly kind: 'matrix' };
+}
+
+/**
+ * A form that is nothing but a product times a matrix; null for another one.
+ *
+ * @param form - The form.
+ */
+export function projectedOf(form: LinearForm): Projected | null {
+  const atom = soleAtom(form);
+  if (atom?.kind === 'projection') return atom;
+  const [term] = form.terms;
+  if (form.terms.size !== 1 || !isZero(form.bias) || term?.[0].kind !== 'product') return null;
+  const [product, matrix] = term;
+  return matrix.kind === 'matrix' ? { of: formOf(product, matrix.rows), matrix } : null;
+}
 
 /**
  * The products that a form is the plain sum of; null for another form.

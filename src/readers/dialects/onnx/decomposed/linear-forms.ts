@@ -13,7 +13,9 @@ export type Atom =
   | { readonly kind: 'input'; readonly name: string; readonly axis: number; readonly isReversed: boolean }
   | { readonly kind: 'state'; readonly index: number }
   | { readonly kind: 'activation'; readonly activation: ActivationDescription; readonly of: LinearForm }
-  | { readonly kind: 'product'; readonly left: LinearForm; readonly right: LinearForm };
+  | { readonly kind: 'product'; readonly left: LinearForm; readonly right: LinearForm }
+  /** A product times a matrix that is a state's next value: an h of fewer units. */
+  | { readonly kind: 'projection'; readonly of: LinearForm; readonly matrix: Factor & { readonly kind: 'matrix' } };
 
 /** A constant factor on the right of an atom: a number, a row of numbers, or a matrix `[rows, columns]`. */
 export type Factor =

@@ -1,7 +1,7 @@
 /**
  * Forms of a step -> the cells that they are: SimpleRNN, LSTM or GRU, whatever operators they were written with.
  *
- * LSTM: c' = f c + i g, h' = o psi(c').
+ * LSTM: c' = f c + i g, h' = o psi(c'), or h' = (o psi(c')) W with a projection.
  */
 import type { ActivationDescription } from '../../../../core/activations';
 import { PLAIN_LSTM } from '../../../../core/model';
@@ -10,12 +10,14 @@ import {
   gateOf,
   isOneMinus,
   isSame,
+  projectedOf,
   productsOf,
   type Gate,
   type MatchedCell,
   type Product,
+  type Projected,
 } from './cell-forms';
-import { concat, inputsOf, row, sizesOf, weightsOf, type GateWeights } from './gate-weights';
+import { concat, inputsOf, row, sizesOf, tensorOf, weightsOf, type GateWeights } from './gate-weights';
 import { soleAtom, type Atom, type Budget, type LinearForm } from './linear-forms';
 import { matchGru } from './match-gru';
 
@@ -93,7 +95,8 @@ function matchLstm(
   if (!first || !second) return null;
 
   for (const [hidden, output] of next.entries()) {
-    const product = output && hidden !== cellState ? productsOf(output) : null;
+    const projected = output && projectedOf(output);
+    const product = output && hidden !== cellState ? productsOf(projected?.of ?? output) : null;
     const hiddenState = states[hidden];
     if (product?.length !== 1 || !hiddenState || !product[0]) continue;
     const out = outputOf(product[0], form);
@@ -104,7 +107,9 @@ function matchLstm(
     const inputForget = forgetGate === null && isOneMinus(forget, input);
     if (!forgetGate && !inputForget) continue;
     if (!isSame(input, out.gate) || (forgetGate && !isSame(forgetGate, input))) continue;
-    const cell = lstmOf({ input, forget: forgetGate, candidate, ...out }, hiddenState, state, form, next, budget);
+    const projection = projected?.matrix ?? null;
+    const gates = { input, forget: forgetGate, candidate, projection, ...out };
+    const cell = lstmOf(gates, hiddenState, state, form, next, budget);
     if (cell) return { ...cell, hidden, cellState };
   }
   return null;
@@ -116,10 +121,11 @@ interface LstmGates {
   readonly candidate: Gate;
   readonly gate: Gate;
   readonly psi: ActivationDescription;
+  readonly projection: Projected['matrix'] | null;
 }
 
 function lstmOf(
-  { input, forget, candidate, gate, psi }: LstmGates,
+  { input, forget, candidate, gate, psi, projection }: LstmGates,
   hidden: Atom,
   state: Atom,
   next: LinearForm,
@@ -138,6 +144,9 @@ function lstmOf(
     if (!weights) return null;
     blocks.push(weights);
   }
+  const hiddenUnits = projection?.columns ?? units;
+  if (blocks.some(({ recurrent }) => recurrent.shape[0] !== hiddenUnits)) return null;
+  if (projection && projection.rows !== units) return null;
   const peepholes = [blocks[0], blocks[1], blocks[3]].map((block) => block?.diagonal ?? null);
   return {
     cell: {
@@ -149,6 +158,7 @@ function lstmOf(
       recurrentActivation: input.activation,
       outputActivation: psi,
       inputForget: forget === null,
+      projection: projection && tensorOf(projection),
       peepholes: peepholes.some((values) => values !== null)
         ? row(concat(peepholes.map((values) => values ?? new Float64Array(units))))
         : null,

@@ -1,7 +1,15 @@
 /**
  * Puts the cells of a Loop or Scan into the graph of layers.
  */
-import type { CellKind, LayerOperation, RecurrentOperation, ValueRef, WeightInfo } from '../../../../core/model';
+import {
+  hiddenSize,
+  type CellDescription,
+  type CellKind,
+  type LayerOperation,
+  type RecurrentOperation,
+  type ValueRef,
+  type WeightInfo,
+} from '../../../../core/model';
 import { wholeSequence } from '../../../../core/whole-sequence';
 import type { RealTensor } from '../../../../core/tensor';
 import type { GraphBuilder } from '../../../graph-builder';
@@ -27,7 +35,7 @@ export interface Surroundings {
 /** A cell's layer, and which outputs of the node it gives. */
 export interface PlacedCell {
   readonly ref: ValueRef;
-  readonly units: number;
+  readonly cell: CellDescription;
   readonly outputs: BodyCell['outputs'];
 }
 
@@ -80,7 +88,7 @@ export async function placeBodyCells(
       output: 0,
     };
     layers.set(number, ref);
-    placed.push({ ref, units: found.cell.units, outputs: found.outputs });
+    placed.push({ ref, cell: found.cell, outputs: found.outputs });
     assume(reading, {
       what: `cell of ${layer}`,
       assumed: found.cell.kind,
@@ -126,15 +134,16 @@ function operationOf(
 /** Stored initial states; those that are computed or fed are taken as zeros. */
 async function initialOf(found: BodyCell, layer: string, around: Surroundings): Promise<readonly ValueRef[]> {
   const states: { readonly name: string; readonly value: RealTensor }[] = [];
-  for (const name of found.initial) {
+  for (const [index, name] of found.initial.entries()) {
+    const units = index === 0 ? hiddenSize(found.cell) : found.cell.units;
     const same = await uniformValue(name, around.scope, around.constants);
     if (same !== null) {
-      const data = new Float32Array(found.cell.units).fill(same);
-      states.push({ name, value: { shape: [1, found.cell.units], data } });
+      const data = new Float32Array(units).fill(same);
+      states.push({ name, value: { shape: [1, units], data } });
       continue;
     }
     const stored = await around.constants.find(name, around.scope);
-    const value = stored && stateOf(await takeTensor(stored, layer, around.reading), found.cell.units);
+    const value = stored && stateOf(await takeTensor(stored, layer, around.reading), units);
     if (!value) {
       assume(around.reading, {
         what: `initial state of ${layer}`,

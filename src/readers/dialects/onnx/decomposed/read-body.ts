@@ -51,6 +51,7 @@ interface Parts {
 
 /** A width that follows from the output of a state is known one pass later. */
 const MAX_PASSES = 3;
+const MAX_IDENTITIES = 100;
 const GATES: ReadonlySet<string> = new Set(['Sigmoid', 'Tanh', 'Relu', 'HardSigmoid', 'Elu', 'Softsign', 'LeakyRelu']);
 const PRODUCTS: ReadonlySet<string> = new Set(['MatMul', 'Gemm']);
 
@@ -94,6 +95,7 @@ export async function readBodyCells(
       values: new Map(),
       inputs: new Map(),
       taken: [],
+      next: new Set(parts.next.flatMap((name) => behindIdentity(name, own))),
       masks: new Set(),
     };
     await setInputs(parts, atoms, widths, trace, fixed);
@@ -180,19 +182,23 @@ function partsOfScan(node: OnnxNode, { graph }: Scope): Parts | null {
   };
 }
 
+/** A value and what it is the same as, node by node. */
+function behindIdentity(start: string, scope: Scope): readonly string[] {
+  const names = [start];
+  for (let name = start; names.length <= MAX_IDENTITIES; names.push(name)) {
+    const source = scope.find(name);
+    const isSame = source?.kind === 'node' && source.scope === scope && source.node.operator === 'Identity';
+    if (!isSame) break;
+    name = source.node.inputs[0] ?? '';
+  }
+  return names;
+}
+
 /** States that never change: what they are is given from outside. Writers pass weights so. */
-function fixedStates({ states, next, initial }: Parts, { graph }: Scope): ReadonlyMap<string, string> {
-  const givers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+function fixedStates({ states, next, initial }: Parts, own: Scope): ReadonlyMap<string, string> {
   const fixed = new Map<string, string>();
   for (const [index, state] of states.entries()) {
-    let name = next[index] ?? '';
-    for (
-      let node = givers.get(name);
-      node?.operator === 'Identity' && node.inputs[0] !== name;
-      node = givers.get(name)
-    ) {
-      name = node.inputs[0] ?? '';
-    }
+    const name = behindIdentity(next[index] ?? '', own).at(-1) ?? '';
     const from = initial[index] ?? '';
     if (name === state && from !== '') fixed.set(state, from);
   }

@@ -19,6 +19,7 @@ import {
   inputOf,
   moveRank,
 } from './follow-columns';
+import { projectedOf } from './cell-forms';
 import { addForms, constantForm, formOf, multiplyForm, scaleForm, type Budget, type LinearForm } from './linear-forms';
 import { followNot, followWhere, followWiden } from './masks';
 
@@ -87,8 +88,16 @@ export async function traceBody(trace: Trace): Promise<void> {
     }
     const follow = FUNCTIONS.has(node.operator) ? followFunction : FOLLOWED.get(node.operator);
     const [output = ''] = node.outputs;
-    trace.values.set(output, follow?.(node, inputs, trace) ?? null);
+    const value = follow?.(node, inputs, trace) ?? null;
+    trace.values.set(output, trace.next.has(output) ? asState(value) : value);
   }
+}
+
+/** A projected h is one thing to whatever it feeds: multiplied through, its units would be lost. */
+function asState(value: BodyValue | null): BodyValue | null {
+  const projected = value?.kind === 'form' ? projectedOf(value.form) : null;
+  if (!projected || value?.kind !== 'form') return value;
+  return { ...value, form: formOf({ kind: 'projection', ...projected }, projected.matrix.columns) };
 }
 
 /** A value's meaning: the body's own, else a constant, else something of the graphs around. */
