@@ -47,7 +47,7 @@ export async function rollUp(scope: Scope, constants: Constants): Promise<OnnxGr
   const consumers = consumersOf(graph);
   const known = new Set<OnnxNode>();
   const rolled: Rolled[] = [];
-  for (const products of kernels.values()) {
+  for (const products of projectedFirst([...kernels.values()], scope)) {
     if (products.some((product) => known.has(product))) continue;
     const chain = await chainOf(products, scope, constants, consumers);
     const step = chain && (await sameStep(chain.hidden, chain.depends, scope, constants, parts));
@@ -70,7 +70,7 @@ async function repeatedKernels(scope: Scope, constants: Constants): Promise<Read
   const products = new Map<string, OnnxNode[]>();
   for (const node of scope.graph.nodes) {
     if (node.domain !== '' || !['MatMul', 'Gemm'].includes(node.operator)) continue;
-    const kernel = node.inputs[1] ?? '';
+    const kernel = originalOf(node.inputs[1] ?? '', scope);
     const uses = products.get(kernel);
     if (uses) uses.push(node);
     else products.set(kernel, [node]);
@@ -79,6 +79,31 @@ async function repeatedKernels(scope: Scope, constants: Constants): Promise<Read
     if (uses.length < MIN_STATES || !(await constants.find(kernel, scope))) products.delete(kernel);
   }
   return products;
+}
+
+/** Exporters give one stored matrix several names by Identity nodes. */
+function originalOf(start: string, scope: Scope): string {
+  let name = start;
+  for (let step = 0; step < MAX_IDENTITIES; step++) {
+    const source = scope.find(name);
+    if (source?.kind !== 'node' || source.node.operator !== 'Identity' || source.node.domain !== '') break;
+    name = source.node.inputs[0] ?? '';
+  }
+  return name;
+}
+
+const MAX_IDENTITIES = 100;
+
+/**
+ * Kernels whose state is itself a product come first: with a projection, both it and the recurrent kernel are applied at
+ * each step, and h is what the projection gives.
+ */
+function projectedFirst(kernels: readonly (readonly OnnxNode[])[], scope: Scope): readonly (readonly OnnxNode[])[] {
+  const isProjected = (products: readonly OnnxNode[]): boolean => {
+    const source = scope.find(products.at(-1)?.inputs[0] ?? '');
+    return source?.kind === 'node' && ['MatMul', 'Gemm'].includes(source.node.operator);
+  };
+  return [...kernels.filter(isProjected), ...kernels.filter((products) => !isProjected(products))];
 }
 
 function consumersOf(graph: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
