@@ -94,6 +94,21 @@ export function keepFailure(error: unknown, reading: Reading): string {
 }
 
 /**
+ * What `read` gives; an array that is damaged is, in a model, damage of the model's file.
+ *
+ * @param read - Reads an array.
+ * @throws TempogradError `reader/corrupt` for `input/not-readable`, and what else reading throws.
+ */
+export async function asModelError<T>(read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof TempogradError) || error.code !== 'input/not-readable') throw error;
+    throw new TempogradError('reader/corrupt', error.message, { cause: error });
+  }
+}
+
+/**
  * The model made of layers that have been read.
  *
  * @param format - `keras-v3`, `torch`, ...

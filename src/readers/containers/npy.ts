@@ -5,7 +5,7 @@
  */
 import { TempogradError } from '../../core/errors';
 import { sizeOf, type Tensor, type TensorData } from '../../core/tensor';
-import type { ByteSource } from '../byte-source';
+import { sliceSource, type ByteSource } from '../byte-source';
 import { fromFloat16 } from '../float16';
 import { checkLimit, type ReadLimits } from '../limits';
 
@@ -67,9 +67,27 @@ export function describeNpy(
   }
 }
 
+/**
+ * The pickle of an `.npy` file that is one Python object without axes; null for any other array.
+ *
+ * @param source - The file.
+ * @param what - Its name, for messages.
+ * @throws TempogradError `input/not-readable` when the header is damaged.
+ */
+export function pickleOfNpy(source: ByteSource, what: string): ByteSource | null {
+  const { text, dataStart } = headerText(source, what);
+  const isObject = /'descr'\s*:\s*'\|O\d*'/.test(text) && /'shape'\s*:\s*\(\s*\)/.test(text);
+  return isObject ? sliceSource(source, dataStart, source.size - dataStart) : null;
+}
+
 const KIND_NAMES: Readonly<Record<string, string>> = { b: 'bool', i: 'int', u: 'uint', f: 'float' };
 
 function readHeader(source: ByteSource, what: string): { readonly header: NpyHeader; readonly dataStart: number } {
+  const { text, dataStart } = headerText(source, what);
+  return { header: parseHeader(text, what), dataStart };
+}
+
+function headerText(source: ByteSource, what: string): { readonly text: string; readonly dataStart: number } {
   if (source.size < PREFIX_BYTES + 4) throw refuse(`${what} ends within the header of a NumPy array`);
   const prefix = source.read(0, PREFIX_BYTES + 4);
   if (!SIGNATURE.every((byte, index) => prefix[index] === byte)) throw refuse(`${what} is not a NumPy array`);
@@ -82,7 +100,7 @@ function readHeader(source: ByteSource, what: string): { readonly header: NpyHea
   if (length > MAX_HEADER_BYTES || dataStart > source.size)
     throw refuse(`${what} ends within the header of a NumPy array`);
   const text = new TextDecoder('utf-8').decode(source.read(PREFIX_BYTES + lengthBytes, length));
-  return { header: parseHeader(text, what), dataStart };
+  return { text, dataStart };
 }
 
 /** `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }` */

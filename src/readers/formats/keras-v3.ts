@@ -1,5 +1,5 @@
 /**
- * The `.keras` archive: `metadata.json`, `config.json` and `model.weights.h5` in a ZIP.
+ * The `.keras` archive: `metadata.json`, `config.json` and `model.weights.h5` (or `.npz`) in a ZIP.
  *
  * Source: keras/src/saving/saving_lib.py.
  */
@@ -7,22 +7,24 @@ import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
 import type { ByteSource } from '../byte-source';
 import { openHdf5, type Hdf5File } from '../containers/hdf5';
-import type { ZipArchive } from '../containers/zip';
+import { openZip, type ZipArchive } from '../containers/zip';
 import { readKerasModel } from '../dialects/keras';
 import { newContext } from '../dialects/keras/context';
 import { readModelEntry } from '../dialects/keras/layer-config';
+import { openNpzStore } from '../dialects/keras/npz-store';
 import { treeVariables } from '../dialects/keras/tree-variables';
 import { openWeightShards } from '../dialects/keras/weight-shards';
 import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
 import { producerOf, writerFromConfig, writerOf } from '../dialects/keras/writer';
 import { field, isObject, parseJson, stringField, type JsonObject } from '../json';
 import { checkLimit } from '../limits';
-import type { FormatOptions } from '../reading';
+import { asModelError, type FormatOptions } from '../reading';
 import type { ModelFile, ModelFormat } from './format';
 
 const CONFIG = 'config.json';
 const METADATA = 'metadata.json';
 const WEIGHTS = 'model.weights.h5';
+const ARRAYS = 'model.weights.npz';
 const SHARDS = 'model.weights.json';
 
 /** A `.keras` archive. */
@@ -53,10 +55,17 @@ async function openWeights(archive: ZipArchive, name: string, options: FormatOpt
     const open = async (shard: string): Promise<ByteSource | null> => (archive.has(shard) ? archive.open(shard) : null);
     return openWeightShards(map, SHARDS, open, options.limits);
   }
+  if (archive.has(ARRAYS)) {
+    const what = `${name}: ${ARRAYS}`;
+    return asModelError(async () => {
+      const arrays = await openZip(await archive.open(ARRAYS), options.limits);
+      return openNpzStore(arrays, what, options.limits);
+    });
+  }
   const other = archive.names.find((entry) => entry.startsWith('model.weights'));
   throw new TempogradError(
     other === undefined ? 'reader/corrupt' : 'reader/unknown-format',
-    `${name} holds no ${WEIGHTS}${other === undefined ? '' : `; weights in ${other} are pickled, and a pickle is code`}`,
+    `${name} holds no ${WEIGHTS}${other === undefined ? '' : `; weights in ${other} are of an unknown kind`}`,
   );
 }
 

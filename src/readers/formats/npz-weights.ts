@@ -2,13 +2,12 @@
  * An `.npz` of named weights: every entry is an array, the names are those of a state dict or of Keras.
  */
 import type { RecurrentModel } from '../../core/model';
-import { TempogradError } from '../../core/errors';
 import type { RealTensor } from '../../core/tensor';
 import { describeNpy, readNpy } from '../containers/npy';
 import type { ZipArchive } from '../containers/zip';
 import { readNamedWeights } from '../dialects/named-weights';
 import { checkLimit } from '../limits';
-import type { FormatOptions } from '../reading';
+import { asModelError, type FormatOptions } from '../reading';
 import type { StoredTensor } from '../stored-tensor';
 import type { ModelFile, ModelFormat } from './format';
 
@@ -48,16 +47,6 @@ async function describeEntry(
       asModelError(async () => toReal(readNpy(await archive.open(entry), `${file}: ${name}`, options.limits)));
     return { name, ...described, read };
   });
-}
-
-/** An array that is damaged is, in a model, damage of the model's file. */
-async function asModelError<T>(read: () => Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    if (!(error instanceof TempogradError) || error.code !== 'input/not-readable') throw error;
-    throw new TempogradError('reader/corrupt', error.message, { cause: error });
-  }
 }
 
 function toReal({ shape, data }: ReturnType<typeof readNpy>): RealTensor {
