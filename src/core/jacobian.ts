@@ -53,5 +53,32 @@ export interface FinalChunk {
   readonly lognormC: Float64Array | null;
 }
 
+/**
+ * A family of Jacobians of any step with respect to any other: of h_t or c_t with respect to x_s, of h_t with respect
+ * to the initial state ([h0; c0] of an LSTM), and of the whole state with respect to the whole state.
+ */
+export type PairsQuantity = 'dh_dx' | 'dc_dx' | 'dh_ds0' | 'ds_ds';
+
+/**
+ * Natural logs of Frobenius norms for a rectangle of (target step t, source step s) of one sequence, at the input's own
+ * time index.
+ *
+ * `logNorms`: `[targetCount, sourceCount]` row-major; `-Infinity` only for an exact zero: a source that comes after its
+ * target in the order of computing, a dead layer, a masked source. A masked target has the norms of the step before
+ * it. `dh_ds0` has one source. Rectangles of one quantity and sequence do not overlap, and what none covers is exactly
+ * zero. The receiver owns the array.
+ */
+export interface PairsChunk {
+  readonly mode: 'pairs';
+  readonly direction: Direction;
+  readonly quantity: PairsQuantity;
+  readonly sequence: number;
+  readonly targetStart: number;
+  readonly targetCount: number;
+  readonly sourceStart: number;
+  readonly sourceCount: number;
+  readonly logNorms: Float64Array;
+}
+
 /** A piece of a result as the engine gives it. */
 export type JacobianChunk = DiagonalChunk | FinalChunk;

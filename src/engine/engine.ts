@@ -4,8 +4,9 @@
  * All three answer the same questions with the same shapes; what differs is precision and speed.
  * An engine computes: it neither decides what to show nor reads a file.
  */
-import type { DiagonalChunk, Direction, FinalChunk } from '../core/jacobian';
+import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/jacobian';
 import type { RecurrentLayer, RecurrentModel } from '../core/model';
+import type { PairsSource } from '../core/reference/propagate-pairs';
 import type { RealTensor, Tensor } from '../core/tensor';
 
 /** The engines, best first. */
@@ -52,6 +53,14 @@ export interface PropagateOptions {
   readonly chunkBytes: number;
 }
 
+/** What `pairs` is asked for. */
+export interface PairsOptions {
+  /** `input`: dh_t/dx_s and dc_t/dx_s; `initial`: dh_t/ds_0; `state`: ds_t/ds_s, together with `initial`. */
+  readonly sources: readonly PairsSource[];
+  /** Aborts between steps. */
+  readonly signal: AbortSignal;
+}
+
 /** A layer with its states computed, ready to be differentiated. Holds engine memory until disposed. */
 export interface LayerRun {
   readonly batch: number;
@@ -64,6 +73,8 @@ export interface LayerRun {
   diagonal(direction: Direction, options: PropagateOptions): AsyncGenerator<DiagonalChunk, void, void>;
   /** dh_T/dx_s and dc_T/dx_s of one direction, newest source step first. */
   final(direction: Direction, options: PropagateOptions): AsyncGenerator<FinalChunk, void, void>;
+  /** Log norms of the Jacobians of every step with respect to every other, in rectangles that do not overlap. */
+  pairs(direction: Direction, options: PairsOptions): AsyncGenerator<PairsChunk, void, void>;
   /**
    * The leading Lyapunov exponent per sequence, nats per step: growth of the first unit vector under the step state
    * Jacobians, the first `warmUp` steps left out. `[B]`; `-Infinity` when the vector dies, masked steps not counted.

@@ -2,16 +2,17 @@
  * A recurrent layer with its states computed: one cell run per direction, and the propagations over them.
  */
 import { TempogradError } from '../core/errors';
-import type { DiagonalChunk, Direction, FinalChunk } from '../core/jacobian';
+import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/jacobian';
 import { cellsOf, type RecurrentLayer } from '../core/model';
 import { openCell } from './cells/open-cell';
 import { runCell, type CellRun } from './cells/run-cell';
 import type { TensorCell } from './cells/tensor-cell';
-import type { DirectionStates, LayerInput, LayerRun, PropagateOptions } from './engine';
+import type { DirectionStates, LayerInput, LayerRun, PairsOptions, PropagateOptions } from './engine';
 import type { Ops } from './ops';
 import { propagateDiagonal } from './propagate/diagonal';
 import { propagateFinal } from './propagate/final';
 import { leadingExponent } from './propagate/leading-exponent';
+import { propagatePairs } from './propagate/pairs';
 
 /** One direction: its cell in engine memory and its states on the host. */
 interface DirectionRun {
@@ -88,6 +89,10 @@ function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly Dire
     final(direction: Direction, options: PropagateOptions): AsyncGenerator<FinalChunk, void, void> {
       const { cell, run } = find(direction);
       return propagateFinal(ops, cell, run, options);
+    },
+    pairs(direction: Direction, { sources, signal }: PairsOptions): AsyncGenerator<PairsChunk, void, void> {
+      const { cell, run } = find(direction);
+      return propagatePairs(ops, cell, run, sources, signal);
     },
     leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array> {
       const { cell, run } = find(direction);

@@ -1,18 +1,22 @@
 /**
  * A layer run in float64: every sequence of the batch has a trajectory of its own, and chunks are filled from all.
  */
-import type { DiagonalChunk, Direction, FinalChunk } from '../core/jacobian';
+import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/jacobian';
 import { gateNames, type CellDescription } from '../core/model';
 import type { CellState, ReferenceCell } from '../core/reference/cell';
 import { leadingGrowth } from '../core/reference/leading-exponent';
 import { propagateDiagonal } from '../core/reference/propagate-diagonal';
 import { propagateFinal, type FinalBlock } from '../core/reference/propagate-final';
+import { pairsTile, propagatePairs, type PairsRow, type PairsSource } from '../core/reference/propagate-pairs';
 import { makeReferenceCell } from '../core/reference/reference-cell';
 import { cellSteps, type GatedTrajectory } from '../core/reference/run-cell';
 import type { RealTensor } from '../core/tensor';
-import type { DirectionStates, InitialState, LayerRun, PropagateOptions } from './engine';
+import { validSteps } from './cells/valid-steps';
+import type { DirectionStates, InitialState, LayerRun, PairsOptions, PropagateOptions } from './engine';
 import type { Mask } from './layers/flow';
 import { Pace } from './pace';
+import { BLOCK_NORMS, NormRows } from './propagate/norm-rows';
+import { beforeFirstStep, inTime, type PairsBlock } from './propagate/pairs-times';
 
 /** One direction with the trajectories of all sequences. */
 export interface ReferenceDirection {
@@ -159,6 +163,22 @@ export class ReferenceRun implements LayerRun {
     }
   }
 
+  /** See `LayerRun.pairs`. */
+  async *pairs(direction: Direction, { sources, signal }: PairsOptions): AsyncGenerator<PairsChunk, void, void> {
+    const { cell, trajectories } = this.pick(direction);
+    const pace = new Pace(signal);
+    const { hiddenSize, stateSize } = cell;
+    for (const source of sources) {
+      for (const [sequence, trajectory] of trajectories.entries()) {
+        const { steps, mask } = trajectory;
+        const valid = validSteps(direction, 1, steps, mask).of(0);
+        const times = { sequence, direction, steps, valid, hiddenSize, stateSize };
+        if (source !== 'input') yield* beforeFirstStep(times, source);
+        for await (const block of gatherBlocks(cell, trajectory, source, pace)) yield* inTime(times, block, sources);
+      }
+    }
+  }
+
   /** See `LayerRun.leadingExponent`. */
   async leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array> {
     const { cell, trajectories } = this.pick(direction);
@@ -188,6 +208,33 @@ export class ReferenceRun implements LayerRun {
     const bytes = this.batch * cell.stateSize * cell.inputDim * Float64Array.BYTES_PER_ELEMENT;
     return Math.min(this.steps, Math.max(1, Math.floor(chunkBytes / bytes)));
   }
+}
+
+/** Rows of norms as blocks. */
+async function* gatherBlocks(
+  cell: ReferenceCell,
+  trajectory: GatedTrajectory,
+  source: PairsSource,
+  pace: Pace,
+): AsyncGenerator<PairsBlock, void, void> {
+  const width = pairsTile(cell, source, trajectory.steps);
+  let rows = new NormRows(width);
+  let last: PairsRow | null = null;
+  const blockOf = ({ target, firstSource, sources }: PairsRow): PairsBlock => {
+    const place = { firstTarget: target + 1 - rows.count, targets: rows.count, firstSource, sources };
+    return { source, ...place, ...rows.arrays(source, sources) };
+  };
+  for (const row of propagatePairs(cell, trajectory, source)) {
+    const isNewTile = last !== null && last.firstSource !== row.firstSource;
+    if (last && (isNewTile || rows.count * width >= BLOCK_NORMS)) {
+      yield blockOf(last);
+      rows = new NormRows(width);
+    }
+    rows.add(row.h, row.c, 0, row.sources);
+    last = { ...row };
+    await pace.breathe();
+  }
+  if (last) yield blockOf(last);
 }
 
 /** Blocks of one state of all sequences, `[B, count, H, D]`, with scales and log norms. */

@@ -4,6 +4,7 @@
  * dh_T/du_k = sum over t of dh_T/dx_t dx_t/du_k, and dh_t/du_t likewise over the steps up to t whose window holds t.
  */
 
+import { TempogradError } from '../../core/errors';
 import { cellsOf, type CellDescription, type RecurrentLayer } from '../../core/model';
 import type { AnalysisMode, DiagonalChunk, Direction } from '../../core/jacobian';
 import { cellSizes } from '../cells/cell-sizes';
@@ -49,6 +50,12 @@ export function withRespectToModelInput(
             options,
           ),
     final: (direction, options) => finalOf(run.final(direction, options), run, direction, local, options),
+    pairs: () => {
+      throw new TempogradError('usage/bad-option', 'pairs are not computed with respect to the model’s input', {
+        remedy: 'Use --wrt layer-input with the mode pairs.',
+        details: { layer: layer.name },
+      });
+    },
     leadingExponent: (direction, warmUp, signal) => run.leadingExponent(direction, warmUp, signal),
     dispose: () => run.dispose(),
   };

@@ -77,6 +77,7 @@ export class FactoredStep {
   private joined: Value | null = null;
   private input: Value | null = null;
   private state: Value | null = null;
+  private rows: Value | null = null;
 
   /**
    * @param ops - Operations.
@@ -135,6 +136,27 @@ export class FactoredStep {
   }
 
   /**
+   * The state columns alone, block by block: `[R, N, H, P]`, P units of h.
+   *
+   * @param coefficients - `[N, R, P, H]`
+   */
+  stateOperators(coefficients: Value): Value {
+    const { ops } = this;
+    const { units, stateWidth, count: terms } = this.pieces;
+    const [count, blocks] = coefficients.shape as [number, number, number, number];
+    return ops.tidy(() => {
+      const { native } = ops;
+      if (native) {
+        const rows = native.combineRows(this.pattern(count, true), this.entries(coefficients), this.stateRows());
+        return ops.reshape(rows, [blocks, count, units, stateWidth]);
+      }
+      const byUnit = ops.reshape(ops.transpose(coefficients, [3, 1, 0, 2]), [units, blocks * count, terms]);
+      const formed = ops.matMul(byUnit, ops.reshape(this.stateRows(), [units, terms, stateWidth]));
+      return ops.reshape(ops.transpose(formed, [1, 0, 2]), [blocks, count, units, stateWidth]);
+    });
+  }
+
+  /**
    * `[N, H, D]` of each of the R blocks.
    *
    * @param coefficients - `[N, R, P, H]`
@@ -168,16 +190,16 @@ export class FactoredStep {
 
   /** Frees the kernels. */
   dispose(): void {
-    for (const value of [this.joined, this.input, this.state]) if (value) this.ops.dispose(value);
-    this.joined = this.input = this.state = null;
+    for (const value of [this.joined, this.input, this.state, this.rows]) if (value) this.ops.dispose(value);
+    this.joined = this.input = this.state = this.rows = null;
   }
 
-  /** Row (n, u, r) has entries at the rows (u, p) of the kernels. */
-  private pattern(count: number): RowPattern {
+  /** Row (n, u, r), or (r, n, u) by blocks, has entries at the rows (u, p) of the kernels. */
+  private pattern(count: number, byBlocks = false): RowPattern {
     const { blocks, isLastZero } = this;
     const { units, count: terms } = this.pieces;
     return {
-      name: `rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}`,
+      name: `rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}${byBlocks ? ', by blocks' : ''}`,
       rows: count * units * blocks,
       columns: units * terms,
       places() {
@@ -186,12 +208,20 @@ export class FactoredStep {
         for (let at = 0; at < count * units * perUnit; at++) {
           const term = at % perUnit;
           const unit = (at - term) / perUnit;
-          places[2 * at] = unit * blocks + Math.floor(term / terms);
+          const block = Math.floor(term / terms);
+          places[2 * at] = byBlocks ? block * count * units + unit : unit * blocks + block;
           places[2 * at + 1] = (unit % units) * terms + (term % terms);
         }
         return places;
       },
     };
+  }
+
+  /** `[H*P, H]`, of h alone. */
+  private stateRows(): Value {
+    const { units, stateWidth, count } = this.pieces;
+    this.rows ??= this.ops.keep(this.ops.upload(this.pieces.gather('state'), [units * count, stateWidth]));
+    return this.rows;
   }
 
   /** `[H*P, H+D]` */

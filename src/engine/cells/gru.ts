@@ -89,7 +89,10 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
   };
 }
 
-type Form = Pick<BareCell, 'vectors' | 'operatorVectors' | 'operators' | 'inputJacobians' | 'push' | 'dispose'>;
+type Form = Pick<
+  BareCell,
+  'vectors' | 'operatorVectors' | 'operators' | 'stateOperators' | 'inputJacobians' | 'push' | 'dispose'
+>;
 type GatesOf = (fromInput: Value, h: Value) => Gates;
 
 interface CandidateWeights {
@@ -143,6 +146,7 @@ function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Ga
       }),
     operatorVectors: ({ coefficients }) => ({ entries: factored.entries(coefficients) }),
     operators: ({ entries }) => factored.operators(entries),
+    stateOperators: ({ coefficients }) => factored.stateOperators(coefficients),
     inputJacobians: ({ coefficients }) => factored.inputJacobians(coefficients),
     push: ({ coefficients }, tangent) =>
       ops.tidy(() => ops.reshape(factored.push(coefficients, tangent), tangent.shape)),
@@ -227,6 +231,7 @@ function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Gates
       }),
     operatorVectors: (vectors) => copyVectors(ops, vectors),
     operators,
+    stateOperators: (vectors) => dense.stateOperators(operators(vectors)),
     inputJacobians: (vectors) => dense.inputJacobians(operators(vectors)),
     push: (vectors, tangent) => dense.push(operators(vectors), tangent),
     dispose: () => undefined,

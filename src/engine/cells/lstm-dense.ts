@@ -31,6 +31,7 @@ export function denseLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): StepF
     operatorVectors: (step) => copyVectors(ops, step),
     operators,
     carry: () => null,
+    stateOperators: (step) => dense.stateOperators(operators(step)),
     inputJacobians: (step) => dense.inputJacobians(operators(step)),
     push: (step, tangent) => dense.push(operators(step), tangent),
     dispose: () => undefined,

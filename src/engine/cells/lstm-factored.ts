@@ -36,6 +36,7 @@ export function factoredLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): St
     }),
     operators: ({ entries }) => factored.operators(entries),
     carry: ({ carry }) => carry,
+    stateOperators: ({ coefficients }) => factored.stateOperators(coefficients),
     inputJacobians: ({ coefficients }) => {
       const [memory, c] = factored.inputJacobians(coefficients);
       if (!projectionRows) return [memory, c];

@@ -53,6 +53,8 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
         : { derivative: ops.reshape(derivative, derivative.shape) },
     operators: (vectors) => (isDiagonal ? factored.operators(vectors.entries) : denseOperators(vectors)),
     carry: () => null,
+    stateOperators: (vectors) =>
+      isDiagonal ? factored.stateOperators(vectors.coefficients) : dense.stateOperators(denseOperators(vectors)),
     inputJacobians: (vectors) =>
       isDiagonal ? factored.inputJacobians(vectors.coefficients) : dense.inputJacobians(denseOperators(vectors)),
     push: (vectors, tangent) =>

@@ -24,24 +24,46 @@ export interface StepSelection {
  */
 export function uploadPoints(ops: Ops, run: CellRun, selection: StepSelection): StepPoints {
   const { firstSequence, sequences, steps, slowest } = selection;
-  const count = sequences * steps.length;
+  const pairs: StepOfSequence[] = [];
+  for (let s = 0; s < steps.length; s++) {
+    for (let b = 0; b < sequences; b++) {
+      pairs[slowest === 'step' ? s * sequences + b : b * steps.length + s] = {
+        sequence: firstSequence + b,
+        n: steps[s],
+      };
+    }
+  }
+  return uploadPairs(ops, run, pairs);
+}
+
+/** One step of one sequence; n counts in the order of computing. */
+export interface StepOfSequence {
+  readonly sequence: number;
+  readonly n: number;
+}
+
+/**
+ * The points of any (sequence, step) pairs, in their order.
+ *
+ * @param ops - Operations; the values are the caller's.
+ * @param run - States and inputs.
+ * @param pairs - N of them.
+ */
+export function uploadPairs(ops: Ops, run: CellRun, pairs: readonly StepOfSequence[]): StepPoints {
   const { units, hiddenSize, inputDim } = run;
   const gather = (source: Float32Array | Float64Array, width: number, before: Float32Array | Float64Array | null) => {
-    const rows = ops.engine === 'reference' ? new Float64Array(count * width) : new Float32Array(count * width);
-    for (let s = 0; s < steps.length; s++) {
-      for (let b = 0; b < sequences; b++) {
-        const row = slowest === 'step' ? s * sequences + b : b * steps.length + s;
-        const sequence = firstSequence + b;
-        const n = steps[s] - (before ? 1 : 0);
-        if (n < 0 && before) {
-          rows.set(before.subarray(sequence * width, (sequence + 1) * width), row * width);
-        } else {
-          const from = (sequence * run.steps + timeIndex(run.direction, run.steps, n)) * width;
-          rows.set(source.subarray(from, from + width), row * width);
-        }
+    const size = pairs.length * width;
+    const rows = ops.engine === 'reference' ? new Float64Array(size) : new Float32Array(size);
+    pairs.forEach(({ sequence, n: step }, row) => {
+      const n = step - (before ? 1 : 0);
+      if (n < 0 && before) {
+        rows.set(before.subarray(sequence * width, (sequence + 1) * width), row * width);
+      } else {
+        const from = (sequence * run.steps + timeIndex(run.direction, run.steps, n)) * width;
+        rows.set(source.subarray(from, from + width), row * width);
       }
-    }
-    return ops.upload(rows, [count, width]);
+    });
+    return ops.upload(rows, [pairs.length, width]);
   };
   return {
     x: gather(run.x, inputDim, null),

@@ -1,0 +1,53 @@
+/**
+ * Log norms of all pairs of steps of a batch, in rectangles of time.
+ *
+ * Which way they are computed is a rule of sizes alone (`pairs-plan`); the rest is the same for all: computed steps in,
+ * timesteps out.
+ */
+import type { PairsChunk } from '../../core/jacobian';
+import type { PairsSource } from '../../core/reference/propagate-pairs';
+import type { CellRun } from '../cells/run-cell';
+import type { TensorCell } from '../cells/tensor-cell';
+import { validSteps } from '../cells/valid-steps';
+import type { Ops } from '../ops';
+import { Pace } from '../pace';
+import { chooseArithmetic } from './arithmetic';
+import { pairsDirect } from './pairs-direct';
+import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
+
+/**
+ * Rectangles of log norms; see `PairsChunk`.
+ *
+ * Numerics: float32 products with exact exponents, log norms within 1e-3. Source: method.md 2.5 to 2.7, 2.10.
+ *
+ * @param ops - Operations.
+ * @param cell - The cell.
+ * @param run - Its states.
+ * @param sources - What is differentiated with respect to.
+ * @param signal - Aborts between steps.
+ */
+export async function* propagatePairs(
+  ops: Ops,
+  cell: TensorCell,
+  run: CellRun,
+  sources: readonly PairsSource[],
+  signal: AbortSignal,
+): AsyncGenerator<PairsChunk, void, void> {
+  const pace = new Pace(signal);
+  const arithmetic = chooseArithmetic(ops, cell);
+  const valid = validSteps(run.direction, run.batch, run.steps, run.mask);
+  const { direction, steps } = run;
+  const { hiddenSize, stateSize } = cell;
+  const timesOf = (sequence: number): StepTimes => {
+    return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
+  };
+  for (const source of sources) {
+    for (let sequence = 0; sequence < run.batch && source !== 'input'; sequence++) {
+      yield* beforeFirstStep(timesOf(sequence), source);
+    }
+    if (valid.longest === 0) continue;
+    for await (const { sequence, block } of pairsDirect(arithmetic, run, valid, source, pace)) {
+      yield* inTime(timesOf(sequence), block, sources);
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * Lanes pushed step by step: the inner loop that the direct recursion and the base of the segment scan share.
+ */
+import { timeIndex } from '../../core/reference/run-cell';
+import { sliceVectors } from '../cells/factored-step';
+import type { CellRun } from '../cells/run-cell';
+import type { ValidSteps } from '../cells/valid-steps';
+import type { Pace } from '../pace';
+import type { Arithmetic } from './arithmetic';
+import { PushedColumns, type PushedNorms } from './pushed-columns';
+import { uploadPairs } from './step-points';
+
+/** Reals of vectors that are computed and held at once, by the native library and in this process. */
+const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
+
+/** One recursion: the computed steps of a sequence from one of them on. */
+export interface Lane {
+  readonly sequence: number;
+  /** Its first step among the computed ones of the sequence. */
+  readonly first: number;
+}
+
+/** What is pushed through the lanes. */
+export interface LaneOrder {
+  readonly lanes: readonly Lane[];
+  /** Steps of every lane; a lane whose sequence ends before goes on with its last step, and its norms mean nothing. */
+  readonly steps: number;
+  /** What each of the first steps adds, and how many of them do. */
+  readonly source: 'input' | 'state';
+  readonly sources: number;
+  /** Whether the state before the first step is a source too, before all others. */
+  readonly hasInitial: boolean;
+}
+
+/** One step of all lanes: how many were taken, and the norms of all sources so far. */
+export interface LaneStep {
+  readonly taken: number;
+  readonly columns: PushedColumns;
+  readonly norms: PushedNorms;
+}
+
+/**
+ * The steps of some lanes in order.
+ *
+ * @param arithmetic - Operations and cell.
+ * @param run - States.
+ * @param valid - The computed steps.
+ * @param order - What is pushed.
+ * @param pace - Lets messages in.
+ */
+export async function* pushLanes(
+  arithmetic: Arithmetic,
+  run: CellRun,
+  valid: ValidSteps,
+  order: LaneOrder,
+  pace: Pace,
+): AsyncGenerator<LaneStep, void, void> {
+  const { ops, cell } = arithmetic;
+  const { lanes, steps, source, sources, hasInitial } = order;
+  const columns = new PushedColumns(arithmetic, lanes.length);
+  const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
+  const group = Math.max(1, Math.min(steps, Math.floor(atOnce / (cell.vectorLength * lanes.length))));
+  try {
+    if (hasInitial) columns.injectState();
+    for (let start = 0; start < steps; start += group) {
+      const count = Math.min(group, steps - start);
+      const pairs = Array.from({ length: count * lanes.length }, (_, at) => {
+        return stepOf(run, valid, lanes[at % lanes.length], start + Math.floor(at / lanes.length));
+      });
+      const vectors = arithmetic.vectors((precise) => uploadPairs(precise, run, pairs));
+      try {
+        for (let step = 0; step < count; step++) {
+          ops.tidy(() => {
+            const part = sliceVectors(ops, vectors, step * lanes.length, lanes.length);
+            columns.push(part);
+            if (start + step >= sources) return;
+            if (source === 'state') columns.injectState();
+            else columns.injectInput(cell.inputJacobians(part).map((value) => ops.keep(value)));
+          });
+          yield { taken: start + step + 1, columns, norms: columns.measure() };
+          await pace.breathe();
+        }
+      } finally {
+        ops.dispose(...Object.values(vectors));
+      }
+    }
+  } finally {
+    columns.dispose();
+  }
+}
+
+/** The computed step `at` of a lane, or its last one behind the end. */
+function stepOf(
+  run: CellRun,
+  valid: ValidSteps,
+  { sequence, first }: Lane,
+  at: number,
+): { sequence: number; n: number } {
+  const times = valid.of(sequence);
+  const time = times[Math.min(first + at, times.length - 1)];
+  return { sequence, n: timeIndex(run.direction, run.steps, time) };
+}
+

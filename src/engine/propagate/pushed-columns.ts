@@ -1,0 +1,263 @@
+/**
+ * Columns G = ds_t/d(source) of several lanes, pushed forward by G <- A_t G, with an exponent for each lane and source.
+ *
+ * A lane is one recursion of its own: a sequence from some step on. All lanes take a step together, each through its
+ * own A_t. The true columns of a source are those kept times 2^exponent; norms are brought to the host at every step,
+ * and columns that went too far are scaled by an exact power of two (method.md 2.5 and 2.7).
+ */
+import { logNorm } from '../../core/linalg/scaling';
+import type { BareCell, StepVectors } from '../cells/tensor-cell';
+import type { Ops, Value } from '../ops';
+import type { Arithmetic } from './arithmetic';
+
+/** Norms are kept near 2^24: far above where a strongly contracting step would lose digits, squares far below infinity. */
+const KEPT_EXPONENT = 24;
+
+/** They are brought back when they are so many powers of two away from there. */
+const RESCALE_DISTANCE = 16;
+
+/** Sums of squares below this may have lost small terms to underflow; they are added again in float64. */
+const DOUBTFUL_SQUARES = 2 ** -100;
+
+/** Log norms of each lane and source, `[lanes * sources]`. */
+export interface PushedNorms {
+  readonly h: Float64Array;
+  /** null without a cell state. */
+  readonly c: Float64Array | null;
+}
+
+/** The columns of some lanes. */
+export class PushedColumns {
+  /** One value for the whole state `[lanes, S, m]`, or those of h `[lanes, P, m]` and c `[lanes, H, m]` apart. */
+  private blocks: readonly Value[] = [];
+  /** Columns of each source, in order. */
+  private readonly widths: number[] = [];
+  /** Per source, `[lanes]`. */
+  private readonly exponents: Int32Array[] = [];
+  private readonly ops: Ops;
+  private readonly cell: BareCell;
+  private readonly isSplit: boolean;
+
+  /**
+   * @param arithmetic - Operations and cell.
+   * @param lanes - How many recursions.
+   */
+  constructor(
+    private readonly arithmetic: Arithmetic,
+    private readonly lanes: number,
+  ) {
+    this.ops = arithmetic.ops;
+    this.cell = arithmetic.cell;
+    this.isSplit = this.cell.stateBlocks === 2 && this.cell.isFactored;
+  }
+
+  /** Sources so far. */
+  get sources(): number {
+    return this.widths.length;
+  }
+
+  /**
+   * Adds a source: dh/dx and dc/dx of the step that was just taken.
+   *
+   * @param jacobians - `[lanes, P, D]`, and `[lanes, H, D]` of an LSTM; freed by `dispose` or the next step.
+   */
+  injectInput(jacobians: readonly Value[]): void {
+    const { ops } = this;
+    const width = jacobians[0].shape[2];
+    const joined = this.isSplit || jacobians.length === 1 ? jacobians : [ops.tidy(() => ops.concat(jacobians, 1))];
+    if (joined !== jacobians) ops.dispose(...jacobians);
+    this.inject(joined, width);
+  }
+
+  /** Adds the whole state as it is now as a source: the identity, S columns. */
+  injectState(): void {
+    const { ops, lanes, cell } = this;
+    const { stateSize, hiddenSize } = cell;
+    const sizes = this.isSplit ? cell.blockSizes : [stateSize];
+    const made = sizes.map((rows, block) => {
+      const data = new Float32Array(lanes * rows * stateSize);
+      for (let row = 0; row < lanes * rows; row++) {
+        data[row * stateSize + (row % rows) + (block === 0 ? 0 : hiddenSize)] = 1;
+      }
+      return ops.keep(ops.upload(data, [lanes, rows, stateSize]));
+    });
+    this.inject(made, stateSize);
+  }
+
+  /**
+   * Takes a step in every lane.
+   *
+   * @param vectors - Of the step of each lane, N = lanes.
+   */
+  push(vectors: StepVectors): void {
+    if (this.blocks.length === 0) return;
+    this.replace(this.ops.tidy(() => this.pushed(vectors)));
+  }
+
+  /**
+   * Log norms of all sources, exponents included; columns that went too far are brought back.
+   *
+   * Numerics: squares of float32 numbers near 2^24 added in the engine over the state, in float64 over the columns.
+   */
+  measure(): PushedNorms {
+    const { lanes, sources } = this;
+    const squares = this.columnSquares();
+    const h = new Float64Array(lanes * sources);
+    const c = squares.c ? new Float64Array(lanes * sources) : null;
+    const shifts = new Int32Array(lanes * sources);
+    const total = this.widths.reduce((sum, width) => sum + width, 0);
+    const exact = new ExactNorms(this, total);
+    for (let lane = 0; lane < lanes; lane++) {
+      let column = lane * total;
+      for (let source = 0; source < sources; source++) {
+        const at = lane * sources + source;
+        const end = column + this.widths[source];
+        const own = sumOf(squares.h, column, end);
+        const other = squares.c ? sumOf(squares.c, column, end) : 0;
+        const place = { lane, first: column - lane * total, count: this.widths[source] };
+        h[at] = own < DOUBTFUL_SQUARES ? exact.of('h', place) : 0.5 * Math.log(own);
+        if (c) c[at] = other < DOUBTFUL_SQUARES ? exact.of('c', place) : 0.5 * Math.log(other);
+        const larger = Math.max(h[at], c ? c[at] : -Infinity) / Math.LN2 - KEPT_EXPONENT;
+        if (Math.abs(larger) > RESCALE_DISTANCE && Number.isFinite(larger)) shifts[at] = Math.round(larger);
+        const exponent = this.exponents[source][lane] * Math.LN2;
+        h[at] += exponent;
+        if (c) c[at] += exponent;
+        column = end;
+      }
+    }
+    if (shifts.some((shift) => shift !== 0)) this.rescale(shifts, total);
+    return { h, c };
+  }
+
+  /** The numbers of h or c rows on the host, `[lanes, rows, m]`. */
+  readRows(state: 'h' | 'c'): ArrayLike<number> {
+    const { ops, arithmetic } = this;
+    return ops.tidy(() => {
+      const value = this.rowsOf(state);
+      return arithmetic.readableOps.tidy(() => arithmetic.readableOps.read(arithmetic.readable(value)));
+    });
+  }
+
+  /** Rows of h or of c. */
+  heightOf(state: 'h' | 'c'): number {
+    return this.cell.blockSizes[state === 'h' ? 0 : 1];
+  }
+
+  /** Frees the columns. */
+  dispose(): void {
+    this.ops.dispose(...this.blocks);
+    this.blocks = [];
+  }
+
+  private inject(made: readonly Value[], width: number): void {
+    const { ops, lanes } = this;
+    this.widths.push(width);
+    this.exponents.push(new Int32Array(lanes));
+    if (this.blocks.length === 0) {
+      for (const value of made) ops.keep(value);
+      this.blocks = made;
+      return;
+    }
+    const joined = ops.tidy(() => this.blocks.map((block, at) => ops.concat([block, made[at]], 2)));
+    ops.dispose(...made);
+    this.replace(joined);
+  }
+
+  private replace(next: readonly Value[]): void {
+    const { ops } = this;
+    ops.dispose(...this.blocks);
+    this.blocks = next.map((value) => ops.keep(value));
+  }
+
+  private pushed(vectors: StepVectors): readonly Value[] {
+    const { ops, cell, lanes, blocks } = this;
+    const operators = cell.stateOperators(vectors);
+    const columns = blocks[0].shape[2];
+    const product = ops.matMul(operators, blocks[0]);
+    if (!this.isSplit) return [ops.reshape(product, [lanes, cell.stateSize, columns])];
+    const { units, projection } = cell;
+    const carry = cell.carry(vectors);
+    if (!carry) throw new Error('a split state without diagonals');
+    const parts = ops.split(product, 2, 0);
+    const diagonals = ops.split(carry, 2, 2);
+    const [memory, next] = parts.map((part, at) => {
+      return ops.add(ops.reshape(part, [lanes, units, columns]), ops.mul(diagonals[at], blocks[1]));
+    });
+    return [projection ? ops.matMul(projection, memory, true, false) : memory, next];
+  }
+
+  private rowsOf(state: 'h' | 'c'): Value {
+    const { ops, cell, blocks } = this;
+    if (this.isSplit) return blocks[state === 'h' ? 0 : 1];
+    if (cell.stateBlocks === 1) return blocks[0];
+    return ops.split(blocks[0], cell.blockSizes, 1)[state === 'h' ? 0 : 1];
+  }
+
+  /** Sums of squares over the rows of h and of c, `[lanes * m]`. */
+  private columnSquares(): { readonly h: ArrayLike<number>; readonly c: ArrayLike<number> | null } {
+    const { ops, cell, arithmetic } = this;
+    const read = (state: 'h' | 'c'): ArrayLike<number> =>
+      ops.tidy(() => {
+        const sums = ops.sum(ops.square(this.rowsOf(state)), [1]);
+        return arithmetic.readableOps.tidy(() => arithmetic.readableOps.read(arithmetic.readable(sums)));
+      });
+    return { h: read('h'), c: cell.stateBlocks === 2 ? read('c') : null };
+  }
+
+  private rescale(shifts: Int32Array, total: number): void {
+    const { ops, lanes, sources, widths } = this;
+    const factors = new Float64Array(lanes * total);
+    for (let lane = 0, column = 0; lane < lanes; lane++) {
+      for (let source = 0; source < sources; source++) {
+        const shift = shifts[lane * sources + source];
+        factors.fill(2 ** -shift, column, column + widths[source]);
+        this.exponents[source][lane] += shift;
+        column += widths[source];
+      }
+    }
+    const next = ops.tidy(() => {
+      const scale = ops.upload(factors, [lanes, 1, total]);
+      return this.blocks.map((block) => ops.mul(block, scale));
+    });
+    this.replace(next);
+  }
+}
+
+function sumOf(values: ArrayLike<number>, from: number, to: number): number {
+  let sum = 0;
+  for (let at = from; at < to; at++) sum += values[at];
+  return sum;
+}
+
+/** Columns of one source in one lane. */
+interface ColumnPlace {
+  readonly lane: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Norms added in float64 from the numbers themselves, which are read once when they are needed. */
+class ExactNorms {
+  private readonly rows = new Map<'h' | 'c', ArrayLike<number>>();
+
+  constructor(
+    private readonly columns: PushedColumns,
+    private readonly total: number,
+  ) {}
+
+  of(state: 'h' | 'c', { lane, first, count }: ColumnPlace): number {
+    let rows = this.rows.get(state);
+    if (!rows) {
+      rows = this.columns.readRows(state);
+      this.rows.set(state, rows);
+    }
+    const { total } = this;
+    const height = this.columns.heightOf(state);
+    const block = new Float64Array(height * count);
+    for (let row = 0; row < height; row++) {
+      const from = (lane * height + row) * total + first;
+      for (let j = 0; j < count; j++) block[row * count + j] = rows[from + j];
+    }
+    return logNorm(block);
+  }
+}
