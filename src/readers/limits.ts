@@ -46,6 +46,8 @@ export interface ReadLimits {
   readonly maxKeptBytes: number;
   /** What a graph computes from constants, beyond `COMPUTED_RATIO` times the constants that it computes from, bytes. */
   readonly maxComputedBytes: number;
+  /** Nodes of an ONNX graph with the functions of the model put in where they are called. */
+  readonly maxInlinedNodes: number;
   /** Layers of a flattened model, calls of shared layers counted. */
   readonly maxLayers: number;
   /** Models inside models. */
@@ -83,6 +85,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,
   maxComputedBytes: 64 * MIB,
+  maxInlinedNodes: 200_000,
   maxLayers: 20_000,
   maxModelDepth: 32,
   maxInputValues: 500_000_000,

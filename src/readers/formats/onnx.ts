@@ -3,6 +3,7 @@
  */
 import type { RecurrentModel } from '../../core/model';
 import { addOnnxGraph } from '../dialects/onnx/graph';
+import { inlineFunctions } from '../dialects/onnx/inline-functions';
 import { readOnnxModel } from '../dialects/onnx/model';
 import { GraphBuilder } from '../graph-builder';
 import { finishModel, newReading, type FormatOptions } from '../reading';
@@ -16,9 +17,9 @@ export const onnx: ModelFormat = {
 };
 
 async function readOnnx(file: ModelFile, options: FormatOptions): Promise<RecurrentModel> {
-  const { producer, graph } = readOnnxModel(file.source, file.name, options.limits);
+  const { producer, graph, functions } = readOnnxModel(file.source, file.name, options.limits);
   const reading = newReading(options);
   const builder = new GraphBuilder(options.limits);
-  const inputs = await addOnnxGraph(graph, builder, options, reading);
+  const inputs = await addOnnxGraph(inlineFunctions(graph, functions, options.limits), builder, options, reading);
   return finishModel('onnx', producer === '' ? 'ONNX' : `ONNX (${producer})`, builder.layers, inputs, reading);
 }

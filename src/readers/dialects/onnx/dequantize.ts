@@ -7,6 +7,7 @@
  */
 import { assume, type Reading } from '../../reading';
 import type { Constants } from './constants';
+import { makeAttribute, makeNode } from './make-node';
 import type { OnnxAttribute, OnnxGraph, OnnxNode } from './model';
 import { Scope } from './scope';
 
@@ -144,9 +145,6 @@ function make(
   output: string,
   attributes: Partial<Record<string, Attributes>> = {},
 ): OnnxNode {
-  const all = Object.entries(attributes).map(([key, of]): readonly [string, OnnxAttribute] => [
-    key,
-    { float: null, integer: null, text: null, tensor: null, graph: null, floats: [], integers: [], texts: [], ...of },
-  ]);
-  return { name: output, operator, domain: '', inputs, outputs: [output], attributes: new Map(all) };
+  const all = Object.entries(attributes).map(([key, of]) => [key, makeAttribute(of ?? {})] as const);
+  return makeNode({ name: output, operator, inputs, outputs: [output], attributes: new Map(all) });
 }

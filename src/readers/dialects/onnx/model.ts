@@ -19,6 +19,8 @@ export interface OnnxAttribute {
   readonly floats: readonly number[];
   readonly integers: readonly number[];
   readonly texts: readonly string[];
+  /** In a function: the name of the call's attribute that this one is; null for one of its own. */
+  readonly reference: string | null;
 }
 
 /** One node; an omitted optional input has an empty name. */
@@ -26,6 +28,8 @@ export interface OnnxNode {
   readonly name: string;
   readonly operator: string;
   readonly domain: string;
+  /** Which of several functions of one name; empty for operators. */
+  readonly overload: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: ReadonlyMap<string, OnnxAttribute>;
@@ -46,12 +50,25 @@ export interface OnnxGraph {
   readonly outputs: readonly string[];
 }
 
+/** A function of the model, which nodes call by its domain, name and overload. */
+export interface OnnxFunction {
+  readonly domain: string;
+  readonly name: string;
+  readonly overload: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  /** Defaults of its attributes. */
+  readonly attributes: ReadonlyMap<string, OnnxAttribute>;
+  readonly nodes: readonly OnnxNode[];
+}
+
 /** The whole file. */
 export interface OnnxModel {
   readonly producer: string;
   /** Version of the default operator set; 1 where the file names none. */
   readonly opset: number;
   readonly graph: OnnxGraph;
+  readonly functions: readonly OnnxFunction[];
 }
 
 /** The newest operator set whose recurrent operators are known. */
@@ -75,10 +92,12 @@ interface Walk {
 export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimits): OnnxModel {
   let [producer, version, opset] = ['', '', 1];
   let graph: ByteSource | null = null;
+  const functions: ByteSource[] = [];
   for (const field of readFields(source, name)) {
     if (field.number === 2) producer = textOf(field, 'the producer');
     else if (field.number === 3) version = textOf(field, 'the version of the producer');
     else if (field.number === 7) graph = bytesOf(field, 'the graph');
+    else if (field.number === 25) functions.push(bytesOf(field, 'a function'));
     else if (field.number === 8) opset = readOpset(bytesOf(field, 'an operator set')) ?? opset;
   }
   if (!graph) throw corrupt(`${name} holds no graph`);
@@ -87,10 +106,12 @@ export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimi
       details: { opset },
     });
   }
+  const walk = { limits, nodes: 0 };
   return {
     producer: [producer, version].filter((part) => part !== '').join(' '),
     opset,
-    graph: readGraph(graph, 0, { limits, nodes: 0 }),
+    graph: readGraph(graph, 0, walk),
+    functions: functions.map((made) => readFunction(made, walk)),
   };
 }
 
@@ -111,10 +132,8 @@ function readGraph(source: ByteSource, depth: number, walk: Walk): OnnxGraph {
   const inputs: OnnxInput[] = [];
   const outputs: string[] = [];
   for (const field of readFields(source, 'a graph')) {
-    if (field.number === 1) {
-      checkLimit('Number of nodes', ++walk.nodes, 'maxNamedTensors', walk.limits);
-      nodes.push(readNode(bytesOf(field, 'a node'), depth, walk));
-    } else if (field.number === 5) {
+    if (field.number === 1) nodes.push(readCountedNode(field, depth, walk));
+    else if (field.number === 5) {
       const tensor = readOnnxTensor(bytesOf(field, 'an initializer'));
       if (initializers.has(tensor.name)) throw corrupt(`Initializer ${tensor.name} is in its graph twice`);
       checkLimit('Number of initializers', initializers.size + 1, 'maxNamedTensors', walk.limits);
@@ -126,7 +145,7 @@ function readGraph(source: ByteSource, depth: number, walk: Walk): OnnxGraph {
 }
 
 function readNode(source: ByteSource, depth: number, walk: Walk): OnnxNode {
-  let [name, operator, domain] = ['', '', ''];
+  let [name, operator, domain, overload] = ['', '', '', ''];
   const inputs: string[] = [];
   const outputs: string[] = [];
   const attributes = new Map<string, OnnxAttribute>();
@@ -138,15 +157,45 @@ function readNode(source: ByteSource, depth: number, walk: Walk): OnnxNode {
     else if (field.number === 5) {
       const [key, attribute] = readAttribute(bytesOf(field, 'an attribute'), depth, walk);
       attributes.set(key, attribute);
-    } else if (field.number === 7) domain = textOf(field, 'the domain of a node');
+    } else if (field.number === 7) domain = domainOf(field);
+    else if (field.number === 8) overload = textOf(field, 'the overload of a node');
   }
-  return { name, operator, domain: DEFAULT_DOMAINS.has(domain) ? '' : domain, inputs, outputs, attributes };
+  return { name, operator, domain, overload, inputs, outputs, attributes };
+}
+
+function domainOf(field: WireField): string {
+  const domain = textOf(field, 'a domain');
+  return DEFAULT_DOMAINS.has(domain) ? '' : domain;
+}
+
+/** FunctionProto. */
+function readFunction(source: ByteSource, walk: Walk): OnnxFunction {
+  let [domain, name, overload] = ['', '', ''];
+  const inputs: string[] = [];
+  const outputs: string[] = [];
+  const attributes = new Map<string, OnnxAttribute>();
+  const nodes: OnnxNode[] = [];
+  for (const field of readFields(source, 'a function')) {
+    if (field.number === 1) name = textOf(field, 'the name of a function');
+    else if (field.number === 4) inputs.push(textOf(field, 'an input of a function'));
+    else if (field.number === 5) outputs.push(textOf(field, 'an output of a function'));
+    else if (field.number === 7) nodes.push(readCountedNode(field, 0, walk));
+    else if (field.number === 10) domain = domainOf(field);
+    else if (field.number === 11) attributes.set(...readAttribute(bytesOf(field, 'an attribute'), 0, walk));
+    else if (field.number === 13) overload = textOf(field, 'the overload of a function');
+  }
+  return { domain, name, overload, inputs, outputs, attributes, nodes };
+}
+
+function readCountedNode(field: WireField, depth: number, walk: Walk): OnnxNode {
+  checkLimit('Number of nodes', ++walk.nodes, 'maxNamedTensors', walk.limits);
+  return readNode(bytesOf(field, 'a node'), depth, walk);
 }
 
 function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly [string, OnnxAttribute] {
   let name = '';
   let [float, integer]: (number | null)[] = [null, null];
-  let text: string | null = null;
+  let [text, reference]: (string | null)[] = [null, null];
   let tensor: OnnxTensor | null = null;
   let graph: OnnxGraph | null = null;
   const floats: number[] = [];
@@ -163,8 +212,22 @@ function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly 
     else if (field.number === 7) for (const value of floatsOf(field)) floats.push(value);
     else if (field.number === 8) for (const value of integersOf(field)) integers.push(value);
     else if (field.number === 9) texts.push(textOf(field, 'an attribute'));
+    else if (field.number === 21) reference = textOf(field, 'the name of an attribute');
   }
-  return [name, { float: float ?? null, integer: integer ?? null, text, tensor, graph, floats, integers, texts }];
+  return [
+    name,
+    {
+      float: float ?? null,
+      integer: integer ?? null,
+      text: text ?? null,
+      tensor,
+      graph,
+      floats,
+      integers,
+      texts,
+      reference: reference ?? null,
+    },
+  ];
 }
 
 /** ValueInfoProto with a tensor type; another type has no shape. */

@@ -6,7 +6,8 @@
  * Exporters write a recurrence so that they have no operator for; the numbers of steps are then those of the file.
  */
 import type { Constants } from '../constants';
-import type { OnnxAttribute, OnnxGraph, OnnxNode } from '../model';
+import { makeAttribute, makeNode } from '../make-node';
+import type { OnnxGraph, OnnxNode } from '../model';
 import type { Scope } from '../scope';
 import { sameStep, type SameStep } from './same-step';
 import { StepParts } from './step-parts';
@@ -181,19 +182,21 @@ async function scanOf(
     })),
     outputs: [...next, next[0] ?? ''],
   };
-  const scan: OnnxNode = {
+  const scan = makeNode({
     name,
     operator: 'Scan',
-    domain: '',
     inputs: [...order.map((state) => initial.get(state) ?? ''), ...inputs.map(([, part]) => part?.sequence ?? '')],
     outputs: [...order.map((_, index) => `${name}/state${String(index)}`), sequence],
     attributes: new Map([
-      ['body', attribute({ graph: body })],
-      ['num_scan_inputs', attribute({ integer: inputs.length })],
-      ['scan_input_axes', attribute({ integers: inputs.map(([, part]) => part?.axis ?? 0) })],
-      ['scan_input_directions', attribute({ integers: inputs.map(([, part]) => Number(part?.isReversed ?? false)) })],
+      ['body', makeAttribute({ graph: body })],
+      ['num_scan_inputs', makeAttribute({ integer: inputs.length })],
+      ['scan_input_axes', makeAttribute({ integers: inputs.map(([, part]) => part?.axis ?? 0) })],
+      [
+        'scan_input_directions',
+        makeAttribute({ integers: inputs.map(([, part]) => Number(part?.isReversed ?? false)) }),
+      ],
     ]),
-  };
+  });
   const isReversed = inputs.some(([, part]) => part?.isReversed === true);
   const replaced = await joinedSteps(hidden, isReversed, sequence, scope, constants);
   parts.add(sequence, hidden, replaced.last);
@@ -230,14 +233,14 @@ async function joinedSteps(
 
 /** `[T, B, H]`, `[B, T, H]` or `[T*B, H]` of the sequence; null for another joint. */
 function asJoined(added: number | null, axis: number, sequence: string, { name, outputs }: OnnxNode): OnnxNode | null {
-  const node = (operator: string, key: string, integers: readonly number[]): OnnxNode => ({
-    name,
-    operator,
-    domain: '',
-    inputs: [sequence],
-    outputs,
-    attributes: new Map([[key, attribute({ integers })]]),
-  });
+  const node = (operator: string, key: string, integers: readonly number[]): OnnxNode =>
+    makeNode({
+      name,
+      operator,
+      inputs: [sequence],
+      outputs,
+      attributes: new Map([[key, makeAttribute({ integers })]]),
+    });
   if (added === null) return axis === 0 ? node('Reshape', 'shape', [-1, 0]) : null;
   if (added !== axis) return null;
   return axis === 0 ? node('Transpose', 'perm', [0, 1, 2]) : axis === 1 ? node('Transpose', 'perm', [1, 0, 2]) : null;
@@ -269,18 +272,4 @@ async function unwrapped(
   const stored = node.inputs[1] ? await constants.find(node.inputs[1], scope) : null;
   const axes = stored ? Array.from((await stored.read()).data) : (node.attributes.get('axes')?.integers ?? []);
   return { name: node.inputs[0] ?? '', axis: axes.length === 1 ? (axes[0] ?? null) : null };
-}
-
-function attribute(of: Partial<OnnxAttribute>): OnnxAttribute {
-  return {
-    float: null,
-    integer: null,
-    text: null,
-    tensor: null,
-    graph: null,
-    floats: [],
-    integers: [],
-    texts: [],
-    ...of,
-  };
 }

@@ -120,7 +120,11 @@ function initialStates(
       continue;
     }
     const [source, twin] = [scope.find(name), scope.find(other)];
-    if (source?.kind !== 'node' || twin?.kind !== 'node' || source.node.operator !== twin.node.operator) continue;
+    if (source?.kind !== 'node') continue;
+    const isTwinSame = twin?.kind === 'node' && twin.node.operator === 'Identity';
+    // The first step may take a state as it is stored.
+    if (source.node.operator === 'Identity' && !isTwinSame) open.push([source.node.inputs[0] ?? '', other]);
+    if (twin?.kind !== 'node' || source.node.operator !== twin.node.operator) continue;
     for (const [index, input] of source.node.inputs.entries()) {
       open.push([input, twin.node.inputs[index] ?? '']);
     }
