@@ -80,7 +80,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxPickleDepth: 1000,
   maxPickleMemo: 1_000_000,
   maxPickleValueBytes: 16 * MIB,
-  maxNamedTensors: 1_000_000,
+  maxNamedTensors: 200_000,
   maxNameBytes: 64 * MIB,
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,

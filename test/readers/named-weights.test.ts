@@ -3,7 +3,21 @@ import { describe, expect, it } from 'vitest';
 import { cellsOf, isRecurrent, type RecurrentModel } from '../../src/core/model';
 import { memorySource } from '../../src/readers/byte-source';
 import { describeModel } from '../../src/readers/describe-model';
+import { readNamedWeights } from '../../src/readers/dialects/named-weights';
+import { DEFAULT_LIMITS } from '../../src/readers/limits';
+import type { FormatOptions } from '../../src/readers/reading';
+import type { StoredTensor } from '../../src/readers/stored-tensor';
 import { readModel, type ReadOptions } from '../../src/readers/read-model';
+
+const OPTIONS: FormatOptions = {
+  activation: null,
+  recurrentActivation: null,
+  resetAfter: null,
+  architecture: null,
+  openBeside: () => null,
+  onTensor: null,
+  limits: DEFAULT_LIMITS,
+};
 
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
@@ -242,6 +256,26 @@ describe('very many names', () => {
     const shapes: Record<string, readonly number[]> = {};
     for (let index = 0; index < 50_000; index++) shapes[`a.${String(index)}.b.h${'.'.repeat(3)}kernel`] = [];
     expect(named(await open(shapes))).toEqual([]);
+  });
+
+  it('are looked at as often each, however many there are', async () => {
+    const looksPerTensor = async (count: number): Promise<number> => {
+      let looks = 0;
+      const tensors = Array.from({ length: count }, (_, index): StoredTensor => ({
+        get name() {
+          looks++;
+          return `block.${String(index)}.lstm.kernel`;
+        },
+        shape: [3, 4],
+        dtype: 'float32',
+        read: () => Promise.reject(new Error('no tensor of this shape is read')),
+      }));
+      await readNamedWeights('npz', 'a test', tensors, OPTIONS);
+      return looks / count;
+    };
+    const few = await looksPerTensor(600);
+    expect(await looksPerTensor(6000)).toBeLessThanOrEqual(few);
+    expect(few).toBeLessThan(20);
   });
 
   it.each(['lstm', 'a/', '_W', 'basic_rnn', 'module.', 'kernel'])(

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../src/readers/byte-source';
 import { unpickle } from '../../src/readers/containers/pickle';
 import { PickleGlobal, PickleObject } from '../../src/readers/containers/pickle-values';
+import { findTensors } from '../../src/readers/dialects/torch/find-tensors';
+import type { TorchFile } from '../../src/readers/dialects/torch/storages';
 import { DEFAULT_LIMITS } from '../../src/readers/limits';
 import { readModel } from '../../src/readers/read-model';
 import { openZip } from '../../src/readers/containers/zip';
@@ -185,5 +187,43 @@ describe('files of torch.save', () => {
     const entries = await Promise.all(parts.names.map(async (name) => ({ name, bytes: await parts.read(name) })));
     const { code } = await outcome(writeZip([...entries, { name: 'other/data.pkl', bytes: pickle('}.') }]));
     expect(code).toBe('reader/unknown-format');
+  });
+});
+
+describe('one tensor under very many names', () => {
+  const file = (maxNamedTensors: number): TorchFile => ({
+    name: 'm.pt',
+    littleEndian: true,
+    limits: { ...DEFAULT_LIMITS, maxNamedTensors },
+    open: () => Promise.reject(new Error('nothing is read to find names')),
+    nested: new Map(),
+  });
+
+  /** How often the record was looked at before the limit was reached. */
+  function looksUntil(limit: number): number {
+    let looks = 0;
+    const { value } = unpickle(
+      memorySource(pickle(`${tensor('K\x00', 'K\x04\x85', 'K\x01\x85')}.`)),
+      0,
+      'm.pt',
+      DEFAULT_LIMITS,
+    );
+    const record = value as PickleObject;
+    const counted = new PickleObject(record.callable, record.args);
+    Object.defineProperty(counted, 'callable', { get: () => (looks++, record.callable) });
+    const names = Array.from({ length: 50 * limit }, () => counted);
+    expect(() => findTensors(names, file(limit))).toThrow(/maxNamedTensors/);
+    return looks;
+  }
+
+  it('is looked at once for each up to the limit, and no further', () => {
+    const looks = looksUntil(100);
+    expect(looks / 101).toBeLessThan(5);
+    expect(looksUntil(1000) / 1001).toBe(looks / 101);
+  });
+
+  it('has a limit that a list of a million names exceeds', async () => {
+    const list = `](${tensor('K\x00', 'K\x04\x85', 'K\x01\x85')}q\x07${'h\x07'.repeat(1_000_000)}e.`;
+    expect((await outcome(pickle(list))).code).toBe('reader/limit-exceeded');
   });
 });

@@ -52,12 +52,13 @@ type ByName = ReadonlyMap<string, StoredTensor>;
 
 function lstmOrRnn(name: string, kernel: StoredTensor, byName: ByName): FusedCell | null {
   // By parts, not by one expression: names of a hostile file are long, and would be tried in every way.
-  const parts = name.split('/');
-  const parameter = parts.pop() ?? '';
-  const path = parts.join('/');
+  const path = name.slice(0, Math.max(name.lastIndexOf('/'), 0));
+  const parameter = name.slice(name.lastIndexOf('/') + 1);
+  if (!/^(kernel|w|weights)$/.test(parameter)) return null;
+  const parts = path.split('/');
   if (parts.at(-1) === 'linear') parts.pop();
   const own = parts.at(-1) ?? '';
-  if (!/^(kernel|w|weights)$/.test(parameter) || !/lstm|basic_rnn|basic_r_n_n/i.test(own)) return null;
+  if (!/lstm|basic_rnn|basic_r_n_n/i.test(own)) return null;
   const bias = byName.get(`${path}/${parameter === 'w' ? 'b' : parameter === 'kernel' ? 'bias' : 'biases'}`);
   const [rows = 0, columns = 0] = kernel.shape;
   const kind = /lstm/i.test(own) ? 'LSTM' : 'SimpleRNN';
