@@ -42,7 +42,7 @@ describe('bad ONNX files', () => {
 });
 
 describe('any bytes', () => {
-  it.each(['lstm-over-gru-both-ways', 'gru-exported', 'lstm-in-branch', 'functions-weights-inside'])(
+  it.each(['lstm-over-gru-both-ways', 'gru-exported', 'lstm-in-branch', 'functions-weights-inside', 'lstm-sparse'])(
     'changed in %s end in a model or an error of the list',
     async (name) => {
       const whole = readFileSync(`test/fixtures/onnx/${name}/model.onnx`);

@@ -2,12 +2,13 @@
  * The constants of a graph: initializers, Constant nodes, and what can be computed from them.
  */
 import { TempogradError } from '../../../core/errors';
-import type { RealTensor } from '../../../core/tensor';
+import { sizeOf, type RealTensor } from '../../../core/tensor';
 import { checkLimit, COMPUTED_RATIO } from '../../limits';
 import type { FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { FOLDED_OPERATORS, foldNode } from './fold';
 import type { OnnxNode } from './model';
+import type { OnnxTensor } from './onnx-tensor';
 import type { Scope } from './scope';
 import { storeOnnxTensor } from './tensors';
 
@@ -19,6 +20,7 @@ export class Constants {
   readonly #options: FormatOptions;
   readonly #known = new Map<OnnxNode, readonly StoredTensor[] | null>();
   readonly #open = new Set<OnnxNode>();
+  readonly #spread = new Set<OnnxTensor>();
   #computed = 0;
   #stored = 0;
   #queue: Promise<unknown> = Promise.resolve();
@@ -46,13 +48,13 @@ export class Constants {
 
   async #find(name: string, scope: Scope): Promise<StoredTensor | null> {
     const source = scope.find(name);
-    if (source?.kind === 'initializer') return storeOnnxTensor(source.tensor, name, this.#options);
+    if (source?.kind === 'initializer') return this.#store(source.tensor, name);
     if (source?.kind !== 'node' || source.node.domain !== '') return null;
     const outputs = await this.#outputsOf(source.node, source.scope);
     const tensor = outputs?.[source.output];
     if (!tensor) return null;
     const named = { ...tensor, name };
-    if (source.node.operator !== 'Constant') COMPUTED.add(named);
+    if (source.node.operator !== 'Constant' || COMPUTED.has(tensor)) COMPUTED.add(named);
     return named;
   }
 
@@ -64,7 +66,7 @@ export class Constants {
    */
   async fillOf({ name, attributes }: OnnxNode): Promise<RealTensor> {
     const value = attributes.get('value')?.tensor;
-    return value ? this.#read(storeOnnxTensor(value, name, this.#options)) : { shape: [1], data: new Float32Array(1) };
+    return value ? this.#read(this.#store(value, name)) : { shape: [1], data: new Float32Array(1) };
   }
 
   async #outputsOf(node: OnnxNode, scope: Scope): Promise<readonly StoredTensor[] | null> {
@@ -85,8 +87,8 @@ export class Constants {
   }
 
   #constantOf({ name, attributes }: OnnxNode): readonly StoredTensor[] | null {
-    const tensor = attributes.get('value')?.tensor;
-    if (tensor) return [storeOnnxTensor(tensor, name, this.#options)];
+    const tensor = attributes.get('value')?.tensor ?? attributes.get('sparse_value')?.tensor;
+    if (tensor) return [this.#store(tensor, name)];
     for (const [key, { float, integer, floats, integers }] of attributes) {
       if (key === 'value_float' && float !== null) return [stored([], Float32Array.of(float))];
       if (key === 'value_int' && integer !== null) return [stored([], Float64Array.of(integer))];
@@ -107,7 +109,7 @@ export class Constants {
     const inputs: (RealTensor | null)[] = [];
     for (const tensor of tensors) inputs.push(tensor && (await this.#read(tensor)));
     const value = node.operator === 'ConstantOfShape' ? node.attributes.get('value')?.tensor : null;
-    if (value) inputs.push(await this.#read(storeOnnxTensor(value, node.name, this.#options)));
+    if (value) inputs.push(await this.#read(this.#store(value, node.name)));
     const limits = this.#options.limits;
     const room = COMPUTED_RATIO * this.#stored + limits.maxComputedBytes - this.#computed;
     const outputs = foldNode(node, inputs, { ...limits, maxTensorBytes: Math.min(room, limits.maxTensorBytes) });
@@ -115,6 +117,24 @@ export class Constants {
       this.#charge(data.byteLength);
       return stored(shape, data);
     });
+  }
+
+  /** A sparse tensor counts as one that is computed from what is stored of it. */
+  #store(tensor: OnnxTensor, name: string): StoredTensor {
+    const stored = storeOnnxTensor(tensor, name, this.#options);
+    const { sparse } = tensor;
+    if (!sparse) return stored;
+    const read = async (): Promise<RealTensor> => {
+      if (!this.#spread.has(tensor)) {
+        this.#spread.add(tensor);
+        this.#stored += 8 * sizeOf(sparse.values.shape);
+        this.#charge(8 * sizeOf(tensor.shape));
+      }
+      return stored.read();
+    };
+    const lazy = { ...stored, read };
+    COMPUTED.add(lazy);
+    return lazy;
   }
 
   #read(tensor: StoredTensor): Promise<RealTensor> {

@@ -7,7 +7,9 @@ import { TempogradError } from '../../../core/errors';
 import type { ByteSource } from '../../byte-source';
 import { readFields, readPackedVarints, readText, toInteger, type WireField } from '../../containers/protobuf';
 import { checkLimit, type ReadLimits } from '../../limits';
-import { readOnnxTensor, type OnnxTensor } from './tensors';
+import type { OnnxTensor } from './onnx-tensor';
+import { readSparseTensor } from './sparse-tensors';
+import { readOnnxTensor } from './tensors';
 
 /** One attribute of a node; only the member of its type is filled. */
 export interface OnnxAttribute {
@@ -133,8 +135,9 @@ function readGraph(source: ByteSource, depth: number, walk: Walk): OnnxGraph {
   const outputs: string[] = [];
   for (const field of readFields(source, 'a graph')) {
     if (field.number === 1) nodes.push(readCountedNode(field, depth, walk));
-    else if (field.number === 5) {
-      const tensor = readOnnxTensor(bytesOf(field, 'an initializer'));
+    else if (field.number === 5 || field.number === 15) {
+      const source = bytesOf(field, 'an initializer');
+      const tensor = field.number === 5 ? readOnnxTensor(source) : readSparseTensor(source, readOnnxTensor);
       if (initializers.has(tensor.name)) throw corrupt(`Initializer ${tensor.name} is in its graph twice`);
       checkLimit('Number of initializers', initializers.size + 1, 'maxNamedTensors', walk.limits);
       initializers.set(tensor.name, tensor);
@@ -212,6 +215,7 @@ function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly 
     else if (field.number === 7) for (const value of floatsOf(field)) floats.push(value);
     else if (field.number === 8) for (const value of integersOf(field)) integers.push(value);
     else if (field.number === 9) texts.push(textOf(field, 'an attribute'));
+    else if (field.number === 22) tensor = readSparseTensor(bytesOf(field, 'a sparse tensor'), readOnnxTensor);
     else if (field.number === 21) reference = textOf(field, 'the name of an attribute');
   }
   return [

@@ -3,7 +3,7 @@
  */
 import { TempogradError } from '../../../core/errors';
 import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
-import type { OnnxTensor } from './tensors';
+import type { OnnxTensor } from './onnx-tensor';
 
 /** Where a value comes from. */
 export type ValueSource =

@@ -10,18 +10,8 @@ import { readFields, readPackedVarints, readText, toInteger, type WireField } fr
 import type { FormatOptions } from '../../reading';
 import { decodeNumbers, itemBytesOf } from '../../stored-numbers';
 import type { StoredTensor } from '../../stored-tensor';
-
-/** A tensor of the file, unread. */
-export interface OnnxTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly dataType: number;
-  readonly raw: ByteSource | null;
-  /** Fields of float_data, int32_data .. by their numbers, in the order of the file. */
-  readonly typed: readonly WireField[];
-  /** location, offset, length of external data; null for data in the file. */
-  readonly external: ReadonlyMap<string, string> | null;
-}
+import type { OnnxTensor } from './onnx-tensor';
+import { spreadOut } from './sparse-tensors';
 
 /** Names of the data types that hold real numbers, with the field that holds them where they are not raw. */
 const TYPES: Readonly<Record<number, { readonly dtype: string; readonly field: number }>> = {
@@ -70,7 +60,7 @@ export function readOnnxTensor(source: ByteSource): OnnxTensor {
   if (shape.some((size) => size < 0) || !Number.isSafeInteger(8 * sizeOf(shape))) {
     throw corrupt(`Tensor ${name} has the shape [${shape.join(', ')}]`);
   }
-  return { name, shape, dataType, raw, typed, external: isExternal ? external : null };
+  return { name, shape, dataType, raw, typed, external: isExternal ? external : null, sparse: null };
 }
 
 /**
@@ -93,6 +83,13 @@ function readNumbers(tensor: OnnxTensor, name: string, options: FormatOptions): 
       'cell/unsupported',
       `Tensor ${name} has the ONNX data type ${String(tensor.dataType)}, which holds no real numbers that are read`,
     );
+  }
+  if (tensor.sparse) {
+    const [values, indices] = [tensor.sparse.values, tensor.sparse.indices].map((part) => ({
+      shape: part.shape,
+      data: readNumbers(part, name, options),
+    }));
+    if (values && indices) return spreadOut(name, tensor.shape, values, indices);
   }
   const count = sizeOf(tensor.shape);
   const bytes = count * (itemBytesOf(type.dtype) ?? 1);
