@@ -45,6 +45,46 @@ export function roleOf(path: string): FileRole | null {
   }
 }
 
+/** What a model file is to a user, from its first bytes; and whether it is all of the model. */
+export interface ModelLook {
+  readonly kind: string;
+  readonly isWhole: boolean;
+}
+
+const KIND_NAMES: Readonly<Partial<Record<ContainerKind, ModelLook>>> = {
+  hdf5: { kind: 'Keras, HDF5', isWhole: true },
+  onnx: { kind: 'ONNX', isWhole: true },
+  pickle: { kind: 'PyTorch', isWhole: true },
+  safetensors: { kind: 'safetensors', isWhole: true },
+  'saved-model': { kind: 'TensorFlow SavedModel', isWhole: false },
+  'tensor-index': { kind: 'TensorFlow checkpoint', isWhole: false },
+};
+
+/**
+ * What a model file looks like, without reading it.
+ *
+ * @param path - A file that `roleOf` takes as a model.
+ * @throws TempogradError `reader/not-readable`.
+ */
+export function lookOfModel(path: string): ModelLook {
+  const source = openFileSource(path);
+  try {
+    const { kind, description } = detectContainer(source);
+    if (kind === 'zip') {
+      const first = firstEntryName(source);
+      const isKeras = /^(metadata|config)\.json$|^model\.weights\.h5$/.test(first);
+      return { kind: isKeras ? 'Keras' : first.includes('/') ? 'PyTorch' : 'ZIP archive', isWhole: true };
+    }
+    if (kind === 'json') {
+      const isTensors = headOf(source).includes('"weight_map"');
+      return { kind: isTensors ? 'Shards of weights' : 'TensorFlow.js', isWhole: false };
+    }
+    return KIND_NAMES[kind] ?? { kind: description, isWhole: true };
+  } finally {
+    source.close();
+  }
+}
+
 /** Name in the first local header of a zip file; an .npz starts with an array, a model never does. */
 function firstEntryName(source: ByteSource): string {
   const head = source.read(0, Math.min(source.size, 1024));
@@ -55,8 +95,11 @@ function firstEntryName(source: ByteSource): string {
 
 /** A JSON text that stands for a model whose weights are in other files; a mere description of one does not. */
 function isIndex(source: ByteSource): boolean {
-  const head = new TextDecoder().decode(source.read(0, Math.min(source.size, JSON_HEAD_BYTES)));
-  return /"(weight_map|weightsManifest|modelTopology)"\s*:/.test(head);
+  return /"(weight_map|weightsManifest|modelTopology)"\s*:/.test(headOf(source));
+}
+
+function headOf(source: ByteSource): string {
+  return new TextDecoder().decode(source.read(0, Math.min(source.size, JSON_HEAD_BYTES)));
 }
 
 /**
@@ -66,22 +109,31 @@ function isIndex(source: ByteSource): boolean {
  * @throws TempogradError `reader/unknown-format` when there is none, or more than one.
  */
 export function modelOfFolder(folder: string): string {
-  const files = filesInFolder(folder, MAX_FOLDER_FILES);
-  const models = modelsAmong(files);
+  const models = modelsOfFolder(folder);
   const [model] = models;
   if (model !== undefined && models.length === 1) return model;
-  const found = models.length === 0 ? 'no model file that can be read' : `${models.length} model files`;
   const names = models.slice(0, 12).map((path) => basename(path));
   throw new TempogradError(
     'reader/unknown-format',
-    `The folder ${basename(folder)} holds ${found} (${files.length} files looked at)`,
-    {
-      remedy:
-        models.length === 0
-          ? 'Give a model file, or the folder of a SavedModel.'
-          : `Give one of them: ${names.join(', ')}.`,
-      details: { folder, models: names },
-    },
+    `The folder ${basename(folder)} holds ${models.length} model files`,
+    { remedy: `Give one of them: ${names.join(', ')}.`, details: { folder, models: names } },
+  );
+}
+
+/**
+ * The model files that stand directly in a folder, at least one.
+ *
+ * @param folder - A folder.
+ * @throws TempogradError `reader/unknown-format` when there is none.
+ */
+export function modelsOfFolder(folder: string): readonly string[] {
+  const files = filesInFolder(folder, MAX_FOLDER_FILES);
+  const models = modelsAmong(files);
+  if (models.length > 0) return models;
+  throw new TempogradError(
+    'reader/unknown-format',
+    `The folder ${basename(folder)} holds no model file that can be read (${files.length} files looked at)`,
+    { remedy: 'Give a model file, or the folder of a SavedModel.', details: { folder, models: [] } },
   );
 }
 

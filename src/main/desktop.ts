@@ -158,7 +158,8 @@ class Desktop {
       if (problem !== null) this.#notify({ kind: 'message', message: problem });
       // A page that is loaded again after a crash shows what is open.
       const model = this.#model.current;
-      if (model !== null) this.#notify({ kind: 'opened', reply: { ok: true, value: { model, data: null } } });
+      if (model !== null)
+        this.#notify({ kind: 'opened', reply: { ok: true, value: { model, data: null, choice: null } } });
     });
     webContents.on('render-process-gone', (_event, { reason }) => {
       this.#log(`page gone: ${reason}`);

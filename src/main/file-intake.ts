@@ -2,12 +2,13 @@
  * Whatever is given to the program - dropped, chosen, named on the command line, sent by a second instance - and what
  * it is: a model to open, or data for the model that is open. Decided by content, as everywhere.
  */
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { TempogradError } from '../core/errors';
 import { kindOfPath } from '../host/file-source';
-import { modelOfFolder, modelsAmong, roleOf } from '../host/file-role';
+import { modelsAmong, modelsOfFolder, roleOf } from '../host/file-role';
 import { DEFAULT_LIMITS, isLimitName, type ReadLimits } from '../readers/limits';
 import type { OpenOutcome, RaisedLimits, ReaderChoices } from '../shared/contract';
+import { candidatesOf } from './model-candidates';
 import type { ModelSession } from './model-session';
 
 /** What intake is given. */
@@ -19,13 +20,14 @@ export interface IntakeOptions {
 }
 
 /**
- * Opens what is given: at most one model and one data file.
+ * Opens what is given: at most one model and one data file. Of several models the user is to choose one, and none is
+ * opened yet.
  *
  * @param options - The session and who is told.
  * @param given - Paths of files or folders; relative ones are taken from the working folder.
  * @param raised - Caps of the readers that the user raised for this model.
  * @returns What is open through it; a part that was not given is null.
- * @throws TempogradError as the readers do; `usage/bad-option` for several models at once.
+ * @throws TempogradError as the readers do; `usage/bad-option` for a cap that there is not.
  */
 export async function openGiven(
   options: IntakeOptions,
@@ -34,11 +36,15 @@ export async function openGiven(
 ): Promise<OpenOutcome> {
   const limits = limitsOf(raised);
   const paths = given.map((path) => resolve(path));
-  const files = paths.map((path) => (kindOfPath(path) === 'folder' ? modelOfFolder(path) : path));
+  const inside = (path: string): readonly string[] => (kindOfPath(path) === 'folder' ? modelsOfFolder(path) : [path]);
+  const files = [...new Set(paths.flatMap(inside))];
   const data = files.filter((path) => roleOf(path) === 'data');
   const others = files.filter((path) => !data.includes(path));
   const models = [...modelsAmong(others)];
-  if (models.length > 1) throw severalModels(models);
+  if (models.length > 1) {
+    const choice = { models: candidatesOf(models), dataPath: data[0] ?? null };
+    return { model: null, data: null, choice };
+  }
   // What is neither, given alone, is read as a model too: that gives the clearest message.
   if (models.length === 0) models.push(...others.slice(0, 1));
   // A data file alone, with nothing open, is read as a model, so that the message says what it is instead.
@@ -46,9 +52,9 @@ export async function openGiven(
   // Data first: what it fails with must not leave another model open than the window shows.
   const dataPath = data[0];
   const described = dataPath === undefined ? null : await options.model.describeData(dataPath);
-  if (modelPath === undefined) return { model: null, data: described };
+  if (modelPath === undefined) return { model: null, data: described, choice: null };
   try {
-    return { model: await openModel(options, modelPath, limits), data: described };
+    return { model: await openModel(options, modelPath, limits), data: described, choice: null };
   } catch (error) {
     throw withGiven(error, dataPath === undefined ? [modelPath] : [modelPath, dataPath], limits);
   }
@@ -66,7 +72,7 @@ export async function rereadModel(options: IntakeOptions, choices: ReaderChoices
   if (path === undefined) throw new TempogradError('usage/bad-option', 'No model is open');
   const model = await options.model.open(path, choices, options.model.limits);
   options.onModelChange();
-  return { model, data: null };
+  return { model, data: null, choice: null };
 }
 
 async function openModel(
@@ -96,12 +102,4 @@ function withGiven(error: unknown, paths: readonly string[], limits: Partial<Rea
   if (!(error instanceof TempogradError) || error.code !== 'reader/limit-exceeded') return error;
   const details = { ...error.details, paths, limits };
   return new TempogradError(error.code, error.message, { remedy: error.remedy, details, cause: error });
-}
-
-function severalModels(paths: readonly string[]): TempogradError {
-  const names = paths.map((path) => basename(path)).join(', ');
-  return new TempogradError('usage/bad-option', `Several models at once: ${names}`, {
-    remedy: 'Drop one of them; one model is open at a time.',
-    details: { paths },
-  });
 }

@@ -8,7 +8,7 @@ import type { BrowserWindow, NativeImage } from 'electron';
 import { TempogradError, fromErrorRecord, toErrorRecord, type ErrorCode, type ErrorRecord } from '../core/errors';
 import type { StateVerdict, Summary } from '../core/summary';
 import { openFileSink } from '../host/file-sink';
-import type { OpenOutcome, OpenedModel, Reply } from '../shared/contract';
+import type { ModelChoice, OpenOutcome, OpenedModel, Reply } from '../shared/contract';
 import type { RunRequest } from '../shared/run';
 import { safeStem } from './dialogs';
 import type { RunEnding } from './engine-messages';
@@ -68,6 +68,7 @@ async function perform(options: HeadlessOptions): Promise<readonly string[]> {
   const { window, supervisor, model, folder } = options;
   const opened = await options.open();
   if (!opened.ok) throw fromErrorRecord(opened.error);
+  if (opened.value.choice !== null) throw severalModels(opened.value.choice);
   if (opened.value.model === null) throw new Error('a headless run was given no model');
   checkLayers(opened.value.model);
   await supervisor.ready();
@@ -106,6 +107,12 @@ export function verdictLines(summary: Summary): readonly string[] {
     `${layer.name}: ${layer.kind}, ${layer.units} units, T ${run.steps}, B ${run.batch}, engine ${engine.name} (${engine.reason})`,
     ...states.flatMap(([name, verdict]) => (verdict ? [`${name}: ${verdict.verdict}. ${verdict.why}`] : [])),
   ];
+}
+
+/** Nobody is there to choose. */
+function severalModels({ models }: ModelChoice): TempogradError {
+  const names = models.map(({ fileName }) => fileName).join(', ');
+  return new TempogradError('usage/bad-option', `Several models at once: ${names}`, { remedy: 'Give one of them.' });
 }
 
 /** The page offers no run where there is nothing to analyse. */

@@ -11,7 +11,8 @@ const EXPORT_FORMATS = ['npz', 'csv', 'json', 'report'] as const;
 /** Closes what lies on top: a dialog, the explanation, else cancels the run or the export. */
 function closeOrCancel(): void {
   const shell = useShell();
-  if (shell.dialog) shell.dialog = null;
+  if (useSession().choice) void useSession().chooseModel(null);
+  else if (shell.dialog) shell.dialog = null;
   else if (shell.topic) shell.topic = null;
   else if (useRuns().isRunning) void useRuns().cancel();
   else void useExports().cancel();

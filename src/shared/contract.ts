@@ -127,10 +127,30 @@ export interface OpenedData {
   readonly columns: readonly string[] | null;
 }
 
+/** One of several models that were given at once, as it looks before it is read. */
+export interface ModelCandidate {
+  readonly path: string;
+  readonly fileName: string;
+  /** Where it lies, below the folder that all of them share; empty in that folder itself. */
+  readonly folder: string;
+  readonly kind: string;
+  /** null where the file is only the index of a model in several files. */
+  readonly bytes: number | null;
+}
+
+/** Several models, of which the user is to choose one. */
+export interface ModelChoice {
+  readonly models: readonly ModelCandidate[];
+  /** Data that was given with them, to be opened with the one that is chosen. */
+  readonly dataPath: string | null;
+}
+
 /** What opening led to. */
 export interface OpenOutcome {
   readonly model: OpenedModel | null;
   readonly data: OpenedData | null;
+  /** Not null when several models were given; then nothing has been opened. */
+  readonly choice: ModelChoice | null;
 }
 
 /** How the engine process does. */

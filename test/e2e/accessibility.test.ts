@@ -5,7 +5,7 @@ import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dropFiles, launchApp, makeFolder, PICTURES, type RunningApp } from './launch-app';
-import { makeDropFolder, writePaddedModel } from './models';
+import { makeDropFolder, makeModelFolder, writePaddedModel } from './models';
 
 const THEMES = ['light', 'dark'] as const;
 const VIEWS = ['verdict', 'steps', 'states', 'weights'] as const;
@@ -110,6 +110,17 @@ describe('a sample that was run', () => {
 });
 
 describe('what is asked when a file is opened', () => {
+  it('meets the rules: which of several models', async () => {
+    const folder = makeModelFolder();
+    await dropFiles(page, [folder, join(folder, 'checkpoint')]);
+    await page.getByTestId('candidates').waitFor();
+    for (const theme of THEMES) {
+      await setTheme(theme);
+      expect(await inspect(`chooser-${theme}`)).toEqual([]);
+    }
+    await page.keyboard.press('Escape');
+  });
+
   it('meets the rules: a limit that could be raised', async () => {
     const padded = join(makeFolder('padded'), 'padded.keras');
     await writePaddedModel(padded);

@@ -126,3 +126,22 @@ export async function writePaddedModel(path: string): Promise<void> {
   );
   writeFileSync(path, writeZip(entries));
 }
+
+/**
+ * A folder with models of several formats, one of them in a folder of its own.
+ *
+ * @returns Its path; in it `2.keras`, `10.keras`, `policy.pt`, `voice.onnx` and `checkpoint/model.ckpt.index`.
+ */
+export function makeModelFolder(): string {
+  const folder = makeFolder('models');
+  const fixture = (name: string): string => join(ROOT, 'test/fixtures', name);
+  copyFileSync(LSTM_MODEL, join(folder, '2.keras'));
+  copyFileSync(GRU_MODEL, join(folder, '10.keras'));
+  copyFileSync(fixture('torch/lstm/model.pt'), join(folder, 'policy.pt'));
+  copyFileSync(fixture('onnx/gru-clip/model.onnx'), join(folder, 'voice.onnx'));
+  mkdirSync(join(folder, 'checkpoint'));
+  for (const name of ['model.ckpt.index', 'model.ckpt.data-00000-of-00001']) {
+    copyFileSync(fixture(`checkpoint/lstm/${name}`), join(folder, 'checkpoint', name));
+  }
+  return folder;
+}

@@ -5,7 +5,7 @@ import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { spawn } from 'node:child_process';
 import { answerDialogs, dropFiles, APP, electronStart, launchApp, type RunningApp } from './launch-app';
-import { GRU_MODEL, LSTM_MODEL, makeDropFolder, writePaddedModel, type DropFolder } from './models';
+import { GRU_MODEL, LSTM_MODEL, makeDropFolder, makeModelFolder, writePaddedModel, type DropFolder } from './models';
 
 let files: DropFolder;
 let running: RunningApp;
@@ -92,6 +92,57 @@ describe('a file comes', () => {
   });
 });
 
+describe('several models at once', () => {
+  const rows = () => page.getByTestId('candidates').getByRole('button');
+  let folder: string;
+
+  beforeAll(() => {
+    folder = makeModelFolder();
+  });
+
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('are a list to choose from, which is left by Escape and opens nothing then', async () => {
+    const before = await fileName();
+    await dropFiles(page, [folder, join(folder, 'checkpoint')]);
+    await rows().first().waitFor();
+    expect(await rows().locator('.name').allInnerTexts()).toEqual([
+      '2.keras',
+      '10.keras',
+      'policy.pt',
+      'voice.onnx',
+      'model.ckpt.index',
+    ]);
+    expect(await rows().first().innerText()).toMatch(/2\.keras\n\d+ kB\nKeras/);
+    expect(await rows().last().innerText()).toMatch(/several files\nTensorFlow checkpoint · in checkpoint/);
+    await page.keyboard.press('Escape');
+    await rows().first().waitFor({ state: 'detached' });
+    expect(await fileName()).toBe(before);
+  });
+
+  it('are chosen from by keys, and data that came along goes with the one that is chosen', async () => {
+    await dropFiles(page, [folder, files.table]);
+    await rows().first().waitFor();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowUp');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await expect.poll(fileName, { timeout: 10_000 }).toContain('10.keras');
+    await page.getByText('sensors.csv · 40 × 3').waitFor();
+    expect(await rows().count()).toBe(0);
+  });
+
+  it('are chosen from by a click', async () => {
+    await dropFiles(page, [LSTM_MODEL, GRU_MODEL]);
+    await rows().first().click();
+    await expect.poll(fileName, { timeout: 10_000 }).toContain('model.keras');
+    await page.getByTestId('layer-list').getByText('GRU 4').first().waitFor();
+    await dropFiles(page, [LSTM_MODEL]);
+    await layer('memory');
+  });
+});
+
 describe('a file that is not right', () => {
   it('is named with its code, its message and what can be done; the open model stays', async () => {
     await dropFiles(page, [files.text]);
@@ -145,11 +196,6 @@ describe('a file that is not right', () => {
     await page.getByRole('button', { name: 'Dismiss' }).click();
     await dropFiles(page, [LSTM_MODEL]);
     await expect.poll(fileName, { timeout: 10_000 }).toContain('model.keras');
-  });
-
-  it('is told when there are several models at once', async () => {
-    await dropFiles(page, [LSTM_MODEL, GRU_MODEL]);
-    expect(await problem()).toMatchObject({ code: 'usage/bad-option' });
   });
 
   it('is told when it is gone', async () => {

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { modelOfFolder, roleOf } from '../../src/host/file-role';
+import { lookOfModel, modelOfFolder, roleOf } from '../../src/host/file-role';
 
 const root = mkdtempSync(join(tmpdir(), 'tempograd-role-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -38,6 +39,24 @@ describe('roleOf', () => {
     ['tool.tflite', Uint8Array.from([0x1c, 0, 0, 0, 0x54, 0x46, 0x4c, 0x33]), null],
   ])('takes %s by its content', (name, content, role) => {
     expect(roleOf(join(folderOf({ [name]: content }), name))).toBe(role);
+  });
+});
+
+describe('lookOfModel', () => {
+  it.each([
+    ['keras/keras3-lstm/model.keras', 'Keras', true],
+    ['torch/lstm/model.pt', 'PyTorch', true],
+    ['torch/lstm-legacy/model.pt', 'PyTorch', true],
+    ['torch/lstm-script/model.pt', 'PyTorch', true],
+    ['safetensors/lstm-safetensors/model.safetensors', 'safetensors', true],
+    ['safetensors/gru-sharded/model.safetensors.index.json', 'Shards of weights', false],
+    ['onnx/gru-clip/model.onnx', 'ONNX', true],
+    ['tfjs/graph-lstm/model.json', 'TensorFlow.js', false],
+    ['checkpoint/lstm/model.ckpt.index', 'TensorFlow checkpoint', false],
+    ['saved-model/bidirectional/saved_model.pb', 'TensorFlow SavedModel', false],
+  ])('says what %s is', (name, kind, isWhole) => {
+    const path = fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
+    expect(lookOfModel(path)).toEqual({ kind, isWhole });
   });
 });
 

@@ -105,12 +105,12 @@ describe('openGiven', () => {
   it('opens a model and takes data with it, whatever their order', async () => {
     const outcome = await open('x.npy', 'a.h5');
     expect(done).toEqual(['describe x.npy', 'open a.h5', 'changed', 'remembered']);
-    expect(outcome).toEqual({ model: { path: path('a.h5') }, data: { path: path('x.npy') } });
+    expect(outcome).toEqual({ model: { path: path('a.h5') }, data: { path: path('x.npy') }, choice: null });
   });
 
   it('takes data for the model that is open', async () => {
     current = {};
-    expect(await open('t.csv')).toEqual({ model: null, data: { path: path('t.csv') } });
+    expect(await open('t.csv')).toEqual({ model: null, data: { path: path('t.csv') }, choice: null });
     expect(done).toEqual(['describe t.csv']);
   });
 
@@ -152,8 +152,42 @@ describe('openGiven', () => {
     expect(done).toEqual([]);
   });
 
-  it('refuses several models at once, and what is not there', async () => {
-    await expect(open('a.h5', 'b.keras')).rejects.toMatchObject({ code: 'usage/bad-option' });
+  it('opens none of several models, but says what they are, with the data that came along', async () => {
+    const outcome = await open('b.keras', 'x.npy', 'a.h5');
+    expect(outcome).toEqual({
+      model: null,
+      data: null,
+      choice: {
+        models: [
+          { path: path('a.h5'), fileName: 'a.h5', folder: '', kind: 'Keras, HDF5', bytes: 12 },
+          { path: path('b.keras'), fileName: 'b.keras', folder: '', kind: 'Keras', bytes: 43 },
+        ],
+        dataPath: path('x.npy'),
+      },
+    });
+    expect(done).toEqual([]);
+  });
+
+  it('offers the models of a folder, and says where they lie when that differs', async () => {
+    const two = (await open('two')).choice!.models;
+    expect(two.map(({ fileName, folder }) => [fileName, folder])).toEqual([
+      ['a.h5', ''],
+      ['b.h5', ''],
+    ]);
+    const three = (await open('two', 'one')).choice!.models;
+    expect(three.map(({ fileName, folder }) => [fileName, folder])).toEqual([
+      ['last.keras', 'one'],
+      ['a.h5', 'two'],
+      ['b.h5', 'two'],
+    ]);
+  });
+
+  it('counts a file once that is given twice', async () => {
+    const outcome = await open('a.h5', 'a.h5');
+    expect(outcome.model).toEqual({ path: path('a.h5') });
+  });
+
+  it('refuses what is not there', async () => {
     await expect(open('missing')).rejects.toMatchObject({ code: 'reader/not-readable' });
     expect(done).toEqual([]);
   });

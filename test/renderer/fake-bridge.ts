@@ -505,11 +505,11 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
   const outcomes: { [N in RequestName]: (input: RequestInput<N>) => RequestResults[N] | Promise<RequestResults[N]> } = {
     openPaths: ({ paths }) => openPath(paths[0]!),
     openDialog: ({ purpose }) =>
-      purpose === 'data' ? { model: null, data: OPENED_DATA } : openPath('turbine-forecast.keras'),
+      purpose === 'data' ? { model: null, data: OPENED_DATA, choice: null } : openPath('turbine-forecast.keras'),
     chooseFile: ({ purpose }) => ({ path: `/home/ada/${purpose}.npz`, fileName: `${purpose}.npz` }),
     rereadModel: async ({ choices }) => {
       const { model } = await openPath('sample.keras');
-      return { model: model && { ...model, modelId: ++rereads, choices }, data: null };
+      return { model: model && { ...model, modelId: ++rereads, choices }, data: null, choice: null };
     },
     openSample: () => openPath('sample.keras'),
     closeModel: () => null,
@@ -582,8 +582,8 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
   };
 
   function openPath(path: string): OpenOutcome {
-    if (path.endsWith('.csv')) return { model: null, data: OPENED_DATA };
-    return { model: modelOf(options), data: null };
+    if (path.endsWith('.csv')) return { model: null, data: OPENED_DATA, choice: null };
+    return { model: modelOf(options), data: null, choice: null };
   }
 
   const isOpening = (name: RequestName): boolean => ['openPaths', 'openDialog', 'openSample'].includes(name);

@@ -3,6 +3,7 @@ import { defineStore } from 'pinia';
 import { computed, ref, shallowRef } from 'vue';
 import type { LayerDescription } from '../../core/summary';
 import type {
+  ModelChoice,
   OpenedData,
   OpenedModel,
   OpenOutcome,
@@ -22,6 +23,8 @@ export const useSession = defineStore('session', () => {
   const model = shallowRef<OpenedModel | null>(null);
   const data = shallowRef<OpenedData | null>(null);
   const samples = shallowRef<readonly SampleInfo[]>([]);
+  /** Several models that were given at once, to choose one of. */
+  const choice = shallowRef<ModelChoice | null>(null);
   /** Name of the file being opened; null when none is. */
   const opening = ref<string | null>(null);
 
@@ -38,6 +41,8 @@ export const useSession = defineStore('session', () => {
     if (!reply.value) return;
     useProblem().dismiss();
     const { model: newModel, data: newData } = reply.value;
+    choice.value = reply.value.choice;
+    if (choice.value) return;
     if (newModel) {
       const before = model.value;
       model.value = newModel;
@@ -61,6 +66,14 @@ export const useSession = defineStore('session', () => {
   function openPaths(paths: readonly string[], limits?: RaisedLimits): Promise<void> {
     if (paths.length === 0) return Promise.resolve();
     return open(fileNameOf(paths[0]!), request('openPaths', { paths: [...paths], ...(limits && { limits }) }));
+  }
+
+  /** Opens the one of several models that was chosen, with the data that came along; null opens none. */
+  function chooseModel(path: string | null): Promise<void> {
+    const dataPath = choice.value?.dataPath ?? null;
+    choice.value = null;
+    if (path === null) return Promise.resolve();
+    return openPaths(dataPath === null ? [path] : [path, dataPath]);
   }
 
   /** Asks for a file. */
@@ -106,12 +119,14 @@ export const useSession = defineStore('session', () => {
     model,
     data,
     samples,
+    choice,
     opening,
     layers,
     usableLayers,
     layer,
     accept,
     openPaths,
+    chooseModel,
     openDialog,
     openSample,
     choose,
