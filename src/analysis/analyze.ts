@@ -16,7 +16,7 @@ import type { Engine, LayerInput, LayerRun } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice, type OpenedEngine } from '../engine/load-engine';
 import { Pace } from '../engine/pace';
 import type { AnalysisStep } from '../shared/analysis-step';
-import type { RunEstimate, RunRequest, StartedEvent } from '../shared/run';
+import type { ProgressEvent, RunEstimate, RunRequest, StartedEvent } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
 import { frameworkDifferences } from './framework-differences';
 import { LagCurves } from './lag-curves';
@@ -142,6 +142,9 @@ class Run {
         yield* this.propagate('diagonal', layerRun, direction, lags, plan.chunkBytes);
       if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags, plan.chunkBytes);
     }
+    if (request.modes.includes('pairs')) {
+      for (const direction of started.directions) yield* this.pairs(layerRun, direction);
+    }
     yield this.progress('diagnostics', 1 - STATES_SHARE);
     const exponents = new Map<Direction, Float64Array>();
     for (const direction of started.directions) {
@@ -205,14 +208,30 @@ class Run {
     }
   }
 
+  /** Norms of all pairs of steps; they are the event itself. */
+  private async *pairs(layerRun: LayerRun, direction: Direction): AsyncGenerator<AnalysisStep, void, void> {
+    const options = { sources: ['input', 'initial', 'state'] as const, signal: this.signal };
+    const { batch, steps } = layerRun;
+    const begin = this.fraction;
+    const share = (1 - STATES_SHARE - begin) / layerRun.states.length;
+    let done = 0;
+    for await (const chunk of layerRun.pairs(direction, options)) {
+      const { mode, ...rectangle } = chunk;
+      yield { event: { kind: mode, ...rectangle }, chunk: null };
+      done += chunk.logNorms.length / (batch * steps * (steps + 1));
+      yield this.progress('pairs', begin + share * Math.min(1, done));
+    }
+  }
+
   /** The part of the whole run that a part of one propagation is; `final` is by far the longer. */
   private shareOf(mode: 'diagonal' | 'final', part: number, layerRun: LayerRun): number {
     const { modes } = this.order.request;
     const weight = { diagonal: modes.includes('final') ? 0.1 : 1, final: modes.includes('diagonal') ? 0.9 : 1 }[mode];
-    return ((1 - 2 * STATES_SHARE) * weight * part) / layerRun.states.length;
+    const room = modes.includes('pairs') ? OTHER_THAN_PAIRS_SHARE : 1;
+    return (room * (1 - 2 * STATES_SHARE) * weight * part) / layerRun.states.length;
   }
 
-  private progress(stage: 'input' | 'states' | 'diagonal' | 'final' | 'diagnostics', fraction: number): AnalysisStep {
+  private progress(stage: ProgressEvent['stage'], fraction: number): AnalysisStep {
     this.signal.throwIfAborted();
     this.fraction = Math.max(this.fraction, Math.min(1, fraction));
     const secondsElapsed = (performance.now() - this.startedAt) / 1000;
@@ -222,6 +241,9 @@ class Run {
 
 /** Share of the progress line that states, and likewise diagnostics, take. */
 const STATES_SHARE = 0.05;
+
+/** What the other propagations take of it beside all pairs. */
+const OTHER_THAN_PAIRS_SHARE = 0.2;
 
 /** Refuses a run that does not fit even in the smallest pieces. */
 function checkMemory(peakBytes: number, { maxMemoryBytes: limit }: RunRequest): void {

@@ -65,9 +65,11 @@ export interface AnalyzeOrder {
   readonly trace: string | null;
 }
 
-const MODES = ['diagonal', 'final', 'states'] as const;
+const MODES = ['diagonal', 'final', 'states', 'pairs'] as const;
+/** Computed when no mode is named. */
+const DEFAULT_MODES = ['diagonal', 'final', 'states'] as const;
 /** Modes that docs/cli.md names and this version does not compute. */
-const LATER_MODES: readonly AnalysisMode[] = ['pairs', 'spectrum'];
+const LATER_MODES: readonly AnalysisMode[] = ['spectrum'];
 
 /**
  * Adds the options of `analyze` to a command.
@@ -91,7 +93,7 @@ export function addAnalyzeOptions(command: Command): Command {
       boundedCount('--batch'),
     )
     .option('--seed <N>', `seed of a random input (default: ${ANALYZE_DEFAULTS.seed})`, whole('--seed', 0))
-    .option('--mode <list>', 'comma list of diagonal, final, states (default: all of them)', modeList)
+    .option('--mode <list>', 'comma list of diagonal, final, states, pairs (default: the first three)', modeList)
     .option('--out <file>', 'write the arrays to an .npz (with --layer all: a folder)')
     .option('--csv <folder>', 'write the arrays as tidy CSV')
     .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
@@ -136,11 +138,14 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (!isRandom && (raw.steps ?? raw.batch ?? raw.seed) !== undefined) {
     throw badOption('--steps, --batch and --seed are for a random input, not together with --input');
   }
-  if (raw.failOn !== undefined && raw.failOn.length > 0 && !(raw.mode ?? MODES).includes('final')) {
+  if (raw.failOn !== undefined && raw.failOn.length > 0 && !(raw.mode ?? DEFAULT_MODES).includes('final')) {
     throw badOption('--fail-on needs the mode final: the verdict rests on it');
   }
   if (raw.mask !== undefined && !raw.atLayer) throw badOption('--mask needs --at-layer');
   if (raw.key !== undefined && isRandom) throw badOption('--key needs --input');
+  if (raw.wrt === 'model-input' && raw.mode?.includes('pairs')) {
+    throw badOption('the mode pairs is with respect to the layer’s input: use --wrt layer-input');
+  }
   if (raw.wrt === 'model-input' && raw.atLayer) throw badOption('--wrt model-input and --at-layer exclude each other');
   return {
     model,
@@ -158,7 +163,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
         : { kind: 'file', path: raw.input!, key: raw.key ?? null, header: raw.header ? null : false },
       maskFile: raw.mask ?? null,
       initialStateFile: raw.initialState ?? null,
-      modes: [...(raw.mode ?? MODES)],
+      modes: [...(raw.mode ?? DEFAULT_MODES)],
       engine: raw.engine ?? null,
       warmUp: raw.warmUp ?? null,
       span: raw.span ?? null,

@@ -34,6 +34,10 @@ function lean(event: RunEvent): object {
     const { kind, direction, start, count } = event;
     return { kind, direction, start, count };
   }
+  if (event.kind === 'pairs') {
+    const { kind, direction, quantity, sequence, targetStart, targetCount, sourceStart, sourceCount } = event;
+    return { kind, direction, quantity, sequence, targetStart, targetCount, sourceStart, sourceCount };
+  }
   if (event.kind === 'states') return { kind: event.kind };
   return event.kind === 'done'
     ? { kind: 'done', hidden: event.summary.hidden.verdict, cell: event.summary.cell?.verdict ?? null }

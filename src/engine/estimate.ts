@@ -6,9 +6,9 @@
  */
 import type { AnalysisMode } from '../core/jacobian';
 import { hiddenSize, type CellDescription, type CellKind } from '../core/model';
-import { cellSizes } from './cells/cell-sizes';
+import { cellSizes, type CellSizes } from './cells/cell-sizes';
 import type { EngineName } from './engine';
-import { LARGEST_CHUNK_BYTES, planDiagonal, planFinal } from './propagate/plan';
+import { COLUMN_BYTES, LARGEST_CHUNK_BYTES, VECTORS_LENGTH, planDiagonal, planFinal } from './propagate/plan';
 
 /** Cost of a run. */
 export interface RunCost {
@@ -74,11 +74,12 @@ export function estimateRun(
       projectionFlop(cell, 1) +
       (modes.includes('diagonal') ? diagonalFlop(cell) : 0) +
       (modes.includes('final') ? finalFlop(cell) + formFlop(cell) : 0);
-    flop += batch * steps * perStep;
+    flop += batch * (steps * perStep + (modes.includes('pairs') ? pairsFlop(cell, steps) : 0));
     const block = batch * steps * S * D;
     for (const mode of ['diagonal', 'final'] as const) if (modes.includes(mode)) jacobianBytes += block * width;
     resultBytes += batch * steps * (S + (modes.includes('states') ? gates * H : 0)) * 4 + batch * steps * D * 4;
     if (modes.includes('final')) resultBytes += batch * steps * states * 12;
+    if (modes.includes('pairs')) resultBytes += 8 * batch * steps * (steps * (states + 1) + 1);
     heldBytes += batch * steps * (S + (cell.kind === 'SimpleRNN' ? 0 : gates * H)) * width + weightBytes(cell, engine);
     workingBytes = Math.max(workingBytes, propagationBytes(cell, batch, steps, modes, engine, chunkBytes));
   }
@@ -165,7 +166,23 @@ function propagationBytes(
     const operators = 4 * groupSteps * sequences * operatorColumns * operatorRows * 3;
     bytes = Math.max(bytes, chunkBytes + rows + operators + 4 * sequences * chunkSteps * vectorLength);
   }
+  if (modes.includes('pairs')) bytes = Math.max(bytes, pairsBytes(sizes));
   return bytes;
+}
+
+/** Pushing all columns of all sources: by the input, by the initial state, and state by state; operators formed anew. */
+function pairsFlop(cell: CellDescription, steps: number): number {
+  const { stateSize, operatorRows, operatorColumns, inputDim, isFactored } = cellSizes(cell);
+  const perColumn = 2 * operatorRows * (operatorColumns - inputDim) + (isFactored ? projectionFlop(cell, 1) : 0);
+  const columns = ((inputDim + stateSize) * steps * (steps - 1)) / 2 + stateSize * steps;
+  const tiles = Math.ceil((steps * stateSize * (inputDim + stateSize)) / (COLUMN_BYTES / 4));
+  return perColumn * columns + (formFlop(cell) * steps * Math.max(2, tiles)) / 2;
+}
+
+/** Columns before and after a step, and what is between; at least those of one source. */
+function pairsBytes({ stateSize, inputDim, vectorLength }: CellSizes): number {
+  const columns = Math.max(COLUMN_BYTES, 4 * stateSize * Math.max(stateSize, inputDim));
+  return 5 * columns + 4 * VECTORS_LENGTH.native + 4 * vectorLength;
 }
 
 /** "form B" of one step: dh_t/dx_t, and dc_t/dx_t for an LSTM. */

@@ -41,13 +41,27 @@ function bytePower(exponent: number): number {
  * Source: M. Adler, zlib 1.2.12, `crc32_combine`, the same algebra.
  */
 export function combineCrc32(crcA: number, crcB: number, lengthB: number): number {
-  let shifted = crcA;
-  let rest = lengthB;
+  return (multiply(lengthFactor(lengthB), crcA) ^ crcB) >>> 0;
+}
+
+/** Factors of lengths that were met; pieces of one array mostly have a few lengths. */
+const lengthFactors = new Map<number, number>();
+const MAX_LENGTH_FACTORS = 4096;
+
+/** x^(8 * length). */
+function lengthFactor(length: number): number {
+  const known = lengthFactors.get(length);
+  if (known !== undefined) return known;
+  // x^0 in reflected order.
+  let factor = 2 ** 31;
+  let rest = length;
   for (let exponent = 0; rest > 0; exponent++) {
-    if (rest % 2 === 1) shifted = multiply(bytePower(exponent), shifted);
+    if (rest % 2 === 1) factor = multiply(bytePower(exponent), factor);
     rest = Math.floor(rest / 2);
   }
-  return (shifted ^ crcB) >>> 0;
+  if (lengthFactors.size >= MAX_LENGTH_FACTORS) lengthFactors.clear();
+  lengthFactors.set(length, factor);
+  return factor;
 }
 
 interface Piece {

@@ -7,7 +7,7 @@
 import type { JacobianChunk, StateName } from '../core/jacobian';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink, OpenSink } from '../shared/file-sink';
-import type { StartedEvent } from '../shared/run';
+import type { PairsEvent, StartedEvent } from '../shared/run';
 import { rowsOf } from './run-arrays';
 
 const FLUSH_CHARACTERS = 1 << 20;
@@ -114,6 +114,7 @@ export class RunCsv {
       if (!this.started.modes.includes('states')) return;
       for (const [gate, values] of Object.entries(event.gates)) yield* this.addSequence(`gate_${gate}`, 'unit', values);
     }
+    if (event.kind === 'pairs') yield* this.addPairs(event);
     if (!chunk) return;
     if (chunk.mode === 'diagonal') {
       yield* this.addBlocks('dh_dx', 'h', chunk, chunk.dhdx, null);
@@ -182,6 +183,24 @@ export class RunCsv {
             if (file.isSliceOver()) yield;
           }
         }
+      }
+    }
+  }
+
+  /** Norms of targets by sources that are not after them; one row each. */
+  private *addPairs(event: PairsEvent): Generator<void, void, void> {
+    const { quantity, direction, sequence, targetStart, targetCount, sourceStart, sourceCount, logNorms } = event;
+    const isInitial = quantity === 'dh_ds0';
+    const name = isInitial ? 'lognorm_dh_dh0' : `lognorm_${quantity}`;
+    const file = this.file(name, ['sequence', 'target', ...(isInitial ? [] : ['source']), 'direction', 'value']);
+    for (let row = 0; row < targetCount; row++) {
+      const t = targetStart + row;
+      for (let column = 0; column < sourceCount; column++) {
+        const s = sourceStart + column;
+        if (!isInitial && (direction === 'forward' ? s > t : s < t)) continue;
+        const place = isInitial ? `${sequence},${t}` : `${sequence},${t},${s}`;
+        file.row(`${place},${direction},${csvDouble(logNorms[row * sourceCount + column]!)}`);
+        if (file.isSliceOver()) yield;
       }
     }
   }

@@ -100,16 +100,22 @@ export class NpzWriter {
     return new Float32Array(bytes.buffer, bytes.byteOffset, count);
   }
 
-  /** Fills every element that was not written: NaN in arrays of reals, 0 in arrays of integers. */
-  fillMissing(): void {
+  /**
+   * Fills every element that was not written: NaN in arrays of reals, 0 in arrays of integers.
+   *
+   * @param names - Only these arrays; all when left out.
+   * @param value - What stands in the place of NaN.
+   */
+  fillMissing(names?: readonly string[], value = NaN): void {
     for (const member of this.members.values()) {
+      if (names && !names.includes(member.name)) continue;
       const width = NPY_BYTES[member.type];
       for (const gap of member.crc.gaps(member.size)) {
         const first = (gap.offset - member.header.length) / width;
         const last = first + gap.length / width;
         for (let start = first; start < last; start += FILL_ELEMENTS) {
           const count = Math.min(FILL_ELEMENTS, last - start);
-          this.write(member.name, start, new Float64Array(count).fill(member.type === 'int32' ? 0 : NaN));
+          this.write(member.name, start, new Float64Array(count).fill(member.type === 'int32' ? 0 : value));
         }
       }
     }

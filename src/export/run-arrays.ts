@@ -5,10 +5,11 @@
  * two halves come in separate passes and are brought to one scale at the end.
  */
 import type { Direction, DiagonalChunk, FinalChunk, StateName } from '../core/jacobian';
+import { addNorms } from '../core/linalg/scaling';
 import { gateNames } from '../core/model';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
-import { unitsOf, type DirectionPart, type StartedEvent, type StatesEvent } from '../shared/run';
+import { unitsOf, type DirectionPart, type PairsEvent, type StartedEvent, type StatesEvent } from '../shared/run';
 import { NPY_BYTES } from './npy-header';
 import { NpzWriter, type ArrayDeclaration } from './npz-writer';
 
@@ -76,7 +77,22 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
       }
     }
   }
+  if (modes.includes('pairs')) {
+    const norms = (name: string, ...shape: number[]): void => {
+      declarations.push({ name, type: 'float64', shape: [batch, ...shape] });
+    };
+    for (const { name } of states) norms(`lognorm_d${name}_dx`, steps, sourceSteps);
+    for (const suffix of suffixes(started, 'h')) norms(`lognorm_dh_dh0${suffix}`, steps);
+    for (const suffix of suffixes(started, 'h')) norms(`lognorm_ds_ds${suffix}`, steps, steps);
+  }
   return declarations;
+}
+
+/** The array that a rectangle of pairs belongs to. */
+function pairsArray({ parts }: StartedEvent, { quantity, direction }: PairsEvent): string {
+  const suffix = parts.length === 1 ? '' : `_${direction}`;
+  if (quantity === 'dh_ds0') return `lognorm_dh_dh0${suffix}`;
+  return quantity === 'ds_ds' ? `lognorm_ds_ds${suffix}` : `lognorm_${quantity}`;
 }
 
 /**
@@ -86,6 +102,10 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
  */
 export function arrayBytes(declarations: readonly ArrayDeclaration[]): number {
   return declarations.reduce((sum, { shape, type }) => sum + shape.reduce((p, n) => p * n, 1) * NPY_BYTES[type], 0);
+}
+
+function isPairsArray(name: string): boolean {
+  return /^lognorm_d[hcs]_/.test(name);
 }
 
 /** One suffix per direction that has the state; none for a single direction. */
@@ -99,6 +119,8 @@ export class RunArrays {
   private readonly writer: NpzWriter;
   /** Scales of each direction, `[B * T]`, per state; kept until both halves are there. */
   private readonly scales = new Map<StateName, Map<Direction, Int32Array>>();
+  /** Log norms of a step by itself of the direction that came first, by array; the other half adds to them. */
+  private readonly sameStep = new Map<string, { readonly direction: Direction; readonly norms: Float64Array }>();
 
   constructor(
     sink: FileSink,
@@ -114,6 +136,7 @@ export class RunArrays {
    */
   add(step: AnalysisStep): void {
     if (step.event.kind === 'states') this.addStates(step.event);
+    if (step.event.kind === 'pairs') this.addPairs(step.event);
     if (step.chunk?.mode === 'diagonal') this.addDiagonal(step.chunk);
     if (step.chunk?.mode === 'final') this.addFinal(step.chunk);
   }
@@ -121,6 +144,12 @@ export class RunArrays {
   /** Completes the file. */
   async close(): Promise<void> {
     this.writeScales();
+    const pairs = declareArrays(this.started).filter(({ name }) => isPairsArray(name));
+    // What no rectangle covers is exactly zero.
+    this.writer.fillMissing(
+      pairs.map(({ name }) => name),
+      -Infinity,
+    );
     await this.writer.close();
   }
 
@@ -141,6 +170,42 @@ export class RunArrays {
     if (event.c) this.writer.write('c', 0, event.c);
     if (!this.started.modes.includes('states')) return;
     for (const [gate, values] of Object.entries(event.gates)) this.writer.write(`gate_${gate}`, 0, values);
+  }
+
+  /** A rectangle of norms; each direction writes its own side of the diagonal, where both meet they are joined. */
+  private addPairs(event: PairsEvent): void {
+    const name = pairsArray(this.started, event);
+    const { quantity, sequence, direction, targetStart, targetCount, sourceStart, sourceCount, logNorms } = event;
+    const { steps, sourceSteps } = this.started;
+    if (quantity === 'dh_ds0') {
+      this.writer.write(name, sequence * steps + targetStart, logNorms);
+      return;
+    }
+    const columns = quantity === 'ds_ds' ? steps : sourceSteps;
+    for (let row = 0; row < targetCount; row++) {
+      const t = targetStart + row;
+      // Sources that come after the target in the order of computing belong to the other direction, or to nobody.
+      const first = direction === 'forward' ? sourceStart : Math.max(sourceStart, t);
+      const end = direction === 'forward' ? Math.min(sourceStart + sourceCount, t + 1) : sourceStart + sourceCount;
+      if (first >= end) continue;
+      const part = logNorms.slice(row * sourceCount + first - sourceStart, row * sourceCount + end - sourceStart);
+      if (quantity !== 'ds_ds' && first <= t && t < end) this.joinSameStep(name, event, t, part, t - first);
+      this.writer.write(name, (sequence * steps + t) * columns + first, part);
+    }
+  }
+
+  /** Adds the other direction's norm of step t by itself, which came before, to the one in `part[at]`. */
+  private joinSameStep(name: string, event: PairsEvent, t: number, part: Float64Array, at: number): void {
+    if (this.started.parts.length === 1) return;
+    const { batch, steps } = this.started;
+    const kept = this.sameStep.get(name) ?? {
+      direction: event.direction,
+      norms: new Float64Array(batch * steps).fill(-Infinity),
+    };
+    this.sameStep.set(name, kept);
+    const place = event.sequence * steps + t;
+    if (kept.direction === event.direction) kept.norms[place] = part[at]!;
+    else part[at] = addNorms(kept.norms[place]!, part[at]!);
   }
 
   private addDiagonal(chunk: DiagonalChunk): void {

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { ErrorRecord } from '../core/errors';
-import type { Direction } from '../core/jacobian';
+import type { Direction, PairsQuantity } from '../core/jacobian';
 import type { CellKind } from '../core/model';
 import type { EngineInfo, Summary } from '../core/summary';
 import { MAX_STEPS_OR_BATCH } from './run-limits';
@@ -42,7 +42,7 @@ export const runRequestSchema = z.object({
   input: inputSourceSchema,
   maskFile: z.string().nullable(),
   initialStateFile: z.string().nullable(),
-  modes: z.array(z.enum(['diagonal', 'final', 'states'])).min(1),
+  modes: z.array(z.enum(['diagonal', 'final', 'states', 'pairs'])).min(1),
   engine: z.enum(['tensorflow', 'wasm', 'reference']).nullable(),
   warmUp: z.number().int().min(0).nullable(),
   span: z.number().int().min(1).nullable(),
@@ -155,12 +155,26 @@ export interface FinalEvent {
   readonly c: StepNorms | null;
 }
 
+/** Log norms of a rectangle of (target step, source step) of one sequence; fields as in `PairsChunk`. */
+export interface PairsEvent {
+  readonly kind: 'pairs';
+  readonly direction: Direction;
+  readonly quantity: PairsQuantity;
+  readonly sequence: number;
+  readonly targetStart: number;
+  readonly targetCount: number;
+  readonly sourceStart: number;
+  readonly sourceCount: number;
+  /** `[targetCount, sourceCount]` */
+  readonly logNorms: Float64Array;
+}
+
 /** How far a run is. */
 export interface ProgressEvent {
   readonly kind: 'progress';
   /** 0 to 1. */
   readonly fraction: number;
-  readonly stage: 'input' | 'states' | 'diagonal' | 'final' | 'diagnostics';
+  readonly stage: 'input' | 'states' | 'diagonal' | 'final' | 'pairs' | 'diagnostics';
   readonly secondsElapsed: number;
 }
 
@@ -184,7 +198,15 @@ export interface FailedEvent {
 
 /** Everything a run can say. */
 export type RunEvent =
-  StartedEvent | StatesEvent | DiagonalEvent | FinalEvent | ProgressEvent | DoneEvent | CancelledEvent | FailedEvent;
+  | StartedEvent
+  | StatesEvent
+  | DiagonalEvent
+  | FinalEvent
+  | PairsEvent
+  | ProgressEvent
+  | DoneEvent
+  | CancelledEvent
+  | FailedEvent;
 
 /** An event as it crosses the border: events of a dead run are dropped by `runId`, gaps are seen by `sequence`. */
 export interface RunMessage {

@@ -71,7 +71,7 @@ describe('wrong use ends with 2', () => {
       'negative seed': ['analyze', LSTM, '--seed', '-1'],
       'unknown mode': ['analyze', LSTM, '--mode', 'final,everything'],
       'no mode': ['analyze', LSTM, '--mode', ','],
-      'a mode of a later version': ['analyze', LSTM, '--mode', 'pairs'],
+      'pairs by the model’s input': ['analyze', LSTM, '--mode', 'pairs', '--wrt', 'model-input'],
       'unknown engine': ['analyze', LSTM, '--engine', 'torch'],
       'unknown progress': ['analyze', LSTM, '--progress', 'loud'],
       'unknown verdict': ['analyze', LSTM, '--fail-on', 'carried'],

@@ -150,3 +150,45 @@ describe('RunArrays', () => {
     });
   });
 });
+
+describe('pairs of two directions', () => {
+  it('are joined where a step meets itself, and each has its own side of the diagonal', async () => {
+    const memory = makeMemorySink();
+    const part = { kind: 'SimpleRNN', units: 1, hiddenSize: 1, hasCell: false } as const;
+    const run = started({
+      modes: ['pairs'],
+      directions: ['forward', 'backward'],
+      parts: [
+        { direction: 'forward', ...part },
+        { direction: 'backward', ...part },
+      ],
+    });
+    const arrays = new RunArrays(memory, run);
+    const add = (direction: 'forward' | 'backward', logNorms: number[]): void => {
+      const place = { sequence: 0, targetStart: 0, targetCount: 2, sourceStart: 0, sourceCount: 2 };
+      const event = { kind: 'pairs', direction, quantity: 'dh_dx', ...place, logNorms: Float64Array.from(logNorms) };
+      arrays.add({ event: event as RunEvent, chunk: null });
+    };
+    arrays.add({
+      event: {
+        kind: 'states',
+        x: Float32Array.of(1, 2),
+        mask: null,
+        h: Float32Array.of(1, 2, 3, 4),
+        c: null,
+        gates: {},
+      },
+      chunk: null,
+    });
+    const none = -Infinity;
+    add('forward', [Math.log(3), none, 1, none]);
+    add('backward', [Math.log(4), 2, none, Math.log(7)]);
+    await arrays.close();
+    const read = readNpz(memory.bytes());
+    const [own, ahead, behind, dead] = read['lognorm_dh_dx']!.data;
+    expect(own).toBeCloseTo(Math.log(5), 12);
+    expect([ahead, behind]).toEqual([2, 1]);
+    expect(dead).toBeCloseTo(Math.log(7), 12);
+    expect([...read['lognorm_ds_ds_forward']!.data]).toEqual([none, none, none, none]);
+  });
+});

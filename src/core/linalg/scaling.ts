@@ -108,3 +108,15 @@ export function frobeniusNorm(data: ArrayLike<number>): number {
   for (let at = 0; at < data.length; at++) sum += scaleByPower(data[at], -exponent) ** 2;
   return scaleByPower(Math.sqrt(sum), exponent);
 }
+
+/**
+ * ln sqrt(exp(2a) + exp(2b)): the norm of two blocks together.
+ *
+ * @param a - Log norm of one.
+ * @param b - Log norm of the other.
+ */
+export function addNorms(a: number, b: number): number {
+  const larger = Math.max(a, b);
+  if (!Number.isFinite(larger)) return Number.isNaN(a) || Number.isNaN(b) ? NaN : larger;
+  return larger + 0.5 * Math.log1p(Math.exp(2 * (Math.min(a, b) - larger)));
+}

@@ -12,6 +12,7 @@ import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
+import { VECTORS_LENGTH } from './plan';
 import { uploadPoints } from './step-points';
 
 /** Steps between two looks at the norm. */
@@ -19,9 +20,6 @@ const GROUP_STEPS = 8;
 
 /** A group whose tangents end outside 2^-60 .. 2^60 is done again step by step. */
 const GROUP_EXPONENT = 60;
-
-/** Reals of vectors that are computed and held at once, by the native library and in this process. */
-const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
 
 /** The tangent of one sequence: the true one is `vector` times 2^exponent. */
 interface Tangent {

@@ -1,4 +1,5 @@
 /** Rows of log norms, gathered target by target until they make a block. */
+import { addNorms } from '../../core/linalg/scaling';
 import type { PairsSource } from '../../core/reference/propagate-pairs';
 import type { PairsBlock } from './pairs-times';
 
@@ -58,16 +59,4 @@ function joined(rows: readonly Float64Array[], width: number): Float64Array {
   const out = new Float64Array(rows.length * width);
   rows.forEach((row, at) => out.set(row.subarray(0, width), at * width));
   return out;
-}
-
-/**
- * ln sqrt(exp(2a) + exp(2b)): the norm of two blocks together.
- *
- * @param a - Log norm of one.
- * @param b - Log norm of the other.
- */
-export function addNorms(a: number, b: number): number {
-  const larger = Math.max(a, b);
-  if (!Number.isFinite(larger)) return Number.isNaN(a) || Number.isNaN(b) ? NaN : larger;
-  return larger + 0.5 * Math.log1p(Math.exp(2 * (Math.min(a, b) - larger)));
 }

@@ -10,10 +10,8 @@ import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
 import { BLOCK_NORMS, NormRows } from './norm-rows';
 import type { PairsBlock } from './pairs-times';
+import { COLUMN_BYTES } from './plan';
 import { pushLanes, type Lane } from './push-lanes';
-
-/** Bytes of columns that are pushed together. */
-const COLUMN_BYTES = 2 * 2 ** 20;
 
 /** A block of one sequence. */
 export interface SequenceBlock {

@@ -26,6 +26,12 @@ const MAX_GROUP_STEPS = 64;
 /** Where products are done one by one, everything takes about so many times as long, and pieces are as much smaller. */
 const SLOWER = 8;
 
+/** Bytes of columns that are pushed together. */
+export const COLUMN_BYTES = 2 * 2 ** 20;
+
+/** Reals of vectors that are computed and held at once where columns are pushed, by the native library and in this process. */
+export const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
+
 /** What the pieces depend on. */
 export interface PlanShape extends CellSizes {
   readonly batch: number;

@@ -8,10 +8,8 @@ import type { ValidSteps } from '../cells/valid-steps';
 import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
 import { PushedColumns, type PushedNorms } from './pushed-columns';
+import { VECTORS_LENGTH } from './plan';
 import { uploadPairs } from './step-points';
-
-/** Reals of vectors that are computed and held at once, by the native library and in this process. */
-const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
 
 /** One recursion: the computed steps of a sequence from one of them on. */
 export interface Lane {
@@ -100,4 +98,3 @@ function stepOf(
   const time = times[Math.min(first + at, times.length - 1)];
   return { sequence, n: timeIndex(run.direction, run.steps, time) };
 }
-

@@ -25,6 +25,7 @@ export const STAGE_WORDS: Readonly<Record<ProgressEvent['stage'], string>> = {
   states: 'Computing states',
   diagonal: 'Step Jacobians',
   final: 'Reaching back',
+  pairs: 'All pairs',
   diagnostics: 'Diagnostics',
 };
 
