@@ -188,24 +188,28 @@ export class RunArrays {
       const first = direction === 'forward' ? sourceStart : Math.max(sourceStart, t);
       const end = direction === 'forward' ? Math.min(sourceStart + sourceCount, t + 1) : sourceStart + sourceCount;
       if (first >= end) continue;
-      const part = logNorms.slice(row * sourceCount + first - sourceStart, row * sourceCount + end - sourceStart);
-      if (quantity !== 'ds_ds' && first <= t && t < end) this.joinSameStep(name, event, t, part, t - first);
-      this.writer.write(name, (sequence * steps + t) * columns + first, part);
+      const part = logNorms.subarray(row * sourceCount + first - sourceStart, row * sourceCount + end - sourceStart);
+      const place = (sequence * steps + t) * columns;
+      if (quantity === 'ds_ds' || this.started.parts.length === 1 || t < first || t >= end) {
+        this.writer.write(name, place + first, part);
+        continue;
+      }
+      if (first < t) this.writer.write(name, place + first, part.subarray(0, t - first));
+      this.writer.write(name, place + t, [this.joinSameStep(name, event, t, part[t - first]!)]);
+      if (t + 1 < end) this.writer.write(name, place + t + 1, part.subarray(t + 1 - first));
     }
   }
 
-  /** Adds the other direction's norm of step t by itself, which came before, to the one in `part[at]`. */
-  private joinSameStep(name: string, event: PairsEvent, t: number, part: Float64Array, at: number): void {
-    if (this.started.parts.length === 1) return;
+  /** The norm of step t by itself of both directions, as far as they are known. */
+  private joinSameStep(name: string, { direction, sequence }: PairsEvent, t: number, own: number): number {
     const { batch, steps } = this.started;
-    const kept = this.sameStep.get(name) ?? {
-      direction: event.direction,
-      norms: new Float64Array(batch * steps).fill(-Infinity),
-    };
+    const made = { direction, norms: new Float64Array(batch * steps).fill(-Infinity) };
+    const kept = this.sameStep.get(name) ?? made;
     this.sameStep.set(name, kept);
-    const place = event.sequence * steps + t;
-    if (kept.direction === event.direction) kept.norms[place] = part[at]!;
-    else part[at] = addNorms(kept.norms[place]!, part[at]!);
+    const place = sequence * steps + t;
+    if (kept.direction !== direction) return addNorms(kept.norms[place]!, own);
+    kept.norms[place] = own;
+    return own;
   }
 
   private addDiagonal(chunk: DiagonalChunk): void {
