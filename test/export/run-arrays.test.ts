@@ -185,10 +185,10 @@ describe('pairs of two directions', () => {
     add('backward', [Math.log(4), 2, none, Math.log(7)]);
     await arrays.close();
     const read = readNpz(memory.bytes());
-    const [own, ahead, behind, dead] = read['lognorm_dh_dx']!.data;
+    const [own, ahead, behind, dead] = read.get('lognorm_dh_dx')!.data;
     expect(own).toBeCloseTo(Math.log(5), 12);
     expect([ahead, behind]).toEqual([2, 1]);
     expect(dead).toBeCloseTo(Math.log(7), 12);
-    expect([...read['lognorm_ds_ds_forward']!.data]).toEqual([none, none, none, none]);
+    expect([...read.get('lognorm_ds_ds_forward')!.data]).toEqual([none, none, none, none]);
   });
 });
