@@ -147,6 +147,41 @@ describe('statistics of tensors that share a role', () => {
   });
 });
 
+describe('cells of TensorFlow 1', () => {
+  const lstm = (scope: string, more: Shapes = {}): Shapes =>
+    Object.fromEntries(
+      Object.entries({ kernel: [5, 8], bias: [8], ...more }).map(([name, shape]) => [`rnn/${scope}/${name}`, shape]),
+    );
+  const peepholes = { w_i_diag: [2], w_f_diag: [2], w_o_diag: [2] };
+  const forgetOf = (model: RecurrentModel): readonly string[] =>
+    model.assumptions.filter(({ what }) => what.startsWith('forget bias')).map(({ assumed }) => assumed);
+
+  it('say the forget bias and the activation that are assumed', async () => {
+    const model = await open(lstm('lstm_cell', peepholes));
+    expect(said(model)).toEqual(['activation of rnn/lstm_cell', 'forget bias of rnn/lstm_cell']);
+    expect(forgetOf(model)).toEqual(['1, added to the stored one']);
+    expect(forgetOf(await open(lstm('cudnn_compatible_lstm_cell')))).toEqual([
+      '0, as a cell compatible with cuDNN has it',
+    ]);
+  });
+
+  it('take the activation that the user names', async () => {
+    const model = await open(lstm('lstm_cell'), { activation: 'relu' });
+    expect(model.layers[0]!.operation).toMatchObject({
+      forward: { activation: { name: 'relu' }, outputActivation: { name: 'relu' } },
+    });
+  });
+
+  it.each<[string, Shapes]>([
+    ['two of three peepholes', { w_i_diag: [2], w_f_diag: [2] }],
+    ['a peephole of another size', { ...peepholes, w_o_diag: [3] }],
+    ['a projection of another size', { 'projection/kernel': [3, 2] }],
+    ['a projection to more than the kernel has rows', { 'projection/kernel': [2, 5] }],
+  ])('with %s are only listed', async (_, more) => {
+    expect(named(await open(lstm('lstm_cell', more)))).toEqual([]);
+  });
+});
+
 describe('what is no cell is only listed', () => {
   const { 'a.ho.kernel': _, ...without } = flax('a');
   const gru = (join: string): Shapes =>

@@ -8,7 +8,8 @@ import type { RecurrentModel, Warning } from '../../core/model';
 import { GraphBuilder } from '../graph-builder';
 import { assume, finishModel, type FormatOptions } from '../reading';
 import type { StoredTensor } from '../stored-tensor';
-import { addFusedCells, findFusedCells, type FusedCell } from './fused-cells';
+import { findFusedCells, mapFusedCell } from './fused-cells/find-fused-cells';
+import { addFusedCells } from './fused-cells/read-fused-cells';
 import { newContext, type KerasContext } from './keras/context';
 import { findKerasLayers, type NamedLayers } from './keras/find-named-layers';
 import type { FoundCell, FoundLayer } from './keras/found-layer';
@@ -72,7 +73,7 @@ export async function readNamedWeights(
   );
   const fused = findFusedCells(keras.rest);
   await addFusedCells(
-    fused.cells.map((cell) => fusedWithOwnNames(cell, ownOf)),
+    fused.cells.map((cell) => mapFusedCell(cell, ownOf)),
     builder,
     context,
   );
@@ -133,11 +134,6 @@ function withOwnNames(layer: FoundLayer, ownOf: OwnOf): FoundLayer {
     })),
     variables: layer.variables.map(ownOf),
   };
-}
-
-function fusedWithOwnNames(cell: FusedCell, ownOf: OwnOf): FusedCell {
-  const pair = ([kernel, bias]: FusedCell['gates']): FusedCell['gates'] => [ownOf(kernel), ownOf(bias)];
-  return { ...cell, gates: pair(cell.gates), candidate: cell.candidate && pair(cell.candidate) };
 }
 
 function addListed(
