@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { spawn } from 'node:child_process';
-import { answerDialogs, dropFiles, APP, electronStart, launchApp, type RunningApp } from './launch-app';
+import { answerDialogs, dropFiles, APP, electronStart, launchApp, PICTURES, ROOT, type RunningApp } from './launch-app';
 import { GRU_MODEL, LSTM_MODEL, makeDropFolder, makeModelFolder, writePaddedModel, type DropFolder } from './models';
 
 let files: DropFolder;
@@ -140,6 +140,20 @@ describe('several models at once', () => {
     await page.getByTestId('layer-list').getByText('GRU 4').first().waitFor();
     await dropFiles(page, [LSTM_MODEL]);
     await layer('memory');
+  });
+});
+
+describe('weights without an architecture', () => {
+  const order = () => page.getByTestId('layer-order');
+
+  it('are listed with what is assumed about their order: nothing', async () => {
+    await dropFiles(page, [join(ROOT, 'test/fixtures/keras/keras3-weights-v3-stacked/model.weights.h5')]);
+    await order().waitFor();
+    expect(await order().innerText()).toMatch(/no order is assumed/);
+    await page.screenshot({ path: join(PICTURES, 'weights-only.png') });
+    await dropFiles(page, [LSTM_MODEL]);
+    await layer('memory');
+    expect(await order().count()).toBe(0);
   });
 });
 
