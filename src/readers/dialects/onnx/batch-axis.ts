@@ -1,7 +1,8 @@
 /**
  * Which axis of a graph's input is the batch: the recurrent nodes above it say so, followed back to the input.
  */
-import { ONNX_CELLS } from './cells';
+import { isRecurrentNode, type Branches } from './branches';
+import type { Constants } from './constants';
 import { sequencesOf } from './decomposed/read-body';
 import type { OnnxNode } from './model';
 import type { Scope } from './scope';
@@ -21,36 +22,53 @@ const KEEPING: ReadonlySet<string> = new Set(
  * The batch axis of each input that a recurrent node stands on, by its name.
  *
  * @param scope - The graph.
- * @param constant - The integers of a constant, null for what is none.
+ * @param constants - The file's constants.
+ * @param branches - The branches in it.
+ * @throws TempogradError what reading a constant throws.
  */
 export async function findBatchAxes(
   scope: Scope,
-  constant: (name: string) => Promise<readonly number[] | null>,
+  constants: Constants,
+  branches: Branches,
 ): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>();
-  for (const node of scope.graph.nodes) {
-    for (const { name, axis } of sequencesOf(node, scope)) await follow(name, axis === 0 ? 1 : 0, 3);
-    if (node.domain !== '' || !Object.hasOwn(ONNX_CELLS, node.operator)) continue;
-    const isBatchFirst = (node.attributes.get('layout')?.integer ?? 0) !== 0;
-    await follow(node.inputs[0] ?? '', isBatchFirst ? 0 : 1, 3);
+  for (const place of branches.within(scope)) {
+    for (const node of place.graph.nodes) {
+      for (const { name, axis } of sequencesOf(node, place)) await follow(name, place, axis === 0 ? 1 : 0);
+      if (!isRecurrentNode(node)) continue;
+      const isBatchFirst = (node.attributes.get('layout')?.integer ?? 0) !== 0;
+      await follow(node.inputs[0] ?? '', place, isBatchFirst ? 0 : 1);
+    }
   }
   return found;
 
-  async function follow(start: string, startAxis: number, startRank: number): Promise<void> {
-    let [name, axis, rank] = [start, startAxis, startRank];
+  async function follow(start: string, startScope: Scope, startAxis: number): Promise<void> {
+    let [name, place, axis, rank] = [start, startScope, startAxis, 3];
     for (let step = 0; step < MAX_STEPS; step++) {
-      const source = scope.find(name);
+      const source = place.find(name);
       if (source?.kind === 'input' && !found.has(name)) found.set(name, axis);
       if (source?.kind !== 'node') return;
       const { node } = source;
-      const before = await stepBack(node, axis, rank);
+      place = source.scope;
+      const branch = await branches.chosen(node, place);
+      if (branch) {
+        place = branch.scope;
+        name = place.graph.outputs[source.output] ?? '';
+        continue;
+      }
+      const before = await stepBack(node, axis, rank, place);
       if (!before) return;
       [axis, rank] = before;
-      name = dataInput(node);
+      name = dataInput(node, place);
     }
   }
 
-  async function stepBack(node: OnnxNode, axis: number, rank: number): Promise<readonly [number, number] | null> {
+  async function stepBack(
+    node: OnnxNode,
+    axis: number,
+    rank: number,
+    place: Scope,
+  ): Promise<readonly [number, number] | null> {
     if (KEEPING.has(node.operator)) return [axis, rank];
     if (node.operator === 'Gather') return [axis, rank - 1];
     if (node.operator === 'Transpose') {
@@ -58,7 +76,9 @@ export async function findBatchAxes(
       return [perm.length > 0 ? (perm[axis] ?? 0) : rank - 1 - axis, rank];
     }
     if (node.operator !== 'Unsqueeze' && node.operator !== 'Squeeze') return null;
-    const said = node.inputs[1] ? await constant(node.inputs[1]) : (node.attributes.get('axes')?.integers ?? null);
+    const said = node.inputs[1]
+      ? await integers(node.inputs[1], place)
+      : (node.attributes.get('axes')?.integers ?? null);
     if (!said) return null;
     if (node.operator === 'Unsqueeze') {
       const places = said.map((place) => (place < 0 ? place + rank : place));
@@ -70,9 +90,14 @@ export async function findBatchAxes(
     return [kept[axis] ?? 0, inner];
   }
 
+  async function integers(name: string, place: Scope): Promise<readonly number[] | null> {
+    const tensor = await constants.find(name, place);
+    return tensor && Array.from((await tensor.read()).data);
+  }
+
   /** The input that carries the data: of Gather the indices, else the first that is not stored in the file. */
-  function dataInput(node: OnnxNode): string {
+  function dataInput(node: OnnxNode, place: Scope): string {
     if (node.operator === 'Gather') return node.inputs[1] ?? '';
-    return node.inputs.find((name) => name !== '' && scope.find(name)?.kind !== 'initializer') ?? '';
+    return node.inputs.find((name) => name !== '' && place.find(name)?.kind !== 'initializer') ?? '';
   }
 }

@@ -1,8 +1,8 @@
 /**
  * The graph of an ONNX model as layers: recurrent nodes, and below them what they stand on.
  *
- * Nodes that no recurrent one stands on are left out. Graphs inside If, Loop and Scan are searched for recurrent nodes,
- * which stand there on their own input.
+ * Nodes that no recurrent one stands on are left out. Graphs inside If, Loop and Scan are searched for recurrent nodes;
+ * those of a branch see the values around it, those of a loop stand on their own input.
  * Long because every kind of node meets the same values here.
  */
 import { TempogradError } from '../../../core/errors';
@@ -12,7 +12,8 @@ import { assume, unsupported, type FormatOptions, type Reading, keepFailure } fr
 import { takeTensor } from '../../take-tensor';
 import { DIRECTIONS, ONE, type Size } from './axes';
 import { findBatchAxes } from './batch-axis';
-import { ONNX_CELLS, ONNX_GATES } from './cells';
+import { Branches, isBranching, isRecurrentNode } from './branches';
+import { ONNX_GATES } from './cells';
 import { Constants } from './constants';
 import { placeBodyCells } from './decomposed/place-cells';
 import { hasCellOperators, sequencesOf } from './decomposed/read-body';
@@ -35,7 +36,10 @@ interface Walk {
   readonly builder: GraphBuilder;
   readonly constants: Constants;
   readonly reading: Reading;
+  readonly branches: Branches;
   readonly scope: Scope;
+  /** The graph whose values this one sees: that of the If node around a branch; null for other graphs. */
+  readonly around: Walk | null;
   readonly values: Map<string, KnownValue>;
   readonly batchAxes: ReadonlyMap<string, number>;
   readonly inputs: number[];
@@ -67,44 +71,50 @@ export async function addOnnxGraph(
   const constants = new Constants(options);
   const real = await dequantize(graph, constants, reading);
   const scope = new Scope(await rollUp(new Scope(real, null), constants), null);
-  const integers = async (name: string): Promise<readonly number[] | null> => {
-    const tensor = await constants.find(name, scope);
-    return tensor && Array.from((await tensor.read()).data);
-  };
-  const batchAxes = await findBatchAxes(scope, integers);
+  const branches = new Branches(constants);
+  const batchAxes = await findBatchAxes(scope, constants, branches);
   const walk: Walk = {
     builder,
     constants,
     reading,
+    branches,
     scope,
+    around: null,
     values: new Map(),
     batchAxes,
     inputs: [],
     sizes: [],
     shapes: new Map(),
   };
-  await addNodes(walk, '', await nodesBelow(scope, constants));
+  await addNodes(walk, '', await nodesBelow(scope, constants, branches));
   if (builder.layers.length === 0) await listNodes(scope, constants, builder);
   return walk.inputs;
 }
 
 /** Recurrent nodes and all that they stand on, followed from value to value. */
-async function nodesBelow(scope: Scope, constants: Constants): Promise<ReadonlySet<OnnxNode>> {
-  const wanted = new Set(scope.graph.nodes.filter(isRecurrentNode));
-  const open: string[] = [];
-  for (const { inputs } of wanted) {
-    open.push(inputs[0] ?? '');
-    for (const at of STATE_INPUTS) {
-      const state = inputs[at] ?? '';
-      if (!isFed(state, scope) && (await uniformValue(state, scope, constants)) === null) open.push(state);
+async function nodesBelow(scope: Scope, constants: Constants, branches: Branches): Promise<ReadonlySet<OnnxNode>> {
+  const wanted = new Set<OnnxNode>();
+  const open: (readonly [string, Scope])[] = [];
+  for (const place of branches.within(scope)) {
+    for (const node of place.graph.nodes) {
+      open.push(...sequencesOf(node, place).map(({ name }) => [name, place] as const));
+      if (!isRecurrentNode(node)) continue;
+      wanted.add(node);
+      open.push([node.inputs[0] ?? '', place]);
+      for (const at of STATE_INPUTS) {
+        const state = node.inputs[at] ?? '';
+        if (!isFed(state, place) && (await uniformValue(state, place, constants)) === null) open.push([state, place]);
+      }
     }
   }
-  for (const node of scope.graph.nodes) open.push(...sequencesOf(node, scope).map(({ name }) => name));
-  for (let name = open.pop(); name !== undefined; name = open.pop()) {
-    const source = scope.find(name);
+  for (let next = open.pop(); next; next = open.pop()) {
+    const [name, place] = next;
+    const source = place.find(name);
     if (source?.kind !== 'node' || wanted.has(source.node)) continue;
     wanted.add(source.node);
-    open.push(...source.node.inputs);
+    const branch = await branches.chosen(source.node, source.scope);
+    const names = branch ? branch.scope.graph.outputs : source.node.inputs;
+    for (const input of names) open.push([input, branch?.scope ?? source.scope]);
   }
   return wanted;
 }
@@ -117,17 +127,45 @@ async function addNodes(walk: Walk, path: string, wanted: ReadonlySet<OnnxNode>)
     const name = `${path}${node.name === '' ? `${node.operator}_${String(count)}` : node.name}`;
     if (isRecurrentNode(node)) await addRecurrent(node, name, walk);
     else if (hasCellOperators(node)) await addStepped(node, name, walk);
-    else if (wanted.has(node)) await addPlain(node, name, walk);
+    else if (wanted.has(node) && !isBranching(node)) await addPlain(node, name, walk);
+    const inners = new Map<OnnxGraph, Walk>();
     for (const [key, { graph }] of node.attributes) {
       if (!graph) continue;
-      const inner = { ...walk, scope: new Scope(graph, walk.scope), values: new Map<string, KnownValue>() };
-      await addNodes(inner, `${name}/${key}/`, new Set());
+      const isBranch = isBranching(node);
+      const inner: Walk = {
+        ...walk,
+        scope: isBranch ? walk.branches.scopeOf(graph, walk.scope) : new Scope(graph, walk.scope),
+        around: isBranch ? walk : null,
+        values: new Map(),
+      };
+      await addNodes(inner, `${name}/${key}/`, isBranch ? wanted : new Set());
+      inners.set(graph, inner);
     }
+    if (wanted.has(node)) await giveBranch(node, name, walk, inners);
   }
 }
 
-function isRecurrentNode({ domain, operator }: OnnxNode): boolean {
-  return domain === '' && Object.hasOwn(ONNX_CELLS, operator);
+/** What an If node gives is what the followed branch gives. */
+async function giveBranch(
+  node: OnnxNode,
+  name: string,
+  walk: Walk,
+  inners: ReadonlyMap<OnnxGraph, Walk>,
+): Promise<void> {
+  const branch = await walk.branches.chosen(node, walk.scope);
+  const inner = branch && inners.get(branch.scope.graph);
+  if (!inner) return;
+  for (const [index, output] of node.outputs.entries()) {
+    const value = valueOf(inner.scope.graph.outputs[index] ?? '', inner);
+    if (value) walk.values.set(output, value);
+  }
+  if (branch.isCertain) return;
+  assume(walk.reading, {
+    what: `branch of ${name}`,
+    assumed: branch.key,
+    why: 'its condition is known only when the model runs',
+    change: '',
+  });
 }
 
 async function addRecurrent(node: OnnxNode, name: string, walk: Walk): Promise<void> {
@@ -247,7 +285,7 @@ function giveOutputs(node: OnnxNode, read: RecurrentNode, layer: ValueRef, walk:
   walk.values.set(sequence, { ref: layer, axes: read.batchFirst ? [0, 1, mark, 2] : [1, mark, 0, 2], width });
   const count = node.operator === 'LSTM' ? 2 : 1;
   for (const [index, state] of states.entries()) {
-    if (!walk.scope.graph.nodes.some(({ inputs }) => inputs.includes(state))) continue;
+    if (!isUsed(state, walk.scope.graph, walk.scope.parent !== null)) continue;
     const refs = read.directions.map((_, side) => ({ layer: layer.layer, output: 1 + side * count + index }));
     const [only] = refs;
     const ref =
@@ -256,6 +294,15 @@ function giveOutputs(node: OnnxNode, read: RecurrentNode, layer: ValueRef, walk:
         : addLayer(walk, `${walk.builder.layers[layer.layer]?.name ?? ''}/${state}`, 'Concat', JOINED, refs);
     walk.values.set(state, { ref, axes: read.batchFirst ? [0, mark, 1] : [mark, 0, 1], width });
   }
+}
+
+/** Whether a value is taken by a node, also by one inside another; for a branch also whether the branch gives it. */
+function isUsed(name: string, graph: OnnxGraph, isGiven: boolean): boolean {
+  if (isGiven && graph.outputs.includes(name)) return true;
+  return graph.nodes.some(
+    ({ inputs, attributes }) =>
+      inputs.includes(name) || [...attributes.values()].some((of) => of.graph && isUsed(name, of.graph, true)),
+  );
 }
 
 const JOINED = { kind: 'concatenate', axis: -1 } as const;
@@ -339,6 +386,7 @@ function valueOf(name: string, walk: Walk, features: number | null = null): Know
   const known = walk.values.get(name);
   if (known) return known;
   const source = walk.scope.find(name);
+  if (walk.around && walk.scope.outerName(name) !== null) return valueOf(name, walk.around, features);
   if (source?.kind !== 'input' || !source.isOuter || walk.scope.parent) return null;
   const value = addInput(features === null ? source.input : shapedInput(source.input, features), walk);
   walk.values.set(name, value);
