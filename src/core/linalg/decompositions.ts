@@ -1,9 +1,11 @@
 /**
- * Singular values, QR and eigenvalues: the one file that knows ml-matrix.
+ * Singular values, QR and eigenvalues; the one file that knows ml-matrix.
  *
  * All matrices are row-major typed arrays; a matrix that is not finite gives NaN instead of an endless iteration.
  */
-import { EigenvalueDecomposition, Matrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix';
+import { Matrix, QrDecomposition, SingularValueDecomposition } from 'ml-matrix';
+import { TempogradError } from '../errors';
+import { hessenbergEigenvalues } from './hessenberg-eigenvalues';
 
 /** An eigenvalue as real and imaginary part. */
 export interface Eigenvalues {
@@ -96,14 +98,13 @@ export function qr(
  * @param data - `[size, size]` row-major.
  * @param size - Rows.
  * @returns Real and imaginary parts; NaN throughout when an entry is not finite.
+ * @throws TempogradError `numerics/not-converged` when an eigenvalue does not settle.
  */
 export function eigenvalues(data: ArrayLike<number>, size: number): Eigenvalues {
   if (!isFinite(data)) {
     return { real: new Float64Array(size).fill(NaN), imaginary: new Float64Array(size).fill(NaN) };
   }
-  const decomposition = new EigenvalueDecomposition(toMatrix(data, size, size));
-  return {
-    real: Float64Array.from(decomposition.realEigenvalues),
-    imaginary: Float64Array.from(decomposition.imaginaryEigenvalues),
-  };
+  const found = hessenbergEigenvalues(Float64Array.from(data), size);
+  if (found) return found;
+  throw new TempogradError('numerics/not-converged', `the eigenvalues of a ${size} x ${size} matrix did not settle`);
 }
