@@ -16,6 +16,7 @@ import { receptiveField } from './diagnostics/receptive-field';
 import { nonNormalPeak, spectralRadius } from './diagnostics/spectral-radius';
 import { stateVerdict } from './diagnostics/verdict';
 import { carouselLstm, diagonalRnn, KNOWN_RUNS, LATCHED_STATE, scalarRnn } from './known-runs';
+import { SPECTRUM_VALUES } from './known-spectra';
 import type { CellDescription } from './model';
 import { zeroState } from './reference/cell';
 import { leadingExponent } from './reference/leading-exponent';
@@ -139,6 +140,7 @@ function row([id, what, source, expected, tolerance]: Row, compute: () => number
 /** The whole table. */
 export const KNOWN_VALUES: readonly KnownValue[] = [
   ...RUN_ROWS,
+  ...SPECTRUM_VALUES,
   row(
     ['D2', 'pairs (t, s), s > t, where h_t changes with x_s', 'definition', 0, 0],
     () => checkCausality(plainRun(null), WAVE_INPUT, STEPS, 'forward').violations.length,
