@@ -109,8 +109,10 @@ function describeMessage(source: ByteSource): Detection {
       if (++count === MAX_FIELDS_LOOKED_AT) break;
     }
   } catch (error) {
+    if (!(error instanceof TempogradError) || error.code !== 'reader/truncated') return unknown;
+    if (startsSavedModel(source)) return SAVED_MODEL;
     // A message that ends early is still told by what stands before its end, and by the field that is cut.
-    if (!(error instanceof TempogradError) || error.code !== 'reader/truncated' || fields.size < 2) return unknown;
+    if (fields.size < 2) return unknown;
     fields.add(`${String(error.details['field'])} bytes`);
   }
   const numbers = [...fields].map((name) => Number(name.split(' ')[0]));
@@ -122,12 +124,23 @@ function describeMessage(source: ByteSource): Detection {
     return { kind: 'onnx', description: 'an ONNX model' };
   }
   if (isVersioned && fields.has('2 bytes') && fields.size === 2) {
-    return { kind: 'saved-model', description: 'the graph of a TensorFlow SavedModel' };
+    return SAVED_MODEL;
   }
   if (fields.has('1 bytes') && numbers.every((number) => number <= 5)) {
     return { kind: 'other', description: 'a frozen TensorFlow graph or another message without named weights' };
   }
   return unknown;
+}
+
+const SAVED_MODEL: Detection = { kind: 'saved-model', description: 'the graph of a TensorFlow SavedModel' };
+
+/** Schema version 1, then a graph whose first field is its description: all that is left of a file that is cut. */
+const SAVED_MODEL_START = /^\x08\x01\x12[\x80-\xff]{0,9}[\x00-\x7f]\x0a/;
+const SAVED_MODEL_START_BYTES = 16;
+
+function startsSavedModel(source: ByteSource): boolean {
+  const head = source.read(0, Math.min(source.size, SAVED_MODEL_START_BYTES));
+  return SAVED_MODEL_START.test(String.fromCharCode(...head));
 }
 
 /** Offset of an HDF5 superblock behind a user block, or null. */

@@ -38,6 +38,17 @@ describe('a folder', () => {
     },
   );
 
+  it.each([0.02, 0.5, 0.99])('of a SavedModel whose graph ends after %d of it is told so', async (part) => {
+    const folder = copyOf('saved-model/lstm');
+    const path = join(folder, 'saved_model.pb');
+    const size = readFileSync(path).length;
+    truncateSync(path, Math.ceil(part * size));
+    await expect(open(folder)).rejects.toMatchObject({
+      code: 'reader/truncated',
+      message: expect.stringContaining('saved_model.pb'),
+    });
+  });
+
   it('that links its shards to files outside is refused', async () => {
     const folder = copyOf('tfjs/tfkeras-lstm');
     renameSync(join(folder, 'group1-shard1of1.bin'), join(scratch, 'outside.bin'));
