@@ -45,6 +45,8 @@ export interface NormChartInput {
 
 /** Points of a line above which it is thinned for drawing. */
 const MAX_DRAWN_POINTS = 2400;
+/** Height of the line in which one mark is labelled, above the plot. */
+const MARK_ROW = 15;
 /** Width of the label column on the left, pixels. */
 const LEFT = 48;
 
@@ -61,21 +63,26 @@ export function normChartOption(
   title: PictureTitle | null = null,
 ): ChartOption {
   const extent = decadeExtentOf(input.curves);
+  const marked = input.curves.filter(({ mark }) => mark !== null);
+  const top = 14 + (title ? TITLE_HEIGHT : 0) + MARK_ROW * marked.length;
   return {
     ...baseOption(palette, title),
-    grid: { left: LEFT, right: 36, top: 14 + (title ? TITLE_HEIGHT : 0), bottom: AXIS_HEIGHT },
+    grid: { left: LEFT, right: 36, top, bottom: AXIS_HEIGHT },
     xAxis: positionAxis(palette, input.xName, input.length - 1),
     yAxis: decadeAxis(extent, palette),
     tooltip: pointerLine(palette),
     dataZoom: [innerZoom([0])],
     series: [
-      ...input.curves.flatMap((curve, index) => seriesOf(curve, extent, palette, index === 0)),
+      ...input.curves.flatMap((curve) => [
+        ...seriesOf(curve, extent, palette),
+        ...(curve.mark ? [markSeries(curve, curve.mark, marked.length - 1 - marked.indexOf(curve), input.length)] : []),
+      ]),
       ...(input.selected === null ? [] : [selectionSeries(input.selected, palette)]),
     ],
   };
 }
 
-function seriesOf(item: NormChartCurve, extent: DecadeExtent, palette: Palette, isFirst: boolean): ChartOption[] {
+function seriesOf(item: NormChartCurve, extent: DecadeExtent, palette: Palette): ChartOption[] {
   const { curve, colour, label } = item;
   const positions = thinnedPositions(curve.middle, MAX_DRAWN_POINTS);
   const points = Array.from(positions, (position) => [position, curve.middle[position]!]);
@@ -104,7 +111,6 @@ function seriesOf(item: NormChartCurve, extent: DecadeExtent, palette: Palette, 
       fontWeight: 600,
       distance: 8,
     },
-    ...(item.mark && { markLine: markLine(item.mark, palette, isFirst) }),
   });
   if (item.fit) series.push(fitSeries(item, item.fit));
   if (extent.zeroRail) series.push(railSeries(`zero-${label}`, curve.zeros, extent.zeroRail, colour));
@@ -172,23 +178,37 @@ function fitSeries({ colour, label }: NormChartCurve, fit: FittedLine): ChartOpt
   };
 }
 
-/** The first curve's mark is labelled at the top, the other's at the bottom, so that they do not meet. */
-function markLine(
+/**
+ * A vertical line in the colour of its curve. Each mark is labelled in a row of its own above the plot, so that labels
+ * never meet however near the marks are; the text goes from the line towards the middle, where there is room.
+ */
+function markSeries(
+  { colour, label }: NormChartCurve,
   mark: { readonly position: number; readonly text: string },
-  palette: Palette,
-  isFirst: boolean,
+  row: number,
+  length: number,
 ): ChartOption {
   return {
+    type: 'line',
+    id: `mark-${label}`,
+    name: `mark ${label}`,
     silent: true,
-    symbol: 'none',
-    lineStyle: { color: palette.axis, type: 'solid', width: 1 },
-    label: {
-      formatter: mark.text,
-      position: isFirst ? 'insideEndBottom' : 'insideStartBottom',
-      color: palette.textMuted,
-      fontSize: 11,
+    data: [],
+    tooltip: { show: false },
+    markLine: {
+      silent: true,
+      symbol: 'none',
+      lineStyle: { color: withAlpha(colour, 0.55), type: 'solid', width: 1 },
+      label: {
+        formatter: mark.text,
+        position: 'end',
+        align: 2 * mark.position < length ? 'left' : 'right',
+        distance: [0, 4 + row * MARK_ROW],
+        color: colour,
+        fontSize: 11,
+      },
+      data: [{ xAxis: mark.position }],
     },
-    data: [{ xAxis: mark.position }],
   };
 }
 

@@ -159,14 +159,15 @@ function curvesOf(run: FinishedRun, mode: 'diagonal' | 'final'): readonly NormCh
       const curve = mode === 'final' ? curveOverLags(norms, direction, mask, null) : curveOverSteps(norms, null);
       const verdict = mode === 'final' ? verdictOf(summary, state, isTwoWay ? direction : null) : null;
       const horizon = verdict?.horizon ?? null;
+      const label = isTwoWay ? `${state} ${direction === 'forward' ? '→' : '←'}` : state;
       return [
         {
-          label: isTwoWay ? `${state} ${direction === 'forward' ? '→' : '←'}` : state,
+          label,
           colour: state === 'h' ? PALETTE.hidden : PALETTE.cell,
           curve,
           showBand: started.batch > 1,
           fit: verdict ? fittedLine(curve, verdict.slope, fitStart(summary.run.warmUp ?? null, mask, norms)) : null,
-          mark: horizon === null ? null : { position: horizon, text: `horizon of ${state} ${formatCount(horizon)}` },
+          mark: horizon === null ? null : { position: horizon, text: `horizon of ${label} ${formatCount(horizon)}` },
         },
       ];
     }),

@@ -73,6 +73,26 @@ const seriesOf = (option: Record<string, unknown>, id: string): Series | undefin
   (option['series'] as Series[]).find((series) => series.id === id);
 
 describe('the chart of norms', () => {
+  it.each([
+    [3, 3],
+    [3, 4],
+    [0, 2],
+    [4, 4],
+  ])('labels marks at %d and %d without the two meeting, and inside the picture', (first, second) => {
+    const input = lagInput([0, -1, -2, -3, -4]);
+    const [curve] = input.curves;
+    const marked = (label: string, position: number) => ({ ...curve!, label, mark: { position, text: label } });
+    const option = normChartOption({ ...input, curves: [marked('h', first), marked('c', second)] }, palette);
+    type Label = { distance: [number, number]; fontSize: number; align: string };
+    const labelOf = (id: string): Label =>
+      (seriesOf(option, id) as unknown as { markLine: { label: Label } }).markLine.label;
+    const [h, c] = [labelOf('mark-h'), labelOf('mark-c')];
+    expect(Math.abs(h.distance[1] - c.distance[1])).toBeGreaterThan(h.fontSize);
+    const { top } = (option as unknown as { grid: { top: number } }).grid;
+    for (const { distance, fontSize } of [h, c]) expect(distance[1] + fontSize).toBeLessThan(top);
+    expect([h.align, c.align]).toEqual([first, second].map((at) => (at < 2.5 ? 'left' : 'right')));
+  });
+
   it('has lines, band, fit and horizon, on an axis of whole decades', () => {
     expect(rounded(normChartOption(lagInput([0, -1, -2, -3, -4]), palette))).toMatchSnapshot();
   });
