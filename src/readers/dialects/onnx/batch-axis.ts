@@ -14,7 +14,7 @@ const KEEPING: ReadonlySet<string> = new Set(
   (
     'Identity Cast Dropout Relu Tanh Sigmoid LeakyRelu Elu Selu Celu Gelu Softplus Softsign HardSigmoid HardSwish Mish ' +
     'Clip Add Sub Mul Div MatMul Gemm LayerNormalization BatchNormalization Softmax LogSoftmax Conv Concat Pad Slice ' +
-    'MaxPool AveragePool QuantizeLinear DequantizeLinear'
+    'MaxPool AveragePool Split Tile Expand ReverseSequence QuantizeLinear DequantizeLinear'
   ).split(' '),
 );
 
@@ -59,7 +59,7 @@ export async function findBatchAxes(
       const before = await stepBack(node, axis, rank, place);
       if (!before) return;
       [axis, rank] = before;
-      name = dataInput(node, place);
+      name = await dataInput(node, place);
     }
   }
 
@@ -96,8 +96,9 @@ export async function findBatchAxes(
   }
 
   /** The input that carries the data: of Gather the indices, else the first that is not stored in the file. */
-  function dataInput(node: OnnxNode, place: Scope): string {
+  async function dataInput(node: OnnxNode, place: Scope): Promise<string> {
     if (node.operator === 'Gather') return node.inputs[1] ?? '';
-    return node.inputs.find((name) => name !== '' && place.find(name)?.kind !== 'initializer') ?? '';
+    for (const name of node.inputs) if (name !== '' && !(await constants.find(name, place))) return name;
+    return '';
   }
 }
