@@ -5,6 +5,7 @@ import { runCell, type CellRun } from '../../src/engine/cells/run-cell';
 import type { Ops } from '../../src/engine/ops';
 import { propagatePairs } from '../../src/engine/propagate/pairs';
 import { spread } from '../../src/engine/propagate/pairs-direct';
+import type { PairsPlan } from '../../src/engine/propagate/pairs-plan';
 import { ALL_OPS } from './all-ops';
 import { ALL_SOURCES, gatherPairs, largestGap, pairsByProducts, type PairsArrays } from './all-pairs';
 import { makeCell, makeInput, trajectoryOf, type Case } from './random-cells';
@@ -13,13 +14,19 @@ const QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds', 'dh_ds0'] as const;
 /** What float32 products carry over 30 steps; float64 is near exact. */
 const TOLERANCE: Readonly<Record<string, number>> = { tensorflow: 1e-3, wasm: 1e-3, float64: 1e-9 };
 
-async function pairsOf(ops: Ops, wanted: Case): Promise<{ run: CellRun; arrays: PairsArrays }> {
+const SCAN = { algorithm: 'scan', leafSteps: 4 } as const;
+
+async function pairsOf(
+  ops: Ops,
+  wanted: Case,
+  plan: PairsPlan | null = null,
+): Promise<{ run: CellRun; arrays: PairsArrays }> {
   const { x, mask, initial } = makeInput(wanted);
   const cell = openCell(ops, makeCell(wanted));
   const { signal } = new AbortController();
   try {
     const run = await runCell(ops, cell, x, { direction: wanted.direction ?? 'forward', mask, initial, signal });
-    const chunks = propagatePairs(ops, cell, run, ALL_SOURCES, signal);
+    const chunks = propagatePairs(ops, cell, run, ALL_SOURCES, signal, plan);
     return { run, arrays: await gatherPairs(chunks, wanted.batch, wanted.steps) };
   } finally {
     cell.dispose();
@@ -51,9 +58,13 @@ describe.each(ALL_OPS)('pairs on %s', (name, make) => {
     ops = await make();
   });
 
-  it.each(CASES)('of a %s are those of plain products', async (_, wanted) => {
+  const ways = CASES.flatMap(([what, wanted]) => [
+    [`${what}, pushed,`, wanted, null] as const,
+    [`${what}, scanned,`, wanted, SCAN] as const,
+  ]);
+  it.each(ways)('of a %s are those of plain products', async (_, wanted, plan) => {
     const before = ops.tensorCount();
-    const { run, arrays } = await pairsOf(ops, wanted);
+    const { run, arrays } = await pairsOf(ops, wanted, plan);
     expect(ops.tensorCount()).toBe(before);
     const cell = makeReferenceCell(makeCell(wanted));
     for (let b = 0; b < wanted.batch; b++) {

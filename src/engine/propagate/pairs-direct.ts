@@ -13,6 +13,9 @@ import type { PairsBlock } from './pairs-times';
 import { COLUMN_BYTES } from './plan';
 import { pushLanes, type Lane } from './push-lanes';
 
+/** Norms are kept near 2^24: far above where a strongly contracting step loses digits, squares far below infinity. */
+const KEPT_EXPONENT = 24;
+
 /** A block of one sequence. */
 export interface SequenceBlock {
   readonly sequence: number;
@@ -78,7 +81,8 @@ async function* pushTile(
   const steps = Math.max(...lengths);
   const isInitial = source === 'initial';
   const sources = isInitial ? 0 : Math.min(tile, steps);
-  const order = { lanes, steps, source: isInitial ? 'input' : source, sources, hasInitial: isInitial } as const;
+  const pushed = { source: isInitial ? 'input' : source, sources, hasInitial: isInitial } as const;
+  const order = { lanes, steps, ...pushed, keptExponent: KEPT_EXPONENT };
   const rows = Math.max(1, Math.floor(BLOCK_NORMS / (lanes.length * Math.max(1, sources))));
   let gathered = lanes.map(() => new NormRows(Math.max(1, sources)));
   let start = 0;

@@ -13,6 +13,8 @@ import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic } from './arithmetic';
 import { pairsDirect } from './pairs-direct';
+import { planPairs, type PairsPlan } from './pairs-plan';
+import { pairsScan } from './pairs-scan';
 import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
 
 /**
@@ -25,6 +27,7 @@ import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
  * @param run - Its states.
  * @param sources - What is differentiated with respect to.
  * @param signal - Aborts between steps.
+ * @param forced - The way they are computed, where it is not to be chosen; for tests and measurements.
  */
 export async function* propagatePairs(
   ops: Ops,
@@ -32,20 +35,41 @@ export async function* propagatePairs(
   run: CellRun,
   sources: readonly PairsSource[],
   signal: AbortSignal,
+  forced: PairsPlan | null = null,
 ): AsyncGenerator<PairsChunk, void, void> {
   const pace = new Pace(signal);
   const arithmetic = chooseArithmetic(ops, cell);
   const valid = validSteps(run.direction, run.batch, run.steps, run.mask);
   const { direction, steps } = run;
   const { hiddenSize, stateSize } = cell;
+  const planOf = (source: PairsSource): PairsPlan => {
+    if (forced && source !== 'initial') return forced;
+    return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null }, source);
+  };
   const timesOf = (sequence: number): StepTimes => {
     return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
   };
+  // A scan over the inputs gives the initial state on its way.
+  const scanned = sources.includes('input') && planOf('input').algorithm === 'scan';
   for (const source of sources) {
     for (let sequence = 0; sequence < run.batch && source !== 'input'; sequence++) {
       yield* beforeFirstStep(timesOf(sequence), source);
     }
-    if (valid.longest === 0) continue;
+    if (valid.longest === 0 || (source === 'initial' && scanned)) continue;
+    const plan = planOf(source);
+    if (source !== 'initial' && plan.algorithm === 'scan') {
+      const order = {
+        source,
+        hasInitial: source === 'input' && sources.includes('initial'),
+        leafSteps: plan.leafSteps,
+      };
+      for (let sequence = 0; sequence < run.batch; sequence++) {
+        for await (const { block } of pairsScan(arithmetic, run, valid, sequence, order, pace)) {
+          yield* inTime(timesOf(sequence), block, sources);
+        }
+      }
+      continue;
+    }
     for await (const { sequence, block } of pairsDirect(arithmetic, run, valid, source, pace)) {
       yield* inTime(timesOf(sequence), block, sources);
     }

@@ -28,6 +28,8 @@ export interface LaneOrder {
   readonly sources: number;
   /** Whether the state before the first step is a source too, before all others. */
   readonly hasInitial: boolean;
+  /** Norms of columns are kept near 2 to this. */
+  readonly keptExponent: number;
 }
 
 /** One step of all lanes: how many were taken, and the norms of all sources so far. */
@@ -54,8 +56,8 @@ export async function* pushLanes(
   pace: Pace,
 ): AsyncGenerator<LaneStep, void, void> {
   const { ops, cell } = arithmetic;
-  const { lanes, steps, source, sources, hasInitial } = order;
-  const columns = new PushedColumns(arithmetic, lanes.length);
+  const { lanes, steps, source, sources, hasInitial, keptExponent } = order;
+  const columns = new PushedColumns(arithmetic, lanes.length, keptExponent);
   const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
   const group = Math.max(1, Math.min(steps, Math.floor(atOnce / (cell.vectorLength * lanes.length))));
   try {

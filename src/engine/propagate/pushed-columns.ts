@@ -10,9 +10,6 @@ import type { BareCell, StepVectors } from '../cells/tensor-cell';
 import type { Ops, Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
 
-/** Norms are kept near 2^24: far above where a strongly contracting step would lose digits, squares far below infinity. */
-const KEPT_EXPONENT = 24;
-
 /** They are brought back when they are so many powers of two away from there. */
 const RESCALE_DISTANCE = 16;
 
@@ -41,10 +38,12 @@ export class PushedColumns {
   /**
    * @param arithmetic - Operations and cell.
    * @param lanes - How many recursions.
+   * @param keptExponent - Norms are kept near 2 to this: the higher, the more a single step may contract without loss.
    */
   constructor(
     private readonly arithmetic: Arithmetic,
     private readonly lanes: number,
+    private readonly keptExponent: number,
   ) {
     this.ops = arithmetic.ops;
     this.cell = arithmetic.cell;
@@ -117,7 +116,7 @@ export class PushedColumns {
         const place = { lane, first: column - lane * total, count: this.widths[source] };
         h[at] = own < DOUBTFUL_SQUARES ? exact.of('h', place) : 0.5 * Math.log(own);
         if (c) c[at] = other < DOUBTFUL_SQUARES ? exact.of('c', place) : 0.5 * Math.log(other);
-        const larger = Math.max(h[at], c ? c[at] : -Infinity) / Math.LN2 - KEPT_EXPONENT;
+        const larger = Math.max(h[at], c ? c[at] : -Infinity) / Math.LN2 - this.keptExponent;
         if (Math.abs(larger) > RESCALE_DISTANCE && Number.isFinite(larger)) shifts[at] = Math.round(larger);
         const exponent = this.exponents[source][lane] * Math.LN2;
         h[at] += exponent;
@@ -127,6 +126,24 @@ export class PushedColumns {
     }
     if (shifts.some((shift) => shift !== 0)) this.rescale(shifts, total);
     return { h, c };
+  }
+
+  /**
+   * The columns of some sources as they are, `[lanes, rows, columns]` for h and, where there is one, c; the caller's.
+   *
+   * @param first - First source.
+   * @param count - How many.
+   */
+  take(first: number, count: number): { readonly blocks: readonly Value[]; readonly exponents: readonly Int32Array[] } {
+    const { ops, lanes, cell, widths } = this;
+    const sum = (list: readonly number[]): number => list.reduce((total, width) => total + width, 0);
+    const begin = sum(widths.slice(0, first));
+    const columns = sum(widths.slice(first, first + count));
+    const states = cell.stateBlocks === 2 ? (['h', 'c'] as const) : (['h'] as const);
+    const blocks = ops.tidy(() =>
+      states.map((state) => ops.slice(this.rowsOf(state), [0, 0, begin], [lanes, this.heightOf(state), columns])),
+    );
+    return { blocks, exponents: this.exponents.slice(first, first + count).map((list) => list.slice()) };
   }
 
   /** The numbers of h or c rows on the host, `[lanes, rows, m]`. */

@@ -1,0 +1,142 @@
+/**
+ * A run of matrices with S columns each and one exponent each: the rows of targets and of sources in the segment scan.
+ *
+ * The true matrix k is `values[k]` times 2^exponent, its Frobenius norm is kept near 1. Long products are nearly of low
+ * rank, so that all matrices of a run may share a basis of r < S rows: then matrix k is `values[k] basis`.
+ */
+import type { Value } from '../ops';
+import type { Arithmetic } from './arithmetic';
+
+/** Norms are brought back near 1 when they leave 2^-16 .. 2^16. */
+const RESCALE_EXPONENT = 16;
+
+/** A scaled matrix: the true one is `value` times 2^exponent. */
+export interface ScaledMatrix {
+  /** `[S, S]` */
+  readonly value: Value;
+  readonly exponent: number;
+}
+
+/** Some consecutive matrices. */
+export interface RowBlocks {
+  /** The step of the first one; its number among computed steps. */
+  readonly first: number;
+  readonly count: number;
+  /** `[count, rows, r]` */
+  readonly values: Value;
+  /** `[r, S]`, orthonormal rows; null where r = S and it would be the identity. */
+  readonly basis: Value | null;
+  readonly exponents: Int32Array;
+  /** Squares of the Frobenius norms of what is kept. */
+  readonly squares: Float64Array;
+}
+
+/**
+ * Matrices with their norms measured, brought near 1.
+ *
+ * @param arithmetic - Operations.
+ * @param first - The step of the first one.
+ * @param values - `[count, rows, r]`; owned by the result.
+ * @param basis - `[r, S]` with orthonormal rows, owned by the result; or null.
+ * @param exponents - Of the matrices as they come.
+ */
+export function makeRowBlocks(
+  arithmetic: Arithmetic,
+  first: number,
+  values: Value,
+  basis: Value | null,
+  exponents: Int32Array,
+): RowBlocks {
+  const { ops } = arithmetic;
+  const [count] = values.shape;
+  const squares = squaresOf(arithmetic, values);
+  const shifts = squares.map((square) => {
+    const exponent = square > 0 && Number.isFinite(square) ? Math.round(0.5 * Math.log2(square)) : 0;
+    return Math.abs(exponent) > RESCALE_EXPONENT ? exponent : 0;
+  });
+  if (shifts.every((shift) => shift === 0)) return { first, count, values, basis, exponents, squares };
+  const scaled = ops.keep(
+    ops.tidy(() => {
+      const factors = shifts.map((shift) => 2 ** -shift);
+      return ops.mul(values, ops.upload(factors, [count, 1, 1]));
+    }),
+  );
+  ops.dispose(values);
+  return {
+    first,
+    count,
+    values: scaled,
+    basis,
+    exponents: exponents.map((exponent, k) => exponent + shifts[k]),
+    squares: squares.map((square, k) => square * 2 ** (-2 * shifts[k])),
+  };
+}
+
+/**
+ * Every matrix times one from the right; frees the argument.
+ *
+ * @param arithmetic - Operations.
+ * @param blocks - The matrices.
+ * @param factor - What they are multiplied by.
+ */
+export function multiplyRows(arithmetic: Arithmetic, blocks: RowBlocks, factor: ScaledMatrix): RowBlocks {
+  const { ops } = arithmetic;
+  const { first, count, values, basis, exponents } = blocks;
+  const moved = exponents.map((exponent) => exponent + factor.exponent);
+  const [, rows, width] = values.shape;
+  const product = ops.keep(
+    ops.tidy(() => {
+      if (basis) return ops.matMul(basis, factor.value);
+      return ops.reshape(ops.matMul(ops.reshape(values, [count * rows, width]), factor.value), [count, rows, width]);
+    }),
+  );
+  if (!basis) {
+    ops.dispose(values);
+    return makeRowBlocks(arithmetic, first, product, null, moved);
+  }
+  ops.dispose(basis);
+  return orthonormal(arithmetic, { ...blocks, basis: product, exponents: moved });
+}
+
+/** Makes the basis orthonormal again: its triangular factor goes to the values. */
+function orthonormal(arithmetic: Arithmetic, blocks: RowBlocks): RowBlocks {
+  const { ops } = arithmetic;
+  const { first, count, values, exponents } = blocks;
+  const [, rows, width] = values.shape;
+  const made = ops.tidy(() => {
+    const { q, r } = thinQr(arithmetic, ops.transpose(blocks.basis!, [1, 0]));
+    const next = ops.matMul(ops.reshape(values, [count * rows, width]), r, false, true);
+    return { values: ops.reshape(next, [count, rows, width]), basis: ops.transpose(q, [1, 0]) };
+  });
+  ops.dispose(values, blocks.basis!);
+  return makeRowBlocks(arithmetic, first, ops.keep(made.values), ops.keep(made.basis), exponents);
+}
+
+const THIN: readonly { name: string; kind: 'bool'; value: boolean }[] = [
+  { name: 'full_matrices', kind: 'bool', value: false },
+];
+
+/** Q `[m, n]` and R `[n, n]` of a matrix with m >= n; native only. */
+export function thinQr({ ops }: Arithmetic, matrix: Value): { readonly q: Value; readonly r: Value } {
+  if (!ops.native) throw new Error('a QR needs the native engine');
+  const [q, r] = ops.native.kernel('Qr', THIN, [matrix], 2);
+  return { q, r };
+}
+
+/** Frees the matrices. */
+export function disposeRows({ ops }: Arithmetic, blocks: readonly RowBlocks[]): void {
+  for (const { values, basis } of blocks) {
+    ops.dispose(values);
+    if (basis) ops.dispose(basis);
+  }
+}
+
+/** The sum of squares of each matrix, `[count]`. */
+export function squaresOf(arithmetic: Arithmetic, values: Value): Float64Array {
+  const { ops, readableOps } = arithmetic;
+  const [count, rows, width] = values.shape;
+  return ops.tidy(() => {
+    const sums = ops.sum(ops.square(ops.reshape(values, [count, rows * width])), [1]);
+    return Float64Array.from(readableOps.tidy(() => readableOps.read(arithmetic.readable(sums))));
+  });
+}
