@@ -1,7 +1,7 @@
 /**
  * Norms of all products of some targets with some sources, without forming them.
  *
- * ||P V||_F^2 = <P^T P, V V^T>: with one Gram matrix for each target and each source a whole rectangle of pairs is one
+ * ||P V||_F^2 is the inner product of P^T P and V V^T: with one Gram matrix for each target and each source a whole rectangle of pairs is one
  * product of inner dimension r^2, of which symmetry leaves the upper blocks. Where the two Gram matrices are nearly
  * orthogonal digits cancel; such pairs are found by their certificate and done again one by one (method.md 2.6, 2.10).
  */
@@ -67,7 +67,7 @@ function inCoordinatesOf(ops: Ops, basis: Value | null, { values, basis: own, co
   );
 }
 
-/** <P_t^T P_t, V_s V_s^T> of all pairs, `[n, m]`. */
+/** Inner products of P_t^T P_t and V_s V_s^T of all pairs, `[n, m]`. */
 function gramProducts(arithmetic: Arithmetic, left: Value, right: Value): Float64Array {
   const { ops, readableOps } = arithmetic;
   const width = left.shape[2];
