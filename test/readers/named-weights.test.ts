@@ -147,6 +147,60 @@ describe('statistics of tensors that share a role', () => {
   });
 });
 
+describe('cells written by hand', () => {
+  /** Matrices and biases for each gate by a pattern: `%` stands for its letter. */
+  const cell = (patterns: Shapes, gates = 'ifgo'): Shapes =>
+    Object.fromEntries(
+      [...gates].flatMap((gate) =>
+        Object.entries(patterns).map(([name, shape]) => [name.replaceAll('%', gate), shape] as const),
+      ),
+    );
+  const plain = { 'W_x%': [3, 2], 'W_h%': [2, 2], 'b_%': [2] };
+
+  it.each<[string, Shapes]>([
+    ['W_xi and W_hi', cell(plain)],
+    ['Wxi and Whi', cell({ 'Wx%': [3, 2], 'Wh%': [2, 2] })],
+    ['W_i and U_i, turned, biases as columns', cell({ 'W_%': [2, 3], 'U_%': [2, 2], 'b_%': [2, 1] }, 'ifco')],
+    ['W_ii and W_hi with two biases', cell({ 'W_i%': [2, 3], 'W_h%': [2, 2], 'b_i%': [2], 'b_h%': [2] })],
+    ['modules W_i and U_i', cell({ 'W_%.weight': [2, 3], 'W_%.bias': [2], 'U_%.weight': [2, 2] })],
+    ['square modules', cell({ 'x2%.weight': [2, 2], 'h2%.weight': [2, 2] })],
+  ])('with %s open, and what is assumed is said', async (_, shapes) => {
+    const model = await open(shapes);
+    expect(named(model)).toEqual(['rnn']);
+    expect(model.layers[0]!.weights).toHaveLength(Object.keys(shapes).length);
+    expect(said(model)).toEqual(expect.arrayContaining(['equations of rnn', 'activation of rnn']));
+  });
+
+  it('with matrices as they lie or turned are the same cell', async () => {
+    const kernelOf = async (shapes: Shapes): Promise<readonly number[]> => {
+      const operation = (await open(shapes)).layers[0]!.operation;
+      return operation.kind === 'recurrent' ? [...operation.forward!.kernel.data] : [];
+    };
+    const lying = await kernelOf({ 'a.W_xh': [3, 2], 'a.W_hh': [2, 2] });
+    const turned = await kernelOf({ 'a.W_xh': [2, 3], 'a.W_hh': [2, 2] });
+    expect(lying).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(turned).toEqual([0, 3, 1, 4, 2, 5]);
+  });
+
+  it.each<[string, Shapes]>([
+    ['square arrays, which may be turned', cell({ 'W_x%': [2, 2], 'W_h%': [2, 2] })],
+    ['a GRU, whose z has two meanings', cell(plain, 'zrh')],
+    ['five gates', cell(plain, 'ifgod')],
+    ['three gates', cell(plain, 'ifo')],
+    ['two candidates', cell(plain, 'ifgco')],
+    ['weights of the cell state at the gates', { ...cell(plain), W_ci: [2], W_cf: [2], W_co: [2] }],
+    ['a gate of another size', { ...cell(plain), W_xg: [4, 2] }],
+    ['a state of another size', { ...cell(plain), W_hf: [2, 3] }],
+    ['a bias of another size', { ...cell(plain), b_o: [3] }],
+    ['arrays and modules together', { ...cell({ 'W_%.weight': [2, 3] }), ...cell({ 'U_%': [2, 2] }) }],
+    ['one matrix for input and state', cell({ 'W_%.weight': [2, 5] })],
+    ['convolutions', cell({ 'Wx%.weight': [2, 3, 1, 1], 'Wh%.weight': [2, 2, 1, 1] })],
+    ['two names for one matrix', { ...cell(plain), Wxi: [3, 2] }],
+  ])('with %s are only listed', async (_, shapes) => {
+    expect(named(await open(shapes))).toEqual([]);
+  });
+});
+
 describe('cells of TensorFlow 1', () => {
   const lstm = (scope: string, more: Shapes = {}): Shapes =>
     Object.fromEntries(

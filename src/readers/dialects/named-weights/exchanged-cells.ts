@@ -87,13 +87,11 @@ const KERAS1 = [
 /**
  * The layer that `W_i` `[D, H]`, `U_i` `[H, H]`, `b_i` `[H]` and those of the other gates are, else null.
  *
- * @param group - The tensors of one holder.
- * @param isNamed - They are named by their layer, as Keras 1 does (`lstm_1_W_i`); others write such names by hand, for an
- * LSTM whose gates are plain sigmoids, and for GRUs of every kind, which are not taken for one.
+ * @param group - The tensors of one holder, named by their layer as Keras 1 does (`lstm_1_W_i`).
  */
-export function findGateArrays(group: TensorGroup, isNamed: boolean): FoundInGroup | null {
+export function findGateArrays(group: TensorGroup): FoundInGroup | null {
   const layout = KERAS1.find(({ gates }) => gates.every((gate) => group.has(`W_${gate}`) && group.has(`U_${gate}`)));
-  if (!layout || (layout.kind === 'GRU' && !isNamed)) return null;
+  if (!layout) return null;
   const { kind, className, gates } = layout;
   const [inputDim = 0, units = 0] = group.get(`W_${gates[0]}`)?.shape ?? [];
   const biases = gates.map((gate) => group.get(`b_${gate}`));
@@ -124,7 +122,7 @@ export function findGateArrays(group: TensorGroup, isNamed: boolean): FoundInGro
     },
     backward: null,
     sourceGateOrder: gates,
-    activations: isNamed ? { ...TANH, gates: 'hard_sigmoid', generation: 1 } : TANH,
+    activations: { ...TANH, gates: 'hard_sigmoid', generation: 1 },
     assumptions: [],
   };
 }

@@ -5,6 +5,7 @@ import type { UserChoices } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { findGateArrays, findOnnxCell } from './exchanged-cells';
 import { findJaxCell, type FoundInGroup } from './jax-cells';
+import { findOwnCell, isOwnName } from './own-cells';
 import { tensorsOfLayer, type PartedLayer } from './parted-layer';
 
 /** What was found, and what is left. */
@@ -63,7 +64,8 @@ function findCell(
   isNamed: boolean,
   { resetAfter }: UserChoices,
 ): FoundInGroup | null {
-  return findJaxCell(group, holder) ?? findOnnxCell(group, resetAfter) ?? findGateArrays(group, isNamed);
+  const exchanged = findJaxCell(group, holder) ?? findOnnxCell(group, resetAfter);
+  return exchanged ?? (isNamed ? findGateArrays(group) : findOwnCell(group));
 }
 
 /** The holders a tensor can belong to, each with its name below it. */
@@ -83,7 +85,7 @@ function placesOf(
     const holder = `${bare.slice(0, bare.length - own.length)}${joined[1] ?? ''}`;
     places.push({ holder, name: joined[2] ?? '', isNamed: true });
   }
-  return places.filter(({ name }) => WANTED.test(name));
+  return places.filter(({ name }) => WANTED.test(name) || isOwnName(name));
 }
 
 /** Where the last dot or slash before an end stands, -1 when there is none. */

@@ -10,6 +10,8 @@ import { addFusedCells } from '../fused-cells/read-fused-cells';
 import { newContext } from '../keras/context';
 import { classOfFound, type FoundLayer } from '../keras/found-layer';
 import { addFoundLayers, addShapedLayers } from '../keras/weights-only';
+import { findPartedLayers } from '../named-weights/find-parted-layers';
+import { addPartedLayers } from '../named-weights/parted-layer';
 import { findKerasLayers } from '../keras/find-named-layers';
 
 /** The key under which TensorFlow 2 keeps the graph of objects. */
@@ -39,7 +41,9 @@ export async function readNamedTensors(
 ): Promise<RecurrentModel> {
   const context = newContext({ generation, version: null }, options);
   const builder = new GraphBuilder(context.limits);
-  const keras = findKerasLayers(tensors);
+  const parted = findPartedLayers(tensors, options);
+  await addPartedLayers(parted.layers, builder, context);
+  const keras = findKerasLayers(parted.rest);
   await addFoundLayers(keras.layers, builder, context);
   const fused = findFusedCells(keras.rest);
   await addFusedCells(fused.cells, builder, context);
