@@ -16,6 +16,7 @@ import {
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import type { ChartOption } from '../charts/axis-style';
+import { diagnosticRows } from '../charts/diagnostic-texts';
 import { curveOverLags, curveOverSteps, fittedLine } from '../charts/norm-curve';
 import { normChartOption, type NormChartCurve, type NormChartInput } from '../charts/norm-chart';
 import {
@@ -23,7 +24,6 @@ import {
   formatConfidence,
   formatCount,
   formatSeconds,
-  formatShare,
   formatSlopeInterval,
   formatSteps,
   formatVerdictHorizon,
@@ -246,20 +246,7 @@ function verdictTable(summary: Summary, started: StartedEvent): string {
 }
 
 function diagnosticsTable({ diagnostics }: Summary): string {
-  const rows: string[][] = [];
-  for (const [name, value] of Object.entries(diagnostics)) {
-    for (const [key, entry] of Object.entries(value as Record<string, unknown>)) {
-      const text =
-        typeof entry === 'object' && entry !== null
-          ? Object.entries(entry as Record<string, number>)
-              .map(([part, share]) => `${part} ${formatShare(share)}`)
-              .join(', ')
-          : entry === null
-            ? '—'
-            : Number(entry).toPrecision(4);
-      rows.push([name, key, text]);
-    }
-  }
+  const rows = diagnosticRows(diagnostics).map(({ title, of, value }) => [title, of, value]);
   return rows.length === 0 ? '' : htmlTable('Diagnostics', ['Diagnostic', 'Of', 'Value'], rows);
 }
 

@@ -46,6 +46,15 @@ describe('renderReport', () => {
     expect(html).toContain('arXiv:1211.5063');
   });
 
+  it('names diagnostics in words, never by the keys of the summary', async () => {
+    const html = renderReport([await recordOf('keras3-lstm')], 'model.keras');
+    const table = /<table><caption>Diagnostics<[\s\S]*?<\/table>/.exec(html)![0];
+    expect(table).toMatch(/>Orthogonality margin<\/th><td>f, forget gate<\/td><td>[\d.]+<\/td>/);
+    expect(table).toMatch(/>Forget timescale, steps<\/th><td>longest</);
+    expect(table).toMatch(/>Saturated gates<\/th><td>i, input gate<\/td><td>left [\d.]+ %, right [\d.]+ %</);
+    expect(table).not.toMatch(/[a-z][A-Z]/);
+  });
+
   it('escapes what came from a file', async () => {
     const html = renderReport(
       [await recordOf('keras3-lstm', '<script>alert(1)</script>')],

@@ -29,18 +29,6 @@ export const STAGE_WORDS: Readonly<Record<ProgressEvent['stage'], string>> = {
   diagnostics: 'Diagnostics',
 };
 
-/** Gates with their meaning. */
-export const GATE_WORDS: Readonly<Record<string, string>> = {
-  i: 'input gate',
-  f: 'forget gate',
-  g: 'candidate',
-  o: 'output gate',
-  z: 'update gate',
-  r: 'reset gate',
-  n: 'candidate',
-  h: 'state',
-};
-
 /**
  * The second line of a layer: `LSTM 32 ← 8`, `Bidirectional GRU 2×24 ← 32`, or its class.
  *
