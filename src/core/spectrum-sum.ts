@@ -2,8 +2,11 @@
  * The sums behind a Lyapunov spectrum: what one sequence has grown along each orthonormalised tangent so far.
  */
 
-/** The curve of running estimates has at most so many points. */
+/** The curve of running estimates has at most about so many points. */
 const MAX_CURVE_POINTS = 200;
+
+/** Its points lie at multiples of so many steps, and at the end; a QR belongs at each of them. */
+export const CURVE_GRID = 8;
 
 /** How the estimates came to rest. */
 export interface ConvergenceCurve {
@@ -46,8 +49,8 @@ export class SpectrumSum {
   ) {
     this.sums = new Float64Array(count);
     this.isResolved = new Uint8Array(count).fill(1);
-    const points = Math.min(steps, MAX_CURVE_POINTS);
-    this.points = Array.from({ length: points }, (_, i) => Math.ceil(((i + 1) * steps) / points));
+    const spacing = CURVE_GRID * Math.ceil(steps / (CURVE_GRID * MAX_CURVE_POINTS));
+    this.points = Array.from({ length: Math.ceil(steps / spacing) }, (_, i) => Math.min(steps, (i + 1) * spacing));
   }
 
   /**
@@ -69,17 +72,16 @@ export class SpectrumSum {
   }
 
   /**
-   * Called after step n (in the order of computing), masked or not: the curve takes a point now and then.
+   * Called after step n (in the order of computing), masked or not: the curve takes a point at every multiple of its
+   * spacing.
    *
    * @param n - From 0.
    */
   endStep(n: number): void {
-    if (n + 1 < (this.points[this.curveSteps.length] ?? Infinity)) return;
-    while ((this.points[this.curveSteps.length] ?? Infinity) <= n + 1) {
-      this.curveSteps.push(n + 1);
-      const counted = this.valid - this.warmUp;
-      for (let i = 0; i < this.count; i++) this.curve.push(counted > 0 ? this.sums[i]! / counted : NaN);
-    }
+    if (n + 1 !== this.points[this.curveSteps.length]) return;
+    this.curveSteps.push(n + 1);
+    const counted = this.valid - this.warmUp;
+    for (let i = 0; i < this.count; i++) this.curve.push(counted > 0 ? this.sums[i]! / counted : NaN);
   }
 
   /**

@@ -61,6 +61,33 @@ export interface PairsOptions {
   readonly signal: AbortSignal;
 }
 
+/** What of the spectrum is asked for. */
+export interface SpectrumOptions {
+  /** How many Lyapunov exponents; at most S are given. */
+  readonly exponents: number | 'all';
+  /** The first so many valid steps turn the tangents but are not counted. */
+  readonly warmUp: number;
+  readonly signal: AbortSignal;
+}
+
+/** Lyapunov exponents and singular values of one direction. */
+export interface SpectrumResult {
+  /** p */
+  readonly count: number;
+  /** S */
+  readonly stateSize: number;
+  /** `[B, p]`, nats per step, descending; -Infinity where a direction dies, NaN when no step was counted. */
+  readonly lyapunov: Float64Array;
+  /** `[B, p]`, 0 where rounding hides the exponent. */
+  readonly isResolved: Uint8Array;
+  /** Running estimates: `steps` `[C]` done in the order of computing, `values` `[B, C, p]`. */
+  readonly curve: { readonly steps: Int32Array; readonly values: Float64Array };
+  /** `[B, S]`, natural logs of the singular values of ds_T/ds_0, descending; null where they are out of reach. */
+  readonly logSingularValues: Float64Array | null;
+  /** Why there are no singular values; null where there are. */
+  readonly reason: string | null;
+}
+
 /** A layer with its states computed, ready to be differentiated. Holds engine memory until disposed. */
 export interface LayerRun {
   readonly batch: number;
@@ -80,6 +107,8 @@ export interface LayerRun {
    * Jacobians, the first `warmUp` steps left out. `[B]`; `-Infinity` when the vector dies, masked steps not counted.
    */
   leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array>;
+  /** Lyapunov exponents of one direction, and the singular values of ds_T/ds_0 where they are within reach. */
+  spectrum(direction: Direction, options: SpectrumOptions): Promise<SpectrumResult>;
   /** Frees engine memory; the run is unusable afterwards. */
   dispose(): void;
 }

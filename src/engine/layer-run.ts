@@ -7,11 +7,20 @@ import { cellsOf, type RecurrentLayer } from '../core/model';
 import { openCell } from './cells/open-cell';
 import { runCell, type CellRun } from './cells/run-cell';
 import type { TensorCell } from './cells/tensor-cell';
-import type { DirectionStates, LayerInput, LayerRun, PairsOptions, PropagateOptions } from './engine';
+import type {
+  DirectionStates,
+  LayerInput,
+  LayerRun,
+  PairsOptions,
+  PropagateOptions,
+  SpectrumOptions,
+  SpectrumResult,
+} from './engine';
 import type { Ops } from './ops';
 import { propagateDiagonal } from './propagate/diagonal';
 import { propagateFinal } from './propagate/final';
 import { leadingExponent } from './propagate/leading-exponent';
+import { propagateSpectrum } from './propagate/spectrum';
 import { propagatePairs } from './propagate/pairs';
 
 /** One direction: its cell in engine memory and its states on the host. */
@@ -97,6 +106,10 @@ function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly Dire
     leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array> {
       const { cell, run } = find(direction);
       return leadingExponent(ops, cell, run, warmUp, signal);
+    },
+    spectrum(direction: Direction, options: SpectrumOptions): Promise<SpectrumResult> {
+      const { cell, run } = find(direction);
+      return propagateSpectrum(ops, cell, run, options);
     },
     dispose() {
       if (isDisposed) return;

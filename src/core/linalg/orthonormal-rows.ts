@@ -9,22 +9,29 @@ import { frobeniusNorm } from './scaling';
 /** A second pass is needed where the first one left less than this share of the row (Kahan and Parlett). */
 const REORTHOGONALIZE_BELOW = 0.7071;
 
-/** What is left of a row below this share of it is rounding. */
+/** What is left of a row below this share of it is rounding of float64. */
 const DEPENDENT_BELOW = 8 * Number.EPSILON;
 
 /**
  * Makes rows orthonormal in place, v_j = sum_{i <= j} R_ij q_i.
  *
  * Numerics: modified Gram-Schmidt in float64, repeated for a row that lost more than half of its square; a row that
- * depends on the ones before it to 8 units of rounding becomes zeros, with R_jj = 0. NaN stays NaN.
+ * depends on the ones before it to 8 units of rounding (or to `dependentBelow`) becomes zeros, with R_jj = 0. NaN stays NaN.
  * Source: D12 of method.md; Parlett, The Symmetric Eigenvalue Problem, 6.9 (twice is enough).
  *
  * @param rows - `[count, length]`: the vectors v_j, replaced by q_j.
  * @param count - How many, at most `length`.
  * @param length - Entries of each.
  * @param triangle - `[count, count]`, R, overwritten; upper triangular with a diagonal that is not negative.
+ * @param dependentBelow - Share of a row that is rounding of where it comes from.
  */
-export function orthonormalizeRows(rows: Float64Array, count: number, length: number, triangle: Float64Array): void {
+export function orthonormalizeRows(
+  rows: Float64Array,
+  count: number,
+  length: number,
+  triangle: Float64Array,
+  dependentBelow = DEPENDENT_BELOW,
+): void {
   triangle.fill(0);
   for (let j = 0; j < count; j++) {
     const start = j * length;
@@ -46,7 +53,7 @@ export function orthonormalizeRows(rows: Float64Array, count: number, length: nu
       if (rest > REORTHOGONALIZE_BELOW * before) break;
       before = rest;
     }
-    if (rest <= DEPENDENT_BELOW * whole) {
+    if (rest <= dependentBelow * whole) {
       row.fill(0);
       continue;
     }

@@ -57,6 +57,7 @@ export function withRespectToModelInput(
       });
     },
     leadingExponent: (direction, warmUp, signal) => run.leadingExponent(direction, warmUp, signal),
+    spectrum: (direction, options) => run.spectrum(direction, options),
     dispose: () => run.dispose(),
   };
 }

@@ -34,11 +34,12 @@ export interface Arithmetic {
  *
  * @param ops - The engine's operations.
  * @param cell - The cell.
+ * @param isDouble - Float64 whatever the size, for what is too fine for float32.
  */
-export function chooseArithmetic(ops: Ops, cell: TensorCell): Arithmetic {
+export function chooseArithmetic(ops: Ops, cell: TensorCell, isDouble = false): Arithmetic {
   const flop = 2 * cell.stateSize * cell.operatorRows * cell.operatorColumns;
   const limit = ops.native ? MAX_DOUBLE_FLOP.native : MAX_DOUBLE_FLOP.host;
-  if (ops.engine === 'reference' || flop > limit) {
+  if (ops.engine === 'reference' || (flop > limit && !isDouble)) {
     return {
       ops,
       cell,

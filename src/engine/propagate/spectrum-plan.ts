@@ -1,0 +1,50 @@
+/** How many tangents a spectrum takes, and whether the singular values of the whole run are within reach. */
+import type { EngineName } from '../engine';
+
+/** Tangents when nothing is said. */
+export const DEFAULT_EXPONENTS = 64;
+
+/** FLOP per S^3 and step of a QR of all S tangents with the product of their triangles. */
+const FULL_FLOP = { native: 12, host: 7 } as const;
+
+/** Work for singular values that were not asked for by `all`, and for those that were; about 3 s, and some minutes. */
+const BUDGET_FLOP = { native: [1e11, 8e12], host: [3e9, 1e11] } as const;
+
+/** What is computed. */
+export interface SpectrumPlan {
+  /** p, the exponents that are given. */
+  readonly count: number;
+  /** Tangents that are pushed: p, or all S. */
+  readonly tangents: number;
+  readonly hasSingularValues: boolean;
+  /** Why there are no singular values; null where there are. */
+  readonly reason: string | null;
+}
+
+/**
+ * The plan: a rule of sizes alone.
+ *
+ * @param stateSize - S
+ * @param batch - B
+ * @param steps - T
+ * @param exponents - How many are asked for.
+ * @param engine - Which engine runs it.
+ */
+export function planSpectrum(
+  stateSize: number,
+  batch: number,
+  steps: number,
+  exponents: number | 'all',
+  engine: EngineName,
+): SpectrumPlan {
+  const count = exponents === 'all' ? stateSize : Math.min(exponents, stateSize);
+  const kind = engine === 'tensorflow' ? 'native' : 'host';
+  const flop = FULL_FLOP[kind] * stateSize ** 3 * steps * batch;
+  const budget = BUDGET_FLOP[kind][exponents === 'all' ? 1 : 0];
+  if (flop <= budget) return { count, tangents: stateSize, hasSingularValues: true, reason: null };
+  const way = exponents === 'all' ? 'fewer steps or sequences' : '--exponents all';
+  const reason =
+    `the singular values of ds_T/ds_0 for ${stateSize} states, ${steps} steps and ${batch} sequences take ` +
+    `${flop.toExponential(1)} FLOP, more than the ${budget.toExponential(0)} that this engine spends on them; use ${way}`;
+  return { count, tangents: count, hasSingularValues: false, reason };
+}

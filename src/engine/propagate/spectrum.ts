@@ -1,0 +1,220 @@
+/**
+ * The Lyapunov exponents of a batch, and the singular values of ds_T/ds_0.
+ *
+ * Tangents are pushed a few steps at a time and made orthonormal in between. How many steps follows what they grow
+ * apart: too much and the group is done again in halves, so that what is read off is never rounding unseen.
+ */
+import { timeIndex } from '../../core/reference/run-cell';
+import { TriangularProduct } from '../../core/linalg/triangular-product';
+import { CURVE_GRID, SpectrumSum, type SequenceSpectrum } from '../../core/spectrum-sum';
+import { sliceVectors } from '../cells/factored-step';
+import type { CellRun } from '../cells/run-cell';
+import type { StepVectors, TensorCell } from '../cells/tensor-cell';
+import type { SpectrumOptions, SpectrumResult } from '../engine';
+import type { Ops, Value } from '../ops';
+import { Pace } from '../pace';
+import { chooseArithmetic, type Arithmetic } from './arithmetic';
+import { spreadOf, TangentQr, type Orthonormal } from './orthonormal-tangents';
+import { pushTangents } from './push-tangents';
+import { joinSpectra } from './join-spectra';
+import { planSpectrum, type SpectrumPlan } from './spectrum-plan';
+import { uploadPoints } from './step-points';
+
+/** Steps between two QRs at first, and at most. */
+const FIRST_GROUP = 4;
+const LONGEST_GROUP = CURVE_GRID;
+
+/** Nats by which tangents may part between two QRs. */
+const WIDEST_SPREAD = 7;
+/** Below this the next group is twice as long. */
+const NARROW_SPREAD = 2.5;
+
+/** ln of the contraction beside the leading tangent, in one group, that float32 and float64 steps cannot resolve. */
+const UNRESOLVED_BELOW = { float32: Math.log(1e-7), float64: Math.log(1e-12) } as const;
+
+/** Reals of vectors and of tangents that are held at once, by the native library and in this process. */
+const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
+const TANGENTS_LENGTH = 2 ** 22;
+
+/**
+ * The spectrum of each sequence.
+ *
+ * Numerics: float64 steps for small cells and wherever singular values are given, else float32 with QR in float64;
+ * the 64 leading exponents within 1e-6 of a float64 run. Masked steps are skipped.
+ * Source: D5 and D12 of method.md; Vogt et al. 2006.14123, Engelken et al. 2006.02427.
+ *
+ * @param ops - Operations.
+ * @param cell - The cell.
+ * @param run - Its states.
+ * @param options - How many exponents, warm-up, signal.
+ */
+export async function propagateSpectrum(
+  ops: Ops,
+  cell: TensorCell,
+  run: CellRun,
+  options: SpectrumOptions,
+): Promise<SpectrumResult> {
+  const pace = new Pace(options.signal);
+  const plan = planSpectrum(cell.stateSize, run.batch, run.steps, options.exponents, ops.engine);
+  const arithmetic = chooseArithmetic(ops, cell, plan.hasSingularValues);
+  const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
+  const byVectors = Math.floor(atOnce / (cell.vectorLength * LONGEST_GROUP));
+  const byTangents = Math.floor(TANGENTS_LENGTH / (cell.stateSize * plan.tangents));
+  const sequences = Math.max(1, Math.min(run.batch, byVectors, byTangents));
+  const spectra: SequenceSpectrum[] = [];
+  for (let first = 0; first < run.batch; first += sequences) {
+    const count = Math.min(sequences, run.batch - first);
+    const tile = new SpectrumTile(ops, arithmetic, run, plan, options.warmUp, first, count);
+    spectra.push(...(await tile.walk(atOnce, pace)));
+  }
+  return joinSpectra(spectra, plan, cell.stateSize);
+}
+
+/** Sequences whose tangents are pushed together. */
+class SpectrumTile {
+  private readonly qr: TangentQr;
+  private readonly sums: readonly SpectrumSum[];
+  private readonly products: readonly TriangularProduct[];
+  private readonly isDouble: boolean;
+  private tangents: Value;
+  private groupSteps: number;
+
+  constructor(
+    ops: Ops,
+    private readonly arithmetic: Arithmetic,
+    private readonly run: CellRun,
+    private readonly plan: SpectrumPlan,
+    private readonly warmUp: number,
+    private readonly first: number,
+    private readonly count: number,
+  ) {
+    const { stateSize } = arithmetic.cell;
+    const { tangents, hasSingularValues } = plan;
+    this.isDouble = arithmetic.ops !== ops;
+    this.qr = new TangentQr(ops, arithmetic, [count, stateSize, tangents], hasSingularValues);
+    this.sums = Array.from({ length: count }, () => new SpectrumSum(tangents, run.steps, warmUp));
+    this.products = hasSingularValues ? this.sums.map(() => new TriangularProduct(stateSize)) : [];
+    // The lowest of all S exponents are right only with a QR at every step.
+    this.groupSteps = tangents === stateSize ? 1 : FIRST_GROUP;
+    this.tangents = this.firstTangents();
+  }
+
+  /** The spectra of the sequences, after all steps. */
+  async walk(atOnce: number, pace: Pace): Promise<SequenceSpectrum[]> {
+    const { arithmetic, run, first, count } = this;
+    const { ops, cell } = arithmetic;
+    const groups = Math.max(1, Math.floor(atOnce / (cell.vectorLength * count * LONGEST_GROUP)));
+    const stepsAtOnce = groups * LONGEST_GROUP;
+    try {
+      for (let start = 0; start < run.steps; start += stepsAtOnce) {
+        const length = Math.min(stepsAtOnce, run.steps - start);
+        const steps = Array.from({ length }, (_, i) => start + i);
+        const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
+        const vectors = ops.tidy(() =>
+          cell.operatorVectors(arithmetic.vectors((points) => uploadPoints(points, run, selection))),
+        );
+        try {
+          for (let done = 0; done < length;) {
+            done += this.advance(vectors, start, done, length - done);
+            await pace.breathe();
+          }
+        } finally {
+          ops.dispose(...Object.values(vectors));
+        }
+      }
+    } finally {
+      ops.dispose(this.tangents);
+    }
+    return this.sums.map((sum, b) => sum.result(this.plan.count, this.products[b]?.logSingularValues() ?? null));
+  }
+
+  /** Takes one group of at most `left` steps from `start + done` on; gives how many it took. */
+  private advance(vectors: StepVectors, start: number, done: number, left: number): number {
+    const { arithmetic, count, plan } = this;
+    const { ops } = arithmetic;
+    const toGrid = CURVE_GRID - (done % CURVE_GRID);
+    const group = this.groupLength(start + done, Math.min(this.groupSteps, toGrid, left));
+    const made = ops.tidy(() => {
+      let value = this.tangents;
+      for (let part = done; part < done + group; part++) value = this.pushStep(vectors, part, start + part, value);
+      return this.qr.factorize(value);
+    });
+    const spread = spreadOf(made.logs, count, plan.tangents);
+    if (spread > WIDEST_SPREAD && group > 1) {
+      ops.dispose(made.tangents);
+      this.groupSteps = group >> 1;
+      return 0;
+    }
+    ops.dispose(this.tangents);
+    this.tangents = made.tangents;
+    this.qr.accept(made);
+    this.addUp(made, start + done, group);
+    const isWhole = plan.tangents === arithmetic.cell.stateSize;
+    if (spread < NARROW_SPREAD && group === this.groupSteps && !isWhole) {
+      this.groupSteps = Math.min(LONGEST_GROUP, 2 * group);
+    }
+    return group;
+  }
+
+  /** Step n of all sequences; a masked one keeps its tangents. */
+  private pushStep(vectors: StepVectors, part: number, n: number, tangents: Value): Value {
+    const { arithmetic, count } = this;
+    const { ops, cell } = arithmetic;
+    const flags = Array.from({ length: count }, (_, b) => Number(this.isValid(b, n)));
+    if (!flags.includes(1)) return tangents;
+    return ops.tidy(() => {
+      const pushed = pushTangents(ops, cell, sliceVectors(ops, vectors, part * count, count), tangents);
+      if (!flags.includes(0)) return pushed;
+      return ops.select(ops.greater(ops.upload(flags, [count, 1, 1]), ops.constant(0.5)), pushed, tangents);
+    });
+  }
+
+  /** Adds what a group brought to the sums of its sequences. */
+  private addUp({ logs, triangles }: Orthonormal, n: number, group: number): void {
+    const { plan, isDouble } = this;
+    const limit = isDouble ? UNRESOLVED_BELOW.float64 : UNRESOLVED_BELOW.float32;
+    this.sums.forEach((sum, b) => {
+      const valid = this.validSteps(b, n, group);
+      if (valid > 0) {
+        sum.add(logs.subarray(b * plan.tangents, (b + 1) * plan.tangents), valid, limit);
+        this.products[b]?.multiplyLeft(triangles[b]!);
+      }
+      sum.endStep(n + group - 1);
+    });
+  }
+
+  private isValid(b: number, n: number): boolean {
+    const { run, first } = this;
+    return run.mask === null || run.mask[(first + b) * run.steps + timeIndex(run.direction, run.steps, n)] !== 0;
+  }
+
+  private validSteps(b: number, n: number, group: number): number {
+    let valid = 0;
+    for (let step = n; step < n + group; step++) if (this.isValid(b, step)) valid++;
+    return valid;
+  }
+
+  /** At most `longest` steps from step n on, ending where a sequence ends its warm-up. */
+  private groupLength(n: number, longest: number): number {
+    let group = longest;
+    this.sums.forEach((sum, b) => {
+      let { valid } = sum;
+      for (let step = 0; step < group && valid < this.warmUp; step++) {
+        if (this.isValid(b, n + step)) valid++;
+        if (valid === this.warmUp) group = step + 1;
+      }
+    });
+    return group;
+  }
+
+  /** The first columns of the identity, for each sequence. */
+  private firstTangents(): Value {
+    const { stateSize } = this.arithmetic.cell;
+    const { tangents } = this.plan;
+    const data = new Float32Array(this.count * stateSize * tangents);
+    for (let b = 0; b < this.count; b++) {
+      for (let i = 0; i < tangents; i++) data[(b * stateSize + i) * tangents + i] = 1;
+    }
+    return this.arithmetic.ops.upload(data, [this.count, stateSize, tangents]);
+  }
+}
