@@ -40,17 +40,14 @@ export class DenseStep {
   }
 
   /**
-   * ds_t/ds_{t-1}, `[1, N, S, S]`; frees `operators`.
+   * ds_t/ds_{t-1}, `[N, S, S]`; frees `operators`.
    *
    * @param operators - `[N, S, S+D]`
    */
   stateOperators(operators: Value): Value {
     const { ops, stateSize } = this;
     const count = operators.shape[0];
-    const state = ops.tidy(() => {
-      const columns = ops.slice(operators, [0, 0, 0], [count, stateSize, stateSize]);
-      return ops.reshape(columns, [1, count, stateSize, stateSize]);
-    });
+    const state = ops.slice(operators, [0, 0, 0], [count, stateSize, stateSize]);
     ops.dispose(operators);
     return state;
   }

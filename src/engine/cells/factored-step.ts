@@ -136,7 +136,7 @@ export class FactoredStep {
   }
 
   /**
-   * The state columns alone, block by block: `[R, N, H, P]`, P units of h.
+   * The state columns alone, block by block: `[N, R*H, P]`, P units of h.
    *
    * @param coefficients - `[N, R, P, H]`
    */
@@ -147,12 +147,12 @@ export class FactoredStep {
     return ops.tidy(() => {
       const { native } = ops;
       if (native) {
-        const rows = native.combineRows(this.pattern(count, true), this.entries(coefficients), this.stateRows());
-        return ops.reshape(rows, [blocks, count, units, stateWidth]);
+        const rows = native.combineRows(this.blockPattern(count), this.blockEntries(coefficients), this.stateRows());
+        return ops.reshape(rows, [count, blocks * units, stateWidth]);
       }
-      const byUnit = ops.reshape(ops.transpose(coefficients, [3, 1, 0, 2]), [units, blocks * count, terms]);
+      const byUnit = ops.reshape(ops.transpose(coefficients, [3, 0, 1, 2]), [units, count * blocks, terms]);
       const formed = ops.matMul(byUnit, ops.reshape(this.stateRows(), [units, terms, stateWidth]));
-      return ops.reshape(ops.transpose(formed, [1, 0, 2]), [blocks, count, units, stateWidth]);
+      return ops.reshape(ops.transpose(formed, [1, 0, 2]), [count, blocks * units, stateWidth]);
     });
   }
 
@@ -194,12 +194,51 @@ export class FactoredStep {
     this.joined = this.input = this.state = this.rows = null;
   }
 
-  /** Row (n, u, r), or (r, n, u) by blocks, has entries at the rows (u, p) of the kernels. */
-  private pattern(count: number, byBlocks = false): RowPattern {
+  /** The entries of the sparse matrix block by block, `[N, R * H * P]` without those that are always zero. */
+  private blockEntries(coefficients: Value): Value {
+    const { ops } = this;
+    const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
+    const parts = ops.split(coefficients, blocks, 1).map((part, block) => {
+      const kept = this.termsOf(block);
+      const shown = kept === terms ? part : ops.slice(part, [0, 0, 0, 0], [count, 1, kept, units]);
+      return ops.reshape(ops.transpose(shown, [0, 1, 3, 2]), [count, units * kept]);
+    });
+    return ops.concat(parts, 1);
+  }
+
+  /** Terms of a block that are not always zero. */
+  private termsOf(block: number): number {
+    return this.pieces.count - Number(this.isLastZero && block === this.blocks - 1);
+  }
+
+  /** Row (n, r, u) has entries at the rows (u, p) of the kernels. */
+  private blockPattern(count: number): RowPattern {
     const { blocks, isLastZero } = this;
     const { units, count: terms } = this.pieces;
     return {
-      name: `rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}${byBlocks ? ', by blocks' : ''}`,
+      name: `block rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}`,
+      rows: count * units * blocks,
+      columns: units * terms,
+      places: () => {
+        const places = new Int32Array(2 * count * units * (blocks * terms - Number(isLastZero)));
+        let at = 0;
+        for (let row = 0; row < blocks * count * units; row++) {
+          for (let term = 0; term < this.termsOf(Math.floor(row / units) % blocks); term++) {
+            places[at++] = row;
+            places[at++] = (row % units) * terms + term;
+          }
+        }
+        return places;
+      },
+    };
+  }
+
+  /** Row (n, u, r) has entries at the rows (u, p) of the kernels. */
+  private pattern(count: number): RowPattern {
+    const { blocks, isLastZero } = this;
+    const { units, count: terms } = this.pieces;
+    return {
+      name: `rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}`,
       rows: count * units * blocks,
       columns: units * terms,
       places() {
@@ -208,8 +247,7 @@ export class FactoredStep {
         for (let at = 0; at < count * units * perUnit; at++) {
           const term = at % perUnit;
           const unit = (at - term) / perUnit;
-          const block = Math.floor(term / terms);
-          places[2 * at] = byBlocks ? block * count * units + unit : unit * blocks + block;
+          places[2 * at] = unit * blocks + Math.floor(term / terms);
           places[2 * at + 1] = (unit % units) * terms + (term % terms);
         }
         return places;

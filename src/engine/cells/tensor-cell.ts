@@ -65,8 +65,8 @@ export interface BareCell extends CellSizes {
   /** The two diagonals of the c columns, dh_t/dc_{t-1} and dc_t/dc_{t-1}, `[N, H, 2]`; null where there are none. */
   carry(vectors: StepVectors): Value | null;
   /**
-   * The state columns of N steps for columns that are pushed, from `vectors`: `[R, N, H, P]` where the c columns stand
-   * apart in `carry` (block r of m or h, then of c), else the whole `[1, N, S, S]`.
+   * The state columns of N steps for columns that are pushed, from `vectors`: `[N, 2H, P]`, rows of h (or m) then of c,
+   * where the c columns stand apart in `carry`; else the whole `[N, S, S]`.
    */
   stateOperators(vectors: StepVectors): Value;
   /** dh_t/dx_t `[N, P, D]`, then dc_t/dx_t `[N, H, D]` of an LSTM. */

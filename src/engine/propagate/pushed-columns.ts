@@ -190,17 +190,41 @@ export class PushedColumns {
     const { ops, cell, lanes, blocks } = this;
     const operators = cell.stateOperators(vectors);
     const columns = blocks[0].shape[2];
-    const product = ops.matMul(operators, blocks[0]);
-    if (!this.isSplit) return [ops.reshape(product, [lanes, cell.stateSize, columns])];
+    const product = this.laneProduct(operators, blocks[0]);
+    if (!this.isSplit) return [product];
     const { units, projection } = cell;
     const carry = cell.carry(vectors);
     if (!carry) throw new Error('a split state without diagonals');
-    const parts = ops.split(product, 2, 0);
+    // Of one lane the parts are views; of several they are copies.
+    const flat = lanes === 1 ? ops.reshape(product, [2 * units, columns]) : product;
+    const parts = ops.split(flat, 2, -2);
     const diagonals = ops.split(carry, 2, 2);
     const [memory, next] = parts.map((part, at) => {
       return ops.add(ops.reshape(part, [lanes, units, columns]), ops.mul(diagonals[at], blocks[1]));
     });
-    return [projection ? ops.matMul(projection, memory, true, false) : memory, next];
+    return [projection ? this.projected(projection, memory) : memory, next];
+  }
+
+  /** a b of each lane; one lane is a plain product, which TensorFlow spreads over its threads. */
+  private laneProduct(a: Value, b: Value): Value {
+    const { ops, lanes } = this;
+    if (lanes > 1) return ops.matMul(a, b);
+    const [, rows, inner] = a.shape;
+    const columns = b.shape[2];
+    const product = ops.matMul(ops.reshape(a, [rows, inner]), ops.reshape(b, [inner, columns]));
+    return ops.reshape(product, [1, rows, columns]);
+  }
+
+  /** h from m. Lanes go one by one: broadcast batches of products crash in TensorFlow 2.18 with oneDNN. */
+  private projected(projection: Value, memory: Value): Value {
+    const { ops, lanes } = this;
+    const [units, hiddenSize] = projection.shape;
+    const columns = memory.shape[2];
+    const parts = ops.split(memory, lanes, 0).map((lane) => {
+      const product = ops.matMul(projection, ops.reshape(lane, [units, columns]), true, false);
+      return ops.reshape(product, [1, hiddenSize, columns]);
+    });
+    return lanes === 1 ? parts[0] : ops.concat(parts, 0);
   }
 
   private rowsOf(state: 'h' | 'c'): Value {
