@@ -75,6 +75,12 @@ export function detectContainer(source: ByteSource): Detection {
   if (startsWith(head.subarray(257), [0x75, 0x73, 0x74, 0x61, 0x72])) {
     return { kind: 'other', description: 'a tar archive; unpack it first' };
   }
+  if (isOldPickle(head, source)) {
+    return {
+      kind: 'other',
+      description: 'a Python pickle of protocol 0 or 1; write it again with protocol 2 or newer',
+    };
+  }
   return describeText(head) ?? describeMessage(source);
 }
 
@@ -153,6 +159,14 @@ function findUserBlock(source: ByteSource): number | null {
 
 function startsWith(bytes: Uint8Array, signature: readonly number[]): boolean {
   return bytes.length >= signature.length && signature.every((byte, index) => bytes[index] === byte);
+}
+
+/** A dictionary, a list or an imported name, remembered or called at once; protocols 0 and 1 have no signature. */
+const OLD_PICKLE = /^(\([dl]p\d+\n|[}\]]q|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n(p\d+\n|[q()]))/;
+
+function isOldPickle(head: Uint8Array, source: ByteSource): boolean {
+  const start = String.fromCharCode(...head.subarray(0, 256));
+  return OLD_PICKLE.test(start) && source.read(source.size - 1, 1)[0] === 0x2e;
 }
 
 /** A text is named for what it looks like; null for what is no text. */

@@ -4,10 +4,12 @@ import { describe, expect, it } from 'vitest';
 import type { RecurrentModel } from '../../src/core/model';
 import { memorySource } from '../../src/readers/byte-source';
 import type { Placed } from '../../src/readers/dialects/torch/find-tensors';
+import { namePackedCells } from '../../src/readers/dialects/torch/packed-weights';
 import { nameAsStateDict } from '../../src/readers/dialects/torch/state-dict-names';
 import { readView } from '../../src/readers/dialects/torch/storage-views';
 import { readModel } from '../../src/readers/read-model';
 import type { StoredTensor } from '../../src/readers/stored-tensor';
+import { writeZip } from './containers/write-zip';
 
 const WHOLE = 'The module was saved whole; its class torch.nn.modules.linear.Linear is code and was not loaded.';
 
@@ -68,7 +70,72 @@ describe('a checkpoint', () => {
     const { layers } = await read('lstm-odd-beside');
     const types = layers.flatMap(({ weights }) => weights.map(({ dtype }) => dtype));
     expect(layers[0]!.operation.kind).toBe('recurrent');
-    expect(types).toEqual(expect.arrayContaining(['float8_e4m3fn', 'uint16', 'sparse', 'quantized', 'meta']));
+    expect(types).toEqual(expect.arrayContaining(['float8_e4m3fn', 'uint16', 'sparse', 'qint8', 'meta']));
+  });
+});
+
+describe('a quantized module', () => {
+  it.each(['lstm-quantized', 'lstm-quantized-script', 'lstm-cell-quantized', 'gru-quantized-bidirectional'])(
+    '%s says that nothing is rounded, and calls nothing a danger',
+    async (name) => {
+      const { assumptions, warnings } = await read(name);
+      expect(assumptions.map(({ assumed }) => assumed)).toEqual(['those of the file, without the rounding of x and h']);
+      expect(warnings.map(({ code }) => code)).not.toContain('reader/unsafe');
+    },
+  );
+
+  const cells = (...inputs: readonly number[]): readonly StoredTensor[] =>
+    inputs.flatMap((size, number) =>
+      [
+        ['weight_ih', [16, size]],
+        ['weight_hh', [16, 4]],
+      ].map(([parameter, shape]): StoredTensor => ({
+        name: `a._all_weight_values.${String(number)}.param.${String(parameter)}`,
+        shape: shape as number[],
+        dtype: 'qint8',
+        read: () => Promise.reject(),
+      })),
+    );
+
+  it.each<[string, readonly StoredTensor[], readonly string[]]>([
+    ['one cell', cells(3), ['l0']],
+    ['two directions', cells(3, 3), ['l0', 'l0_reverse']],
+    ['two levels', cells(3, 4), ['l0', 'l1']],
+    ['two levels of two directions', cells(3, 3, 8, 8), ['l0', 'l0_reverse', 'l1', 'l1_reverse']],
+    ['four levels', cells(4, 4, 4, 4), ['l0', 'l1', 'l2', 'l3']],
+    ['two that may be either', cells(4, 4), ['l0', 'l1']],
+  ])('has %s by what its cells take', (what, tensors, suffixes) => {
+    const { tensors: used, notes } = namePackedCells(tensors);
+    const kernels = used.map(({ name }) => name).filter((name) => name.startsWith('a.weight_ih'));
+    expect(kernels).toEqual(suffixes.map((suffix) => `a.weight_ih_${suffix}`));
+    expect(notes.some(({ what: about }) => about === 'cells of a')).toBe(what === 'two that may be either');
+  });
+
+  it('whose scales are the tensor itself is listed', async () => {
+    const storage = '(X\x07\x00\x00\x00storagectorch\nQInt8Storage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ';
+    const body =
+      `\x80\x02}X\x01\x00\x00\x00a` +
+      `ctorch._utils\n_rebuild_qtensor\n]q\x01Rq\x02` +
+      `0h\x01(${storage}K\x00K\x04\x85K\x01\x85(ctorch\nper_channel_affine\nh\x02h\x02K\x00t\x89}e0h\x02s.`;
+    const zip = writeZip([
+      { name: 'm/data.pkl', bytes: Buffer.from(body, 'latin1') },
+      { name: 'm/data/0', bytes: new Uint8Array(4) },
+    ]);
+    const { layers } = await readModel(memorySource(zip), 'm.pt');
+    expect(layers[0]!.weights).toMatchObject([{ name: 'a', dtype: 'quantized' }]);
+  });
+});
+
+describe('a pickle of protocol 0 or 1', () => {
+  it.each([
+    ['a dictionary', '(dp0\nVa\np1\nI1\ns.'],
+    ['a dictionary of protocol 1', '}q\x00X\x01\x00\x00\x00aq\x01K\x01s.'],
+    ['an object', 'ccopy_reg\n_reconstructor\np0\n(c__main__\nNet\np1\nc__builtin__\nobject\np2\nNtp3\nRp4\n.'],
+  ])('is named for what it is: %s', async (_, body) => {
+    await expect(readModel(memorySource(Buffer.from(body, 'latin1')), 'm.pkl')).rejects.toMatchObject({
+      code: 'reader/unknown-format',
+      message: expect.stringMatching(/pickle of protocol 0 or 1; write it again with protocol 2/),
+    });
   });
 });
 
@@ -82,7 +149,9 @@ describe('names', () => {
         value: { name: path, shape: [], dtype: 'float32', read: () => Promise.reject() },
       };
     });
-    return nameAsStateDict({ tensors, modules: [], classes: [] }).tensors.map(({ name }) => name);
+    return nameAsStateDict({ tensors, modules: [], classes: [], hasUnreadPacked: false }).tensors.map(
+      ({ name }) => name,
+    );
   };
 
   it.each<[string, readonly (readonly [string, number])[], readonly string[]]>([

@@ -17,6 +17,7 @@ import { addFoundLayers, addShapedLayers } from './keras/weights-only';
 import { findPartedLayers } from './named-weights/find-parted-layers';
 import { addPartedLayers } from './named-weights/parted-layer';
 import { findTorchModules } from './torch/find-modules';
+import { namePackedCells } from './torch/packed-weights';
 import { addTorchModule, type ModuleFacts } from './torch/read-modules';
 import { toUsedWeights } from './torch/weight-forms';
 
@@ -55,8 +56,9 @@ export async function readNamedWeights(
   const context = newContext({ generation: 3, version: null }, options);
   context.warnings.push(...warnings);
   const builder = new GraphBuilder(context.limits);
-  const used = toUsedWeights(tensors);
-  for (const note of used.notes) assume(context, note);
+  const unpacked = namePackedCells(tensors);
+  const used = toUsedWeights(unpacked.tensors);
+  for (const note of [...unpacked.notes, ...used.notes]) assume(context, note);
   const torch = findTorchModules(used.tensors);
   for (const module of torch.modules) {
     await addTorchModule(module, modules.get(module.prefix) ?? null, builder, context);

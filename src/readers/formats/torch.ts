@@ -77,7 +77,7 @@ async function readContent(content: Content, name: string, options: FormatOption
   return readNamedWeights('torch', content.producer, tensors, options, {
     modules: await factsOf(modules, content.nonlinearityOf),
     classes,
-    warnings: foreignWarnings(foreign, new Set(classes.values())),
+    warnings: foreignWarnings(foreign, new Set(classes.values()), found.hasUnreadPacked),
   });
 }
 

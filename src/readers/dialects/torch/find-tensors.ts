@@ -11,6 +11,7 @@ import {
 } from '../../containers/pickle-values';
 import { checkLimit } from '../../limits';
 import type { StoredTensor } from '../../stored-tensor';
+import { isPacked, packedParts } from './packed-weights';
 import { tensorOf } from './pickled-tensors';
 import { entriesOf, itemsOf, pathOf } from './records';
 import type { TorchFile } from './storages';
@@ -40,6 +41,8 @@ export interface TorchContent {
   readonly modules: readonly Placed<PickledModule>[];
   /** Dotted names of the classes of all modules, where they stand. */
   readonly classes: readonly Placed<string>[];
+  /** Packed weights of a kind that is not read. */
+  readonly hasUnreadPacked: boolean;
 }
 
 /** State of training, which has tensors of the shapes of weights; a module of such a name is a module. */
@@ -76,6 +79,7 @@ class Walker implements TorchContent {
   readonly tensors: Placed<StoredTensor>[] = [];
   readonly modules: Placed<PickledModule>[] = [];
   readonly classes: Placed<string>[] = [];
+  hasUnreadPacked = false;
   readonly #file: TorchFile;
   readonly #seen = new Set<PickleValue>();
   #nameBytes = 0;
@@ -99,6 +103,7 @@ class Walker implements TorchContent {
     this.#seen.add(value);
     const entries = entriesOf(value);
     if (entries) this.#enter(entries, at);
+    else if (isPacked(value)) this.#enterPacked(value, at);
     else if (value instanceof PickleObject) this.#enterObject(value, at);
     else if (Array.isArray(value) || value instanceof PickleTuple) {
       for (const [index, item] of itemsOf(value).entries()) this.walk(item, below(at, String(index)));
@@ -115,6 +120,16 @@ class Walker implements TorchContent {
     for (const [key, item] of entries) {
       if (at.isInside || !TRAINING_ONLY.test(key)) this.walk(item, below(at, key));
     }
+  }
+
+  #enterPacked(value: PickleObject, at: Position): void {
+    const parts = packedParts(value);
+    if (!parts) {
+      this.hasUnreadPacked = true;
+      return;
+    }
+    const inside = at.isInside ? at : { ...at, wrappers: Math.max(at.parts.length - 1, 0), isInside: true };
+    for (const [name, item] of parts) this.walk(item, below(inside, name));
   }
 
   /** A module keeps its tensors and its parts in dictionaries of their own; a scripted one as attributes. */
@@ -135,6 +150,7 @@ class Walker implements TorchContent {
     if (module) this.modules.push({ path: at.parts, wrappers: inside.wrappers, value: module });
     if (isModule) {
       for (const part of parts) if (part) this.#enter(part, inside);
+      for (const [key, item] of attributes) if (isPacked(item)) this.walk(item, below(inside, key));
       return;
     }
     for (const [key, item] of attributes) {

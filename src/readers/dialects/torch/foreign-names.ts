@@ -18,8 +18,9 @@ const PLAIN: readonly (readonly [RegExp, RegExp])[] = [
   [/^copy_?reg$/, /^_reconstructor$/],
   [
     /^torch$/,
-    /Storage$|^(Size|device|dtype|per_(tensor|channel)_affine|sparse_\w+|strided)$|^(b?float|double|half|q?u?int|bool|complex)\d*(_\w+)?$/,
+    /Storage$|^(ScriptObject|Size|device|dtype|per_(tensor|channel)_affine|sparse_\w+|strided)$|^(b?float|double|half|q?u?int|bool|complex)\d*(_\w+)?$/,
   ],
+  [/^__torch__\.torch\.classes\.(rnn|quantized)$/, /ParamsBase$/],
   [/^torch\._utils$/, /^_rebuild_/],
   [/^torch\._tensor$/, /^_rebuild_from_type_v2$/],
   [/^torch\.storage$/, /^(UntypedStorage|TypedStorage|_load_from_bytes)$/],
@@ -31,9 +32,6 @@ const PLAIN: readonly (readonly [RegExp, RegExp])[] = [
   [/^numpy\._?core\.multiarray$/, /^(scalar|_reconstruct)$/],
   [/^numpy\._?core\.numeric$/, /^_frombuffer$/],
 ];
-
-/** Weights of quantized modules, in a form of their own. */
-const PACKED = 'torch.ScriptObject';
 
 const MAX_NAMES = 12;
 const MAX_DETAILS = 100;
@@ -55,10 +53,15 @@ export function foreignNames(globals: readonly PickleGlobal[]): readonly string[
  *
  * @param foreign - Dotted names.
  * @param classes - Those that are classes of modules, whose tensors were read.
+ * @param hasUnreadPacked - The file holds packed weights of a kind that is not read.
  */
-export function foreignWarnings(foreign: readonly string[], classes: ReadonlySet<string>): readonly Warning[] {
+export function foreignWarnings(
+  foreign: readonly string[],
+  classes: ReadonlySet<string>,
+  hasUnreadPacked: boolean,
+): readonly Warning[] {
   const modules = foreign.filter((path) => classes.has(path) || path.startsWith('torch.nn.'));
-  const others = foreign.filter((path) => path !== PACKED && !modules.includes(path));
+  const others = foreign.filter((path) => !modules.includes(path));
   const warnings: Warning[] = [];
   if (modules.length > 0) {
     warnings.push({
@@ -67,10 +70,10 @@ export function foreignWarnings(foreign: readonly string[], classes: ReadonlySet
       remedy: 'Recurrent layers are told from their tensors; each is analysed on its own input.',
     });
   }
-  if (foreign.includes(PACKED)) {
+  if (hasUnreadPacked) {
     warnings.push({
       code: 'cell/unsupported',
-      message: 'The file holds packed weights of quantized modules, which are not read',
+      message: 'The file holds packed weights of quantized modules of kinds that are not read',
       remedy: 'Save the model before it is quantized.',
     });
   }

@@ -5,6 +5,7 @@
  * (`_load_from_bytes`).
  */
 import { TempogradError } from '../../../core/errors';
+import type { RealTensor } from '../../../core/tensor';
 import type { ByteSource } from '../../byte-source';
 import { PickleGlobal, PickleObject, type PickleValue } from '../../containers/pickle-values';
 import { unpickle } from '../../containers/pickle';
@@ -51,7 +52,7 @@ export function tensorOf(value: PickleValue, nameOf: () => string, file: TorchFi
     case 'torch._utils._rebuild_tensor_v3':
       return viewOf(args, dtypeOf(args[6] ?? null), args[7] ?? null, nameOf(), file);
     case 'torch._utils._rebuild_qtensor':
-      return unreadable(args[2], 'quantized', nameOf());
+      return quantized(args, nameOf(), file);
     case 'torch._utils._rebuild_sparse_tensor':
       return unreadable(itemsOf(args[1] ?? null)[2], 'sparse', nameOf());
     case 'torch._utils._rebuild_meta_tensor_no_storage':
@@ -98,6 +99,56 @@ function unreadable(size: PickleValue | undefined, dtype: string, name: string):
       new TempogradError('cell/unsupported', `Tensor ${name} is a ${dtype} tensor, whose numbers are not read`),
     );
   return { name, shape, dtype, read };
+}
+
+/** Whole numbers of a quantized tensor by the types that they are stored as. */
+const STORED_TYPES: ReadonlyMap<string, string> = new Map([
+  ['qint8', 'int8'],
+  ['quint8', 'uint8'],
+  ['qint32', 'int32'],
+]);
+
+/** A quantized tensor: scale * (q - zero), for all of it or for each entry of an axis. */
+function quantized(args: readonly PickleValue[], name: string, file: TorchFile): StoredTensor | null {
+  const [reference = null, , size, , quantizer = null] = args;
+  const dtype = storageOf(reference)?.dtype ?? '';
+  const stored = STORED_TYPES.get(dtype);
+  const whole = stored === undefined ? null : viewOf(args, stored, null, name, file);
+  const [scheme = null, scale = null, zero = null, axis = null] = itemsOf(quantizer);
+  const kind = scheme instanceof PickleGlobal ? scheme.path : '';
+  if (!whole) return unreadable(size, 'quantized', name);
+  if (kind === 'torch.per_tensor_affine' && typeof scale === 'number' && typeof zero === 'number') {
+    const read = async (): Promise<RealTensor> => {
+      const { shape, data } = await whole.read();
+      return { shape, data: Float32Array.from(data, (value) => scale * (value - zero)) };
+    };
+    return { ...whole, dtype, read };
+  }
+  const scales = plainTensorOf(scale, `${name}: its scales`, file);
+  const zeros = plainTensorOf(zero, `${name}: its zero points`, file);
+  const channels = isCount(axis) ? whole.shape[axis] : undefined;
+  const fits = [scales, zeros].every((tensor) => tensor?.shape.length === 1 && tensor.shape[0] === channels);
+  if (kind !== 'torch.per_channel_affine' || !scales || !zeros || !isCount(axis) || !fits) {
+    return unreadable(size, 'quantized', name);
+  }
+  const inner = whole.shape.slice(axis + 1).reduce((product, length) => product * length, 1);
+  const read = async (): Promise<RealTensor> => {
+    const { shape, data } = await whole.read();
+    const factors = (await scales.read()).data;
+    const offsets = (await zeros.read()).data;
+    const values = Float32Array.from(data, (value, index) => {
+      const channel = Math.floor(index / inner) % factors.length;
+      return (factors[channel] ?? NaN) * (value - (offsets[channel] ?? NaN));
+    });
+    return { shape, data: values };
+  };
+  return { ...whole, dtype, read };
+}
+
+/** A tensor that is no quantized one: a record may hold itself, and would be looked into for ever. */
+function plainTensorOf(value: PickleValue, name: string, file: TorchFile): StoredTensor | null {
+  const isQuantized = pathOf(unwrap(value)?.callable ?? null) === 'torch._utils._rebuild_qtensor';
+  return isQuantized ? null : tensorOf(value, () => name, file);
 }
 
 /** A tensor as a view into a storage. */
