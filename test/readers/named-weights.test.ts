@@ -212,7 +212,11 @@ describe('cells of TensorFlow 1', () => {
 
   it('say the forget bias and the activation that are assumed', async () => {
     const model = await open(lstm('lstm_cell', peepholes));
-    expect(said(model)).toEqual(['activation of rnn/lstm_cell', 'forget bias of rnn/lstm_cell']);
+    expect(said(model)).toEqual([
+      'activation of rnn/lstm_cell',
+      'forget bias of rnn/lstm_cell',
+      'bounds of the states of rnn/lstm_cell',
+    ]);
     expect(forgetOf(model)).toEqual(['1, added to the stored one']);
     expect(forgetOf(await open(lstm('cudnn_compatible_lstm_cell')))).toEqual([
       '0, as a cell compatible with cuDNN has it',

@@ -89,6 +89,10 @@ async function readFused(cell: FusedCell, reading: Reading): Promise<ReadFused> 
       why: 'cells of this kind add it while they run, and the file does not store it',
       change: '',
     });
+    if (!cell.isFixed && !/basic/i.test(name)) {
+      const why = 'the file does not store cell_clip and proj_clip';
+      assume(reading, { what: `bounds of the states of ${name}`, assumed: 'none', why, change: '' });
+    }
     const order = [0, 2, 1, 3];
     const stored = orderColumns(bias, order, units);
     // In float64: rounding the sum would change the model.
