@@ -66,10 +66,10 @@ export function decodeNumbers(
     case 'bfloat16':
       return decodeBfloat16(littleEndian ? bytes : swapPairs(bytes));
     case 'int8':
-      return Float32Array.from(bytes, (byte) => (byte << 24) >> 24);
+      return new Float32Array(new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
     case 'uint8':
     case 'bool':
-      return Float32Array.from(bytes);
+      return new Float32Array(bytes);
     case 'int16':
       return wide(2, (offset) => view.getInt16(offset, littleEndian));
     case 'uint16':
@@ -87,8 +87,14 @@ export function decodeNumbers(
   }
 }
 
-/** The bytes in a buffer of their own, without what is no whole number at the end. */
+/**
+ * The bytes in a buffer of their own, without what is no whole number at the end. Bytes that are all of their buffer, as
+ * large reads of a file are, are not copied.
+ */
 function wholeItems(bytes: Uint8Array, itemBytes: number): ArrayBuffer {
+  const { buffer, byteLength } = bytes;
+  const isWhole = byteLength === buffer.byteLength && byteLength % itemBytes === 0;
+  if (isWhole && buffer instanceof ArrayBuffer) return buffer;
   // Not `slice`, which gives a view of the same buffer where the bytes are Node's Buffer.
   return new Uint8Array(bytes.subarray(0, bytes.length - (bytes.length % itemBytes))).buffer;
 }

@@ -41,6 +41,6 @@ export async function takeTensor(tensor: StoredTensor, layer: string, reading: R
 
 function countNotFinite(data: Float32Array | Float64Array): number {
   let count = 0;
-  for (const value of data) if (!Number.isFinite(value)) count++;
+  for (let at = 0; at < data.length; at++) if (!Number.isFinite(data[at])) count++;
   return count;
 }

@@ -3,6 +3,9 @@
  */
 import type { RealTensor } from '../../core/tensor';
 
+/** So many rows together write whole lines of the cache. */
+const TILE_ROWS = 16;
+
 /**
  * A kernel `[G*H, K]` with a row block for each gate as `[K, G*H]` with a column block for each.
  *
@@ -15,11 +18,13 @@ export function transposeBlocks({ shape, data }: RealTensor, order: readonly num
   const blockRows = rows / order.length;
   const turned = data instanceof Float64Array ? new Float64Array(data.length) : new Float32Array(data.length);
   for (const [block, from] of order.entries()) {
-    for (let row = 0; row < blockRows; row++) {
-      const source = (from * blockRows + row) * columns;
-      const target = block * blockRows + row;
+    for (let start = 0; start < blockRows; start += TILE_ROWS) {
+      const end = Math.min(start + TILE_ROWS, blockRows);
       for (let column = 0; column < columns; column++) {
-        turned[column * rows + target] = data[source + column] ?? NaN;
+        const target = column * rows + block * blockRows;
+        for (let row = start; row < end; row++) {
+          turned[target + row] = data[(from * blockRows + row) * columns + column] ?? NaN;
+        }
       }
     }
   }

@@ -36,6 +36,14 @@ export interface OnnxCellTensors<T> {
   readonly peepholes: T | null;
 }
 
+/** Numbers of a node: kernels of each direction `[D, G*H]` and `[H, G*H]` in canonical order, B and P as they are. */
+export interface OnnxCellWeights {
+  readonly kernels: readonly RealTensor[];
+  readonly recurrentKernels: readonly RealTensor[];
+  readonly bias: RealTensor | null;
+  readonly peepholes: RealTensor | null;
+}
+
 /** What the attributes of a node say of one direction. */
 export interface OnnxCellOptions {
   readonly kind: CellKind;
@@ -86,15 +94,28 @@ export function shapeOfOnnxCell(
 }
 
 /**
+ * The canonical kernel of each direction. One kernel at a time is turned, so that it is held twice for that long only.
+ *
+ * @param tensor - W or R, `[directions, G*H, columns]`.
+ * @param kind - The kind of cell.
+ */
+export function turnOnnxKernel(tensor: RealTensor, kind: CellKind): readonly RealTensor[] {
+  const [directions = 0, rows = 0, columns = 0] = tensor.shape;
+  return Array.from({ length: directions }, (_, direction) =>
+    transposeBlocks(sliceOf(tensor, direction, [rows, columns]), BLOCK_ORDER[kind]),
+  );
+}
+
+/**
  * The cell of one direction in canonical form.
  *
- * @param tensors - The node's tensors, read; shapes as `shapeOfOnnxCell` checks them.
+ * @param tensors - The node's tensors, read.
  * @param shape - Sizes.
  * @param direction - Its number on the first axis.
  * @param options - What the attributes say.
  */
 export function makeOnnxCell(
-  tensors: OnnxCellTensors<RealTensor>,
+  tensors: OnnxCellWeights,
   { units, inputDim }: OnnxCellShape,
   direction: number,
   { kind, clip, inputForget, linearBeforeReset, activations }: OnnxCellOptions,
@@ -104,8 +125,8 @@ export function makeOnnxCell(
   const sizes = {
     units,
     inputDim,
-    kernel: transposeBlocks(sliceOf(tensors.kernel, direction, [rows, inputDim]), order),
-    recurrentKernel: transposeBlocks(sliceOf(tensors.recurrent, direction, [rows, units]), order),
+    kernel: tensors.kernels[direction] ?? NO_KERNEL,
+    recurrentKernel: tensors.recurrentKernels[direction] ?? NO_KERNEL,
     clip,
   };
   const both = tensors.bias && sliceOf(tensors.bias, direction, [2, rows]);
@@ -136,12 +157,13 @@ export function makeOnnxCell(
   };
 }
 
+const NO_KERNEL: RealTensor = { shape: [0, 0], data: new Float32Array(0) };
 const TANH: ActivationDescription = { name: 'tanh' };
 
-/** One entry of the first axis, copied. */
+/** One entry of the first axis, not copied. */
 function sliceOf({ data }: RealTensor, index: number, shape: readonly number[]): RealTensor {
   const size = shape.reduce((product, length) => product * length, 1);
-  return { shape, data: data.slice(index * size, (index + 1) * size) };
+  return { shape, data: data.subarray(index * size, (index + 1) * size) };
 }
 
 /** Blocks of each row of `[rows, blocks*H]` put in another order. */

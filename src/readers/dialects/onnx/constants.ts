@@ -7,7 +7,7 @@ import { checkLimit, COMPUTED_RATIO } from '../../limits';
 import type { FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { FOLDED_OPERATORS, foldNode } from './fold';
-import type { OnnxNode } from './model';
+import type { OnnxGraph, OnnxNode } from './model';
 import type { OnnxTensor } from './onnx-tensor';
 import type { Scope } from './scope';
 import { storeOnnxTensor } from './tensors';
@@ -21,6 +21,10 @@ export class Constants {
   readonly #known = new Map<OnnxNode, readonly StoredTensor[] | null>();
   readonly #open = new Set<OnnxNode>();
   readonly #spread = new Set<OnnxTensor>();
+  /** Nodes that were computed. */
+  readonly #charged = new Set<OnnxNode>();
+  readonly #released = new Set<OnnxNode>();
+  readonly #consumers = new Map<OnnxGraph, ReadonlyMap<string, readonly OnnxNode[]>>();
   #computed = 0;
   #stored = 0;
   #queue: Promise<unknown> = Promise.resolve();
@@ -80,10 +84,36 @@ export class Constants {
     try {
       const outputs = node.operator === 'Constant' ? this.#constantOf(node) : await this.#fold(node, scope);
       this.#known.set(node, outputs);
+      if (outputs) this.#release(node, scope);
       return outputs;
     } finally {
       this.#open.delete(node);
     }
+  }
+
+  /** Drops what was computed on the way to a node where nothing else takes it. */
+  #release(node: OnnxNode, scope: Scope): void {
+    for (const name of node.inputs) {
+      const source = scope.find(name);
+      if (source?.kind !== 'node' || source.scope !== scope || source.node.operator === 'Constant') continue;
+      const consumers = this.#consumersOf(scope.graph);
+      const isDone = source.node.outputs.every((output) =>
+        (consumers.get(output) ?? []).every((consumer) => this.#charged.has(consumer)),
+      );
+      // Once: what is asked for again is kept from then on.
+      if (!isDone || this.#released.has(source.node)) continue;
+      this.#released.add(source.node);
+      this.#known.delete(source.node);
+    }
+  }
+
+  #consumersOf(graph: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]> {
+    const known = this.#consumers.get(graph);
+    if (known) return known;
+    const consumers = new Map<string, OnnxNode[]>();
+    addConsumers(graph, consumers);
+    this.#consumers.set(graph, consumers);
+    return consumers;
   }
 
   #constantOf({ name, attributes }: OnnxNode): readonly StoredTensor[] | null {
@@ -113,8 +143,10 @@ export class Constants {
     const limits = this.#options.limits;
     const room = COMPUTED_RATIO * this.#stored + limits.maxComputedBytes - this.#computed;
     const outputs = foldNode(node, inputs, { ...limits, maxTensorBytes: Math.min(room, limits.maxTensorBytes) });
+    const isNew = !this.#charged.has(node);
+    this.#charged.add(node);
     return outputs.map(({ shape, data }) => {
-      this.#charge(data.byteLength);
+      if (isNew) this.#charge(data.byteLength);
       return stored(shape, data);
     });
   }
@@ -154,10 +186,22 @@ export class Constants {
   }
 }
 
+/** Nodes by the names that they take, those in graphs inside included. */
+function addConsumers({ nodes }: OnnxGraph, consumers: Map<string, OnnxNode[]>): void {
+  for (const node of nodes) {
+    for (const name of new Set(node.inputs)) {
+      const known = consumers.get(name);
+      if (known) known.push(node);
+      else consumers.set(name, [node]);
+    }
+    for (const { graph } of node.attributes.values()) if (graph) addConsumers(graph, consumers);
+  }
+}
+
 /** Tensors that were computed: reading one again gives no more room. */
 const COMPUTED = new WeakSet<StoredTensor>();
 
 function stored(shape: readonly number[], data: RealTensor['data']): StoredTensor {
   const dtype = data instanceof Float64Array ? 'float64' : 'float32';
-  return { name: '', shape, dtype, read: () => Promise.resolve({ shape, data: data.slice() }) };
+  return { name: '', shape, dtype, read: () => Promise.resolve({ shape, data }) };
 }

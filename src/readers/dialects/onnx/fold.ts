@@ -132,16 +132,26 @@ function foldExpand(_: OnnxNode, inputs: FoldInputs, limits: ReadLimits): readon
 /** (x - zero point) * scale, for the whole tensor or along an axis. */
 function foldDequantize(node: OnnxNode, inputs: FoldInputs): readonly RealTensor[] {
   const tensor = need(inputs, 0);
-  const along = ({ shape, data }: RealTensor): RealTensor => {
-    if (data.length === 1) return { shape: tensor.shape.map(() => 1), data };
-    const axis = frontAxis(axisOf(node, 1), tensor.shape.length);
+  const scale = need(inputs, 1);
+  const zero = inputs[2] ?? { shape: [], data: new Float32Array(1) };
+  let [inner, count] = [tensor.data.length, 1];
+  for (const { shape, data } of [scale, zero]) {
+    if (data.length === 1) continue;
     if (shape.length !== 1) throw corrupt('DequantizeLinear in blocks is not computed on constants');
-    return { shape: tensor.shape.map((_, at) => (at === axis ? data.length : 1)), data };
-  };
-  const scale = broadcast(along(need(inputs, 1)), tensor.shape).data;
-  const zero = inputs[2] ? broadcast(along(inputs[2]), tensor.shape).data : null;
-  const data = Float32Array.from(tensor.data, (value, at) => (value - (zero?.[at] ?? 0)) * (scale[at] ?? NaN));
-  return [{ shape: tensor.shape, data }];
+    const axis = frontAxis(axisOf(node, 1), tensor.shape.length);
+    if (tensor.shape[axis] !== data.length) {
+      throw corrupt(`[${shape.join(', ')}] does not fit [${tensor.shape.join(', ')}]`);
+    }
+    [inner, count] = [sizeOf(tensor.shape.slice(axis + 1)), data.length];
+  }
+  const values = new Float32Array(tensor.data.length);
+  for (let start = 0, row = 0; start < values.length; start += inner, row = (row + 1) % count) {
+    const by = scale.data[scale.data.length === 1 ? 0 : row] ?? NaN;
+    const from = zero.data[zero.data.length === 1 ? 0 : row] ?? NaN;
+    const end = start + inner;
+    for (let at = start; at < end; at++) values[at] = ((tensor.data[at] ?? NaN) - from) * by;
+  }
+  return [{ shape: tensor.shape, data: values }];
 }
 
 function binary(join: (a: number, b: number) => number): Fold {
@@ -149,11 +159,19 @@ function binary(join: (a: number, b: number) => number): Fold {
     const [a, b] = [need(inputs, 0), need(inputs, 1)];
     const shape = joinedShape(a.shape, b.shape);
     checkRoom(shape, limits);
-    const [left, right] = [broadcast(a, shape).data, broadcast(b, shape).data];
-    const values = Float64Array.from(left, (value, at) => join(value, right[at] ?? NaN));
+    const [left, right] = [widened(a, shape), widened(b, shape)];
     const isDouble = left instanceof Float64Array || right instanceof Float64Array;
-    return [{ shape, data: isDouble ? values : Float32Array.from(values) }];
+    const data = isDouble ? new Float64Array(sizeOf(shape)) : new Float32Array(sizeOf(shape));
+    const [leftStep, rightStep] = [left.length === 1 ? 0 : 1, right.length === 1 ? 0 : 1];
+    for (let at = 0; at < data.length; at++) data[at] = join(left[at * leftStep] ?? NaN, right[at * rightStep] ?? NaN);
+    return [{ shape, data }];
   };
+}
+
+/** The numbers for each entry of a shape; a single one stays alone, and what fits is not copied. */
+function widened(tensor: RealTensor, shape: readonly number[]): RealTensor['data'] {
+  if (tensor.data.length === 1 || tensor.data.length === sizeOf(shape)) return tensor.data;
+  return broadcast(tensor, shape).data;
 }
 
 function joinedShape(a: readonly number[], b: readonly number[]): readonly number[] {

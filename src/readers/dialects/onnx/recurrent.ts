@@ -5,14 +5,22 @@
  */
 import { TempogradError } from '../../../core/errors';
 import type { Direction } from '../../../core/jacobian';
-import type { CellDescription, RecurrentOperation, WeightInfo, WeightRole } from '../../../core/model';
+import type { CellDescription, CellKind, RecurrentOperation, WeightInfo, WeightRole } from '../../../core/model';
 import { wholeSequence } from '../../../core/whole-sequence';
 import type { RealTensor } from '../../../core/tensor';
 import { assume, unsupported, type Reading } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { takeTensor } from '../../take-tensor';
 import { readActivations } from './activations';
-import { ONNX_CELLS, makeOnnxCell, shapeOfOnnxCell, type OnnxCellShape, type OnnxCellTensors } from './cells';
+import {
+  ONNX_CELLS,
+  makeOnnxCell,
+  shapeOfOnnxCell,
+  turnOnnxKernel,
+  type OnnxCellShape,
+  type OnnxCellTensors,
+  type OnnxCellWeights,
+} from './cells';
 import type { Constants } from './constants';
 import type { OnnxNode } from './model';
 import type { Scope } from './scope';
@@ -80,7 +88,7 @@ export async function readRecurrentNode(
   const activations = activationsOf(node, layer, DEFAULT_ACTIVATIONS[kind], directions.length);
   const sequenceLengths = await readLengths(node, scope, layer, constants, reading);
 
-  const tensors = await takeTensors(stored, layer, reading);
+  const tensors = await takeTensors(stored, kind, layer, reading);
   const cells = directions.map((name, index): readonly [Direction, CellDescription] => [
     name,
     makeOnnxCell(tensors, shape, index, {
@@ -197,12 +205,13 @@ async function findTensors(
 
 async function takeTensors(
   stored: OnnxCellTensors<StoredTensor>,
+  kind: CellKind,
   layer: string,
   reading: Reading,
-): Promise<OnnxCellTensors<RealTensor>> {
+): Promise<OnnxCellWeights> {
   return {
-    kernel: await takeTensor(stored.kernel, layer, reading),
-    recurrent: await takeTensor(stored.recurrent, layer, reading),
+    kernels: turnOnnxKernel(await takeTensor(stored.kernel, layer, reading), kind),
+    recurrentKernels: turnOnnxKernel(await takeTensor(stored.recurrent, layer, reading), kind),
     bias: stored.bias && (await takeTensor(stored.bias, layer, reading)),
     peepholes: stored.peepholes && (await takeTensor(stored.peepholes, layer, reading)),
   };

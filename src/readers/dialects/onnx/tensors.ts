@@ -105,6 +105,13 @@ function readNumbers(tensor: OnnxTensor, name: string, options: FormatOptions): 
   return readTyped(tensor, name, type, count);
 }
 
+function checkCount(found: number, count: number, shape: readonly number[], name: string): void {
+  if (found === count) return;
+  throw corrupt(
+    `Tensor ${name} holds ${found > count ? 'more' : 'fewer'} numbers than its shape [${shape.join(', ')}] has`,
+  );
+}
+
 /** float_data and double_data are fixed-size numbers, the others varints; each stands packed or one by one. */
 function readTyped(
   tensor: OnnxTensor,
@@ -114,19 +121,26 @@ function readTyped(
 ): RealTensor['data'] {
   const stray = tensor.typed.find(({ number }) => number !== wanted);
   if (stray) throw corrupt(`Tensor ${name} of type ${dtype} has numbers in field ${String(stray.number)}`);
-  const numbers: number[] = [];
+  const isFixed = wanted === FLOAT_FIELD || wanted === DOUBLE_FIELD;
+  const [only] = tensor.typed;
+  if (only && isFixed && tensor.typed.length === 1) {
+    const values = fixedOf(only, dtype);
+    checkCount(values.length, count, tensor.shape, name);
+    return values;
+  }
+  // Each number takes a byte or more: what the shape claims is not made without them.
+  const bytes = tensor.typed.reduce((sum, field) => sum + (field.type === 'bytes' ? field.source.size : 8), 0);
+  if (bytes < count) checkCount(bytes, count, tensor.shape, name);
+  const numbers = dtype === 'float32' ? new Float32Array(count) : new Float64Array(count);
+  let found = 0;
   for (const field of tensor.typed) {
-    for (const value of wanted === FLOAT_FIELD || wanted === DOUBLE_FIELD ? fixedOf(field, dtype) : variable(field)) {
-      if (numbers.push(value) > count) break;
+    for (const value of isFixed ? fixedOf(field, dtype) : variable(field)) {
+      numbers[found++] = value;
+      if (found > count) break;
     }
   }
-  if (numbers.length !== count) {
-    throw corrupt(
-      `Tensor ${name} holds ${numbers.length > count ? 'more' : 'fewer'} numbers than its shape [${tensor.shape.join(', ')}] has`,
-    );
-  }
-  if (dtype === 'float32') return Float32Array.from(numbers);
-  if (dtype !== 'float16' && dtype !== 'bfloat16') return Float64Array.from(numbers);
+  checkCount(found, count, tensor.shape, name);
+  if (dtype !== 'float16' && dtype !== 'bfloat16') return numbers;
   // The sixteen bits of each number stand in an int32.
   return decodeNumbers(new Uint8Array(Uint16Array.from(numbers).buffer), dtype, true, name);
 }
