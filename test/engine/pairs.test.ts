@@ -15,6 +15,7 @@ const QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds', 'dh_ds0'] as const;
 const TOLERANCE: Readonly<Record<string, number>> = { tensorflow: 1e-3, wasm: 1e-3, float64: 1e-9 };
 
 const SCAN = { algorithm: 'scan', leafSteps: 4 } as const;
+const BLOCKED = { algorithm: 'blocked', leafSteps: 5 } as const;
 
 async function pairsOf(
   ops: Ops,
@@ -61,6 +62,7 @@ describe.each(ALL_OPS)('pairs on %s', (name, make) => {
   const ways = CASES.flatMap(([what, wanted]) => [
     [`${what}, pushed,`, wanted, null] as const,
     [`${what}, scanned,`, wanted, SCAN] as const,
+    [`${what}, leaf by leaf,`, wanted, BLOCKED] as const,
   ]);
   it.each(ways)('of a %s are those of plain products', async (_, wanted, plan) => {
     const before = ops.tensorCount();

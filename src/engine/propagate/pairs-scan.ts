@@ -9,24 +9,14 @@
  */
 import type { CellRun } from '../cells/run-cell';
 import type { ValidSteps } from '../cells/valid-steps';
-import type { Ops, Value } from '../ops';
+import type { Ops } from '../ops';
 import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
-import { NormRows } from './norm-rows';
 import type { SequenceBlock } from './pairs-direct';
+import { initialSource, runLeaf, type LeafOrder, type LeafResult } from './pairs-leaf';
 import type { PairsBlock } from './pairs-times';
-import { pushLanes, type LaneStep } from './push-lanes';
-import { quadrantNorms } from './quadrant';
-import { disposeRows, makeRowBlocks, multiplyRows, type RowBlocks, type ScaledMatrix } from './row-blocks';
-
-/** What a scan is asked for. */
-export interface ScanOrder {
-  readonly source: 'input' | 'state';
-  /** Whether ds_t/ds_0 is wanted too. */
-  readonly hasInitial: boolean;
-  /** Steps of a leaf. */
-  readonly leafSteps: number;
-}
+import { meetAll, targetsAtOnce, type CarriedSources } from './quadrant';
+import { disposeRows, makeRowBlocks, multiplyRows, sliceRows, type RowBlocks, type ScaledMatrix } from './row-blocks';
 
 /** Targets of one state, h or c. */
 interface StateTargets {
@@ -61,16 +51,17 @@ export async function* pairsScan(
   run: CellRun,
   valid: ValidSteps,
   sequence: number,
-  order: ScanOrder,
+  order: LeafOrder,
   pace: Pace,
 ): AsyncGenerator<SequenceBlock, void, void> {
   const steps = valid.of(sequence).length;
   const scan = new Scan(arithmetic, steps, order);
   try {
     for (let lo = 0; lo < steps; lo += order.leafSteps) {
-      const hi = Math.min(steps, lo + order.leafSteps);
-      for await (const block of scan.addLeaf(run, valid, sequence, lo, hi, pace)) yield { sequence, block };
-      for await (const block of scan.merge(hi === steps, pace)) yield { sequence, block };
+      const { blocks, result } = await runLeaf(arithmetic, run, valid, sequence, lo, order, pace);
+      scan.add(result);
+      for (const block of blocks) yield { sequence, block };
+      for await (const block of scan.merge(result.hi === steps, pace)) yield { sequence, block };
     }
   } finally {
     scan.dispose();
@@ -85,44 +76,28 @@ class Scan {
   constructor(
     private readonly arithmetic: Arithmetic,
     private readonly steps: number,
-    private readonly order: ScanOrder,
+    private readonly order: LeafOrder,
   ) {
     this.ops = arithmetic.ops;
   }
 
-  /** A leaf by pushing the identity and everything that its own steps inject. */
-  async *addLeaf(
-    run: CellRun,
-    valid: ValidSteps,
-    sequence: number,
-    lo: number,
-    hi: number,
-    pace: Pace,
-  ): AsyncGenerator<PairsBlock, void, void> {
-    const { arithmetic, order } = this;
-    const { source, hasInitial } = order;
-    const count = hi - lo;
-    const lanes = [{ sequence, first: lo }];
-    const leaf = new Leaf(arithmetic, lo, hi, this.steps);
-    const rows = new NormRows(count);
-    const initialRows = new NormRows(1);
-    try {
-      const pushed = { lanes, steps: count, source, sources: count, hasInitial: true, keptExponent: 0 } as const;
-      for await (const step of pushLanes(arithmetic, run, valid, pushed, pace)) {
-        const { h, c } = step.norms;
-        rows.add(h, c, 1, step.taken);
-        initialRows.add(h, c, 0, 1);
-        leaf.add(step, order);
-      }
-      const place = { firstTarget: lo, targets: count };
-      yield { source, ...place, firstSource: lo, sources: count, ...rows.arrays(source, count) };
-      if (lo === 0 && hasInitial) {
-        yield { source: 'initial', ...place, firstSource: 0, sources: 1, ...initialRows.arrays('initial', 1) };
-      }
-      this.segments.push(leaf.finish());
-    } finally {
-      leaf.dispose();
-    }
+  /** Takes the next leaf. */
+  add({ lo, hi, targets, sources, total }: LeafResult): void {
+    const { arithmetic, ops } = this;
+    const [h, c] = targets;
+    const states: StateTargets[] = h ? [{ state: 'h', blocks: h }] : [];
+    if (c) states.push({ state: 'c', blocks: c });
+    const isFirst = lo === 0 && total !== null;
+    const initial = isFirst ? initialSource(arithmetic, total) : null;
+    if (isFirst) ops.dispose(total.value);
+    this.segments.push({
+      lo,
+      hi,
+      targets: states,
+      sources: sources ? [sources] : [],
+      initial,
+      total: isFirst ? null : total,
+    });
   }
 
   /** Merges neighbours of one length, or all where no more will come. */
@@ -145,28 +120,23 @@ class Scan {
 
   /** Norms of the right segment's targets by the left one's sources. */
   private async *between(left: Segment, right: Segment, pace: Pace): AsyncGenerator<PairsBlock, void, void> {
-    const { source, hasInitial } = this.order;
+    const { arithmetic, order } = this;
     const hidden = right.targets.filter(({ state }) => state === 'h');
     const memory = right.targets.filter(({ state }) => state === 'c');
-    for (const [at, { blocks: targets }] of hidden.entries()) {
-      const place = { firstTarget: targets.first, targets: targets.count };
-      for (const sources of left.sources) {
-        const h = quadrantNorms(this.arithmetic, targets, sources);
-        await pace.breathe();
-        const c = memory[at] ? quadrantNorms(this.arithmetic, memory[at].blocks, sources) : null;
-        await pace.breathe();
-        const norms = new NormRows(sources.count);
-        for (let t = 0; t < targets.count; t++) norms.add(h, c, t * sources.count, sources.count);
-        const arrays = norms.arrays(source, sources.count);
-        yield { source, ...place, firstSource: sources.first, sources: sources.count, ...arrays };
+    const carried: CarriedSources[] = left.sources.map((blocks) => ({ source: order.source, blocks }));
+    if (left.initial && order.hasInitial) carried.push({ source: 'initial', blocks: left.initial });
+    const most = targetsAtOnce(arithmetic.cell.stateSize, memory.length > 0 ? 2 : 1);
+    for (const [at, { blocks }] of hidden.entries()) {
+      for (let start = 0; start < blocks.count; start += most) {
+        const count = Math.min(most, blocks.count - start);
+        const states = memory[at] ? [blocks, memory[at].blocks] : [blocks];
+        const targets = states.map((rows) => (count === rows.count ? rows : sliceRows(arithmetic, rows, start, count)));
+        try {
+          yield* meetAll(arithmetic, targets, carried, pace);
+        } finally {
+          for (const rows of targets) if (!states.includes(rows)) disposeRows(arithmetic, [rows]);
+        }
       }
-      if (!left.initial || !hasInitial) continue;
-      const h = quadrantNorms(this.arithmetic, targets, left.initial);
-      const c = memory[at] ? quadrantNorms(this.arithmetic, memory[at].blocks, left.initial) : null;
-      const norms = new NormRows(1);
-      for (let t = 0; t < targets.count; t++) norms.add(h, c, t, 1);
-      yield { source: 'initial', ...place, firstSource: 0, sources: 1, ...norms.arrays('initial', 1) };
-      await pace.breathe();
     }
   }
 
@@ -210,85 +180,6 @@ class Scan {
     disposeRows(this.arithmetic, sources);
     if (initial) disposeRows(this.arithmetic, [initial]);
     if (total) this.ops.dispose(total.value);
-  }
-}
-
-/** What a leaf collects step by step. */
-class Leaf {
-  /** Per state, `[1, rows, S]` of each step. */
-  private readonly rows: Value[][] = [];
-  private readonly exponents: number[] = [];
-  private total: ScaledMatrix | null = null;
-  private sources: RowBlocks | null = null;
-
-  constructor(
-    private readonly arithmetic: Arithmetic,
-    private readonly lo: number,
-    private readonly hi: number,
-    private readonly steps: number,
-  ) {}
-
-  add({ taken, columns }: LaneStep, { source }: ScanOrder): void {
-    const { arithmetic, lo, hi, steps } = this;
-    const { ops, cell } = arithmetic;
-    const count = hi - lo;
-    const isFirst = lo === 0;
-    if (!isFirst) {
-      const { blocks, exponents } = columns.take(0, 1);
-      blocks.forEach((block, state) => (this.rows[state] ??= []).push(ops.keep(block)));
-      this.exponents.push(exponents[0][0]);
-    }
-    if (taken < count || hi === steps) return;
-    const { stateSize } = cell;
-    const whole = columns.take(0, 1);
-    const value = ops.keep(ops.tidy(() => ops.reshape(ops.concat(whole.blocks, 1), [stateSize, stateSize])));
-    ops.dispose(...whole.blocks);
-    this.total = { value, exponent: whole.exponents[0][0] };
-    const injected = columns.take(1, count);
-    const width = source === 'input' ? cell.inputDim : stateSize;
-    const turned = ops.keep(
-      ops.tidy(() => {
-        const stacked = ops.reshape(ops.concat(injected.blocks, 1), [stateSize, count, width]);
-        return ops.transpose(stacked, [1, 2, 0]);
-      }),
-    );
-    ops.dispose(...injected.blocks);
-    const exponents = Int32Array.from(injected.exponents, ([exponent]) => exponent);
-    this.sources = makeRowBlocks(arithmetic, lo, turned, null, exponents);
-  }
-
-  finish(): Segment {
-    const { arithmetic, lo, hi, rows, total, sources } = this;
-    const { ops } = arithmetic;
-    const targets = rows.map((steps, at): StateTargets => {
-      const stacked = ops.keep(ops.concat(steps, 0));
-      ops.dispose(...steps);
-      const exponents = Int32Array.from(this.exponents);
-      const blocks = makeRowBlocks(arithmetic, lo, stacked, null, exponents);
-      return { state: at === 0 ? 'h' : 'c', blocks };
-    });
-    let initial: RowBlocks | null = null;
-    let kept = total;
-    if (lo === 0 && total) {
-      const turned = ops.keep(
-        ops.tidy(() => ops.reshape(ops.transpose(total.value, [1, 0]), [1, ...total.value.shape])),
-      );
-      initial = makeRowBlocks(arithmetic, 0, turned, null, Int32Array.of(total.exponent));
-      ops.dispose(total.value);
-      kept = null;
-    }
-    this.rows.length = 0;
-    this.total = null;
-    this.sources = null;
-    return { lo, hi, targets, sources: sources ? [sources] : [], initial, total: kept };
-  }
-
-  /** Frees what was not handed over. */
-  dispose(): void {
-    const { ops } = this.arithmetic;
-    for (const steps of this.rows) ops.dispose(...steps);
-    if (this.total) ops.dispose(this.total.value);
-    if (this.sources) disposeRows(this.arithmetic, [this.sources]);
   }
 }
 

@@ -8,11 +8,12 @@ import type { PairsChunk } from '../../core/jacobian';
 import type { PairsSource } from '../../core/reference/propagate-pairs';
 import type { CellRun } from '../cells/run-cell';
 import type { TensorCell } from '../cells/tensor-cell';
-import { validSteps } from '../cells/valid-steps';
+import { validSteps, type ValidSteps } from '../cells/valid-steps';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
-import { chooseArithmetic } from './arithmetic';
-import { pairsDirect } from './pairs-direct';
+import { chooseArithmetic, type Arithmetic } from './arithmetic';
+import { pairsBlocked } from './pairs-blocked';
+import { pairsDirect, type SequenceBlock } from './pairs-direct';
 import { planPairs, type PairsPlan } from './pairs-plan';
 import { pairsScan } from './pairs-scan';
 import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
@@ -49,29 +50,39 @@ export async function* propagatePairs(
   const timesOf = (sequence: number): StepTimes => {
     return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
   };
-  // A scan over the inputs gives the initial state on its way.
-  const scanned = sources.includes('input') && planOf('input').algorithm === 'scan';
+  // Whatever goes leaf by leaf over the inputs gives the initial state on its way.
+  const givesInitial = sources.includes('input') && planOf('input').algorithm !== 'direct';
   for (const source of sources) {
     for (let sequence = 0; sequence < run.batch && source !== 'input'; sequence++) {
       yield* beforeFirstStep(timesOf(sequence), source);
     }
-    if (valid.longest === 0 || (source === 'initial' && scanned)) continue;
-    const plan = planOf(source);
-    if (source !== 'initial' && plan.algorithm === 'scan') {
-      const order = {
-        source,
-        hasInitial: source === 'input' && sources.includes('initial'),
-        leafSteps: plan.leafSteps,
-      };
-      for (let sequence = 0; sequence < run.batch; sequence++) {
-        for await (const { block } of pairsScan(arithmetic, run, valid, sequence, order, pace)) {
-          yield* inTime(timesOf(sequence), block, sources);
-        }
-      }
-      continue;
-    }
-    for await (const { sequence, block } of pairsDirect(arithmetic, run, valid, source, pace)) {
-      yield* inTime(timesOf(sequence), block, sources);
-    }
+    if (valid.longest === 0 || (source === 'initial' && givesInitial)) continue;
+    const hasInitial = source === 'input' && sources.includes('initial');
+    const task = { arithmetic, run, valid, pace, source, hasInitial, plan: planOf(source) };
+    for await (const { sequence, block } of computeBlocks(task)) yield* inTime(timesOf(sequence), block, sources);
+  }
+}
+
+/** One kind of source, and how its pairs are computed. */
+interface PairsTask {
+  readonly arithmetic: Arithmetic;
+  readonly run: CellRun;
+  readonly valid: ValidSteps;
+  readonly pace: Pace;
+  readonly source: PairsSource;
+  readonly hasInitial: boolean;
+  readonly plan: PairsPlan;
+}
+
+async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, void, void> {
+  const { arithmetic, run, valid, pace, source, hasInitial, plan } = task;
+  if (source === 'initial' || plan.algorithm === 'direct') {
+    yield* pairsDirect(arithmetic, run, valid, source, pace);
+    return;
+  }
+  const compute = plan.algorithm === 'scan' ? pairsScan : pairsBlocked;
+  const order = { source, hasInitial, leafSteps: plan.leafSteps };
+  for (let sequence = 0; sequence < run.batch; sequence++) {
+    yield* compute(arithmetic, run, valid, sequence, order, pace);
   }
 }

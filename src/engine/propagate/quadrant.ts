@@ -1,128 +1,174 @@
 /**
  * Norms of all products of some targets with some sources, without forming them.
  *
- * ||P V||_F^2 is the inner product of P^T P and V V^T: with one Gram matrix for each target and each source a whole rectangle of pairs is one
- * product of inner dimension r^2, of which symmetry leaves the upper blocks. Where the two Gram matrices are nearly
- * orthogonal digits cancel; such pairs are found by their certificate and done again one by one (method.md 2.6, 2.10).
+ * ||P V||_F^2 is the inner product of P^T P and V V^T: with one Gram matrix for each target and each source a whole
+ * rectangle of pairs is one product of inner dimension r^2, of which symmetry leaves the upper blocks. Where two Gram
+ * matrices are nearly orthogonal digits cancel; such pairs are found by their certificate and done again one by one
+ * (method.md 2.6, 2.10).
  */
+import type { PairsSource } from '../../core/reference/propagate-pairs';
 import type { Ops, Value } from '../ops';
+import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
-import { squaresOf, type RowBlocks } from './row-blocks';
+import { NormRows } from './norm-rows';
+import type { PairsBlock } from './pairs-times';
+import { inCoordinates, squaresOf, type RowBlocks } from './row-blocks';
 
 /** Pairs whose squared norm is below this share of the product of both squared norms are done again. */
 const CERTIFIED_SHARE = 1e-4;
 
-/** Bytes of the Gram blocks of one side that are held at once. */
-const GRAM_BYTES = 64 * 2 ** 20;
-
 /** Sides of a Gram matrix are cut into blocks of about so many. */
 const BLOCK_SIZE = 256;
 
-/**
- * Log norms of all pairs, `[targets, sources]`.
- *
- * Numerics: products in the engine's precision; the squared norm of a pair that is not done again has a relative error of
- * a few 1e-8 / 1e-4 at most. Source: method.md 2.6 (certificate), 2.10.
- *
- * @param arithmetic - Operations.
- * @param targets - P_t, `[n, rows, S]`.
- * @param sources - V_s^T, `[m, rows, S]`.
- */
-export function quadrantNorms(arithmetic: Arithmetic, targets: RowBlocks, sources: RowBlocks): Float64Array {
-  const { ops } = arithmetic;
-  const left = targets.values;
-  const right = inCoordinatesOf(ops, targets.basis, sources);
-  const squares = gramProducts(arithmetic, left, right);
-  const norms = new Float64Array(squares.length);
-  for (let t = 0; t < targets.count; t++) {
-    const doubtful: number[] = [];
-    for (let s = 0; s < sources.count; s++) {
-      const bound = targets.squares[t] * sources.squares[s];
-      const at = t * sources.count + s;
-      if (bound > 0 && !(squares[at] >= CERTIFIED_SHARE * bound)) doubtful.push(s);
-      else if (bound === 0) squares[at] = 0;
-    }
-    redo(arithmetic, left, right, t, doubtful, squares.subarray(t * sources.count, (t + 1) * sources.count));
-    for (let s = 0; s < sources.count; s++) {
-      const at = t * sources.count + s;
-      const exponent = targets.exponents[t] + sources.exponents[s];
-      norms[at] = 0.5 * Math.log(squares[at]) + (squares[at] === 0 ? 0 : exponent * Math.LN2);
-    }
+/** Bytes of the Gram matrices of the targets that are held at once. */
+const TARGET_BYTES = 192 * 2 ** 20;
+
+/** Targets with their Gram matrices, to be met by one run of sources after the other. */
+class GramTargets {
+  private readonly grams: readonly Value[];
+
+  /**
+   * @param arithmetic - Operations.
+   * @param targets - P_t, `[n, rows, r]` in the coordinates of their basis; not owned.
+   */
+  constructor(
+    private readonly arithmetic: Arithmetic,
+    private readonly targets: RowBlocks,
+  ) {
+    this.grams = gramBlocks(arithmetic.ops, targets.values);
   }
-  if (right !== sources.values) ops.dispose(right);
-  return norms;
-}
 
-/** The sources in the coordinates of a basis, `[m, rows, r]`; the values themselves where nothing has to be done. */
-function inCoordinatesOf(ops: Ops, basis: Value | null, { values, basis: own, count }: RowBlocks): Value {
-  if (!basis && !own) return values;
-  const [, rows, width] = values.shape;
-  return ops.keep(
-    ops.tidy(() => {
-      const flat = ops.reshape(values, [count * rows, width]);
-      const turn = own && basis ? ops.matMul(own, basis, false, true) : null;
-      const product = turn ? ops.matMul(flat, turn) : ops.matMul(flat, basis ?? own!, false, basis !== null);
-      return ops.reshape(product, [count, rows, product.shape[1]]);
-    }),
-  );
-}
-
-/** Inner products of P_t^T P_t and V_s V_s^T of all pairs, `[n, m]`. */
-function gramProducts(arithmetic: Arithmetic, left: Value, right: Value): Float64Array {
-  const { ops, readableOps } = arithmetic;
-  const width = left.shape[2];
-  const cuts = Math.max(1, Math.ceil(width / BLOCK_SIZE));
-  const size = Math.ceil(width / cuts);
-  const most = Math.max(1, Math.floor(GRAM_BYTES / (4 * size * size)));
-  const [n] = left.shape;
-  const [m] = right.shape;
-  const result = new Float64Array(n * m);
-  for (let t = 0; t < n; t += most) {
-    const targets = Math.min(most, n - t);
-    for (let s = 0; s < m; s += most) {
-      const sources = Math.min(most, m - s);
-      const part = ops.tidy(() => {
-        const rows = cutColumns(ops, part3(ops, left, t, targets), cuts, size);
-        const columns = cutColumns(ops, part3(ops, right, s, sources), cuts, size);
-        let sum: Value | null = null;
-        for (let i = 0; i < cuts; i++) {
-          for (let j = i; j < cuts; j++) {
-            const block = ops.tidy(() => {
-              const x = gram(ops, rows[i], rows[j]);
-              const product = ops.matMul(x, gram(ops, columns[i], columns[j]), false, true);
-              return i === j ? product : ops.mul(product, ops.constant(2));
-            });
-            sum = sum ? ops.add(sum, block) : block;
-          }
-        }
-        return readableOps.tidy(() => readableOps.read(arithmetic.readable(sum!)));
-      });
-      for (let i = 0; i < targets; i++) {
-        result.set(part.subarray(i * sources, (i + 1) * sources), (t + i) * m + s);
+  /**
+   * Log norms of all pairs, `[targets, sources]`.
+   *
+   * Numerics: products in the engine's precision; the squared norm of a pair that is not done again has a relative
+   * error of a few 1e-8 / 1e-4 at most. Source: method.md 2.6 (certificate), 2.10.
+   *
+   * @param sources - V_s^T, `[m, rows, r]`, in the coordinates of the targets' basis.
+   * @param grams - What `gramBlocks` gives for them.
+   */
+  norms(sources: RowBlocks, grams: readonly Value[]): Float64Array {
+    const { arithmetic, targets } = this;
+    const squares = this.squares(grams);
+    const norms = new Float64Array(squares.length);
+    for (let t = 0; t < targets.count; t++) {
+      const row = squares.subarray(t * sources.count, (t + 1) * sources.count);
+      const doubtful: number[] = [];
+      for (let s = 0; s < sources.count; s++) {
+        const bound = targets.squares[t] * sources.squares[s];
+        if (bound === 0) row[s] = 0;
+        else if (!(row[s] >= CERTIFIED_SHARE * bound)) doubtful.push(s);
+      }
+      redo(arithmetic, targets.values, sources.values, t, doubtful, row);
+      for (let s = 0; s < sources.count; s++) {
+        const exponent = targets.exponents[t] + sources.exponents[s];
+        norms[t * sources.count + s] = 0.5 * Math.log(row[s]) + (row[s] === 0 ? 0 : exponent * Math.LN2);
       }
     }
+    return norms;
   }
-  return result;
+
+  /** Frees the Gram matrices. */
+  dispose(): void {
+    this.arithmetic.ops.dispose(...this.grams);
+  }
+
+  /** Inner products of the Gram matrices of all pairs. */
+  private squares(grams: readonly Value[]): Float64Array {
+    const { ops, readableOps } = this.arithmetic;
+    const cuts = cutsOf(grams.length);
+    return ops.tidy(() => {
+      let sum: Value | null = null;
+      let at = 0;
+      for (let i = 0; i < cuts; i++) {
+        for (let j = i; j < cuts; j++, at++) {
+          const product = ops.matMul(this.grams[at], grams[at], false, true);
+          const weighted = i === j ? product : ops.mul(product, ops.constant(2));
+          sum = sum ? ops.add(sum, weighted) : weighted;
+        }
+      }
+      return Float64Array.from(readableOps.tidy(() => readableOps.read(this.arithmetic.readable(sum!))));
+    });
+  }
 }
 
-function part3(ops: Ops, value: Value, first: number, count: number): Value {
-  if (count === value.shape[0]) return value;
-  return ops.slice(value, [first, 0, 0], [count, value.shape[1], value.shape[2]]);
+/** Sources that lie at the state from which some targets start. */
+export interface CarriedSources {
+  readonly source: PairsSource;
+  readonly blocks: RowBlocks;
 }
 
-/** Column blocks, the last one shorter. */
-function cutColumns(ops: Ops, value: Value, cuts: number, size: number): Value[] {
-  if (cuts === 1) return [value];
-  const [count, rows, width] = value.shape;
-  return Array.from({ length: cuts }, (_, i) => {
-    return ops.slice(value, [0, 0, i * size], [count, rows, Math.min(size, width - i * size)]);
+/**
+ * Blocks of norms of all targets by all sources.
+ *
+ * @param arithmetic - Operations.
+ * @param targets - The rows of h, and of c where there is one.
+ * @param carried - The sources.
+ * @param pace - Lets messages in.
+ */
+export async function* meetAll(
+  arithmetic: Arithmetic,
+  targets: readonly RowBlocks[],
+  carried: readonly CarriedSources[],
+  pace: Pace,
+): AsyncGenerator<PairsBlock, void, void> {
+  if (targets.length === 0 || carried.length === 0) return;
+  const { ops } = arithmetic;
+  const grams = targets.map((rows) => new GramTargets(arithmetic, rows));
+  try {
+    for (const { source, blocks } of carried) {
+      const sources = inCoordinates(arithmetic, blocks, null);
+      const own = gramBlocks(ops, sources.values);
+      await pace.breathe();
+      const [h, c = null] = grams.map((targetGrams) => targetGrams.norms(sources, own));
+      ops.dispose(...own);
+      if (sources !== blocks) ops.dispose(sources.values);
+      const { first, count } = sources;
+      const rows = new NormRows(count);
+      for (let t = 0; t < targets[0].count; t++) rows.add(h, c, t * count, count);
+      const place = { firstTarget: targets[0].first, targets: targets[0].count, firstSource: first, sources: count };
+      yield { source, ...place, ...rows.arrays(source, count) };
+      await pace.breathe();
+    }
+  } finally {
+    for (const targetGrams of grams) targetGrams.dispose();
+  }
+}
+
+/** How many targets with so many columns have their Gram matrices in memory at once. */
+export function targetsAtOnce(width: number, states: number): number {
+  return Math.max(1, Math.floor(TARGET_BYTES / (4 * states * width * width * 0.75)));
+}
+
+/**
+ * The upper blocks of the Gram matrices v^T v of a run, each `[n, columns of i * columns of j]`; the caller's.
+ *
+ * @param ops - Operations.
+ * @param values - `[n, rows, r]`
+ */
+function gramBlocks(ops: Ops, values: Value): readonly Value[] {
+  const [count, rows, width] = values.shape;
+  const cuts = Math.ceil(width / BLOCK_SIZE);
+  const size = Math.ceil(width / cuts);
+  return ops.tidy(() => {
+    const columns = Array.from({ length: cuts }, (_, i) => {
+      if (cuts === 1) return values;
+      return ops.slice(values, [0, 0, i * size], [count, rows, Math.min(size, width - i * size)]);
+    });
+    const blocks: Value[] = [];
+    for (let i = 0; i < cuts; i++) {
+      for (let j = i; j < cuts; j++) {
+        const product = ops.matMul(columns[i], columns[j], true, false);
+        blocks.push(ops.reshape(product, [count, product.shape[1] * product.shape[2]]));
+      }
+    }
+    return blocks.map((block) => ops.keep(block));
   });
 }
 
-/** a^T b of each, as rows `[n, r r]`. */
-function gram(ops: Ops, a: Value, b: Value): Value {
-  const product = ops.matMul(a, b, true, false);
-  return ops.reshape(product, [product.shape[0], product.shape[1] * product.shape[2]]);
+/** Cuts of a matrix with so many upper blocks. */
+function cutsOf(blocks: number): number {
+  return Math.round((Math.sqrt(8 * blocks + 1) - 1) / 2);
 }
 
 /** Squared norms of one target with some sources from the products themselves. */

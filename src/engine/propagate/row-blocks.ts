@@ -123,6 +123,53 @@ export function thinQr({ ops }: Arithmetic, matrix: Value): { readonly q: Value;
   return { q, r };
 }
 
+/**
+ * Some of the matrices; new values.
+ *
+ * @param arithmetic - Operations.
+ * @param blocks - All.
+ * @param start - First.
+ * @param count - How many.
+ */
+export function sliceRows({ ops }: Arithmetic, blocks: RowBlocks, start: number, count: number): RowBlocks {
+  const [, rows, width] = blocks.values.shape;
+  const values = ops.keep(ops.slice(blocks.values, [start, 0, 0], [count, rows, width]));
+  const basis = blocks.basis ? ops.keep(ops.reshape(blocks.basis, blocks.basis.shape)) : null;
+  const [exponents, squares] = [blocks.exponents, blocks.squares].map((list) => list.slice(start, start + count));
+  return {
+    first: blocks.first + start,
+    count,
+    values,
+    basis,
+    exponents: exponents as Int32Array,
+    squares: squares as Float64Array,
+  };
+}
+
+/**
+ * The matrices in the coordinates of a basis, `[n, rows, r]`; the argument itself where nothing has to be done, else new
+ * values.
+ *
+ * @param arithmetic - Operations.
+ * @param blocks - The matrices.
+ * @param basis - `[r, S]` with orthonormal rows; null for all of the space.
+ */
+export function inCoordinates(arithmetic: Arithmetic, blocks: RowBlocks, basis: Value | null): RowBlocks {
+  const { ops } = arithmetic;
+  const { values, basis: own, count } = blocks;
+  if (!basis && !own) return blocks;
+  const [, rows, width] = values.shape;
+  const turned = ops.keep(
+    ops.tidy(() => {
+      const flat = ops.reshape(values, [count * rows, width]);
+      const turn = own && basis ? ops.matMul(own, basis, false, true) : null;
+      const product = turn ? ops.matMul(flat, turn) : ops.matMul(flat, basis ?? own!, false, basis !== null);
+      return ops.reshape(product, [count, rows, product.shape[1]]);
+    }),
+  );
+  return { ...blocks, values: turned, basis: null };
+}
+
 /** Frees the matrices. */
 export function disposeRows({ ops }: Arithmetic, blocks: readonly RowBlocks[]): void {
   for (const { values, basis } of blocks) {
