@@ -46,6 +46,20 @@ describe('cells stepped by plain operators', () => {
     expect(upper?.inputs).toEqual([{ layer: layers.indexOf(lower!), output: 0 }]);
   });
 
+  it.each(['scan-one-state', 'loop-one-state', 'scan-one-state-sliced', 'loop-one-state-stacked'])(
+    'carry h and c in one state: %s',
+    async (name) => {
+      const { layers, assumptions } = await read(name);
+      const cell = layers.find(isRecurrent);
+      expect(cell?.operation.forward).toMatchObject({ kind: 'LSTM', units: 4, inputDim: 3 });
+      expect(cell?.operation.initialState.map(({ layer }) => layers[layer]?.operation.kind)).toEqual([
+        'constant',
+        'constant',
+      ]);
+      expect(assumptions.filter(({ what }) => what.startsWith('initial state'))).toEqual([]);
+    },
+  );
+
   it('that are none of the known ones are described', async () => {
     const { layers } = await read('loop-odd');
     expect(layers.filter(isRecurrent)).toEqual([]);
@@ -55,7 +69,7 @@ describe('cells stepped by plain operators', () => {
     });
   });
 
-  it.each(['loop-lstm-counter', 'scan-gru-before', 'scan-lstm-peepholes', 'loop-gru-after'])(
+  it.each(['loop-lstm-counter', 'scan-gru-before', 'scan-lstm-peepholes', 'loop-gru-after', 'scan-one-state-sliced'])(
     'changed by a byte in %s end in a model or an error of the list',
     async (name) => {
       const whole = bytesOf(name);

@@ -18,6 +18,7 @@ import { Constants } from './constants';
 import { placeBodyCells } from './decomposed/place-cells';
 import { hasCellOperators, sequencesOf } from './decomposed/read-body';
 import { rollUp } from './decomposed/roll-up';
+import { splitStates } from './decomposed/split-states';
 import { dequantize } from './dequantize';
 import type { OnnxGraph, OnnxInput, OnnxNode } from './model';
 import { readPlainNode } from './plain';
@@ -70,7 +71,8 @@ export async function addOnnxGraph(
 ): Promise<readonly number[]> {
   const constants = new Constants(options);
   const real = await dequantize(graph, constants, reading);
-  const scope = new Scope(await rollUp(new Scope(real, null), constants), null);
+  const rolled = await rollUp(new Scope(real, null), constants);
+  const scope = new Scope(await splitStates(new Scope(rolled, null), constants), null);
   const branches = new Branches(constants);
   const batchAxes = await findBatchAxes(scope, constants, branches);
   const walk: Walk = {
