@@ -1,5 +1,6 @@
 /**
  * The messages of an ONNX file as plain structures: graphs, nodes and attributes are read, tensors stay where they lie.
+ * Long because every message of the file is read here.
  *
  * Source: field numbers of onnx.proto (ModelProto, GraphProto, NodeProto, AttributeProto, ValueInfoProto).
  */
