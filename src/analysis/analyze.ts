@@ -12,11 +12,12 @@ import type { Summary } from '../core/summary';
 import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
 import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
 import { estimateRun, fitRun, type RunCost } from '../engine/estimate';
-import type { Engine, LayerInput, LayerRun } from '../engine/engine';
+import type { Engine, LayerInput, LayerRun, SpectrumResult } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice, type OpenedEngine } from '../engine/load-engine';
 import { Pace } from '../engine/pace';
+import { DEFAULT_EXPONENTS, planSpectrum } from '../engine/propagate/spectrum-plan';
 import type { AnalysisStep } from '../shared/analysis-step';
-import type { ProgressEvent, RunEstimate, RunRequest, StartedEvent } from '../shared/run';
+import type { ProgressEvent, RunEstimate, RunRequest, SpectrumEvent, SpectrumShape, StartedEvent } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
 import { frameworkDifferences } from './framework-differences';
 import { LagCurves } from './lag-curves';
@@ -63,10 +64,18 @@ export function planRun(order: AnalysisOrder): RunPlan {
   const found = findLayer(model, request.layer);
   const size = sizeRun(model, found, request, data);
   const cells = cellsOf(found.layer.operation).map(({ cell }) => cell);
-  const { flop } = estimateRun(cells, size.batch, size.steps, request.modes, 'reference');
+  const { flop } = estimateRun(cells, size.batch, size.steps, request.modes, 'reference', undefined, request.exponents);
   const engine = chooseEngine(request.engine, flop);
   const limit = request.maxMemoryBytes;
-  const { cost, chunkBytes } = fitRun(cells, size.batch, size.steps, request.modes, engine.name, limit);
+  const { cost, chunkBytes } = fitRun(
+    cells,
+    size.batch,
+    size.steps,
+    request.modes,
+    engine.name,
+    limit,
+    request.exponents,
+  );
   const estimate = { ...cost, engine, batch: size.batch, steps: size.steps };
   return { found, size, engine, cost, chunkBytes, estimate };
 }
@@ -145,6 +154,19 @@ class Run {
     if (request.modes.includes('pairs')) {
       for (const direction of started.directions) yield* this.pairs(layerRun, direction);
     }
+    const spectra = new Map<Direction, SpectrumResult>();
+    if (request.modes.includes('spectrum')) {
+      for (const direction of started.directions) {
+        yield this.progress('spectrum', this.fraction);
+        const result = await layerRun.spectrum(direction, {
+          exponents: request.exponents ?? DEFAULT_EXPONENTS,
+          warmUp: request.warmUp ?? 0,
+          signal: this.signal,
+        });
+        spectra.set(direction, result);
+        yield { event: spectrumEvent(direction, result), chunk: null };
+      }
+    }
     yield this.progress('diagnostics', 1 - STATES_SHARE);
     const exponents = new Map<Direction, Float64Array>();
     for (const direction of started.directions) {
@@ -167,6 +189,7 @@ class Run {
       input,
       lags,
       exponents,
+      spectra,
     };
     const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, new Pace(this.signal));
     this.fraction = 1;
@@ -285,7 +308,31 @@ function startedEvent(
     hasCell: parts.some(({ hasCell }) => hasCell),
     parts,
     modes: order.request.modes,
+    ...(order.request.modes.includes('spectrum') && { spectra: spectraOf(order.request, cells, opened, run) }),
     estimate: plan.estimate,
+  };
+}
+
+/** What the mode spectrum will give. */
+function spectraOf(
+  { exponents = DEFAULT_EXPONENTS }: RunRequest,
+  cells: ReturnType<typeof cellsOf>,
+  { info }: OpenedEngine,
+  { batch, steps }: LayerRun,
+): readonly SpectrumShape[] {
+  return cells.map(({ direction, cell }) => {
+    const stateSize = hiddenSize(cell) + (cell.kind === 'LSTM' ? cell.units : 0);
+    const { count, hasSingularValues } = planSpectrum(stateSize, batch, steps, exponents, info.name);
+    return { direction, count, stateSize, hasSingularValues };
+  });
+}
+
+function spectrumEvent(direction: Direction, result: SpectrumResult): SpectrumEvent {
+  const { count, stateSize, lyapunov, isResolved, curve, logSingularValues } = result;
+  const curveSteps = Float64Array.from(curve.steps);
+  return {
+    ...{ kind: 'spectrum', direction, count, stateSize, lyapunov, isResolved },
+    ...{ curveSteps, curve: curve.values, logSingularValues },
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Direction } from '../core/jacobian';
 import type { Assumption, RecurrentLayer, Warning } from '../core/model';
 import type { Summary } from '../core/summary';
-import type { LayerInput, LayerRun } from '../engine/engine';
+import type { LayerInput, LayerRun, SpectrumResult } from '../engine/engine';
 import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
 import type { LagCurves } from './lag-curves';
 
@@ -21,6 +21,8 @@ export interface Gathered {
   readonly lags: LagCurves;
   /** `[B]` per direction. */
   readonly exponents: ReadonlyMap<Direction, Float64Array>;
+  /** With the mode spectrum; per direction. */
+  readonly spectra: ReadonlyMap<Direction, SpectrumResult>;
   readonly seconds: number;
   readonly assumptions: readonly Assumption[];
   readonly warnings: readonly Warning[];

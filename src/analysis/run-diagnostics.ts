@@ -8,6 +8,7 @@ import { makeReferenceCell } from '../core/reference/reference-cell';
 import type { Diagnostics } from '../core/summary';
 import type { Pace } from '../engine/pace';
 import { trajectoryOf } from '../engine/trajectories';
+import { finiteOrNull } from './finite-or-null';
 import type { Gathered } from './gathered';
 import { inRows } from './in-rows';
 
@@ -75,8 +76,4 @@ async function highwayShares(gathered: Gathered, pace: Pace): Promise<Record<str
 function validSteps({ run, input }: Gathered): number {
   if (!input.mask) return run.steps;
   return input.mask.data.subarray(0, run.steps).reduce((sum, flag) => sum + flag, 0);
-}
-
-function finiteOrNull(value: number): number | null {
-  return Number.isFinite(value) ? value : null;
 }

@@ -11,6 +11,8 @@ import type { Gathered } from './gathered';
 import { inRows } from './in-rows';
 import { matrixDiagnostics } from './matrix-diagnostics';
 import { runDiagnostics } from './run-diagnostics';
+import { spectrumDiagnostics } from './spectrum-diagnostics';
+import { weightReadings } from './weight-readings';
 
 /**
  * The summary of a run.
@@ -28,7 +30,13 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
   await pace.breathe();
   const matrices = await matrixDiagnostics(layer, pace);
   await pace.breathe();
-  const diagnostics = { ...matrices.diagnostics, ...(await runDiagnostics(gathered, pace)) };
+  const spectrum = request.modes.includes('spectrum') ? await spectrumDiagnostics(gathered, pace) : null;
+  const diagnostics = {
+    ...matrices.diagnostics,
+    ...weightReadings(layer, matrices.diagnostics.spectralNorm ?? {}),
+    ...spectrum?.diagnostics,
+    ...(await runDiagnostics(gathered, pace)),
+  };
   return {
     schema: 1,
     tempograd: gathered.version,
@@ -63,10 +71,12 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
     hidden,
     cell: cellVerdict,
     diagnostics,
+    ...(spectrum && { spectra: spectrum.spectra }),
     assumptions: gathered.assumptions,
     warnings: [
       ...gathered.warnings,
       ...matrices.warnings,
+      ...(spectrum?.warnings ?? []),
       ...highwayLeftOut(diagnostics),
       ...disagreements('h', hidden),
       ...(cellVerdict ? disagreements('c', cellVerdict) : []),

@@ -3,7 +3,6 @@
  */
 import { Option, type Command } from 'commander';
 import { TempogradError } from '../core/errors';
-import type { AnalysisMode } from '../core/jacobian';
 import type { VerdictLabel } from '../core/summary';
 import type { ReaderOptions } from '../host/reader-messages';
 import type { RunRequest } from '../shared/run';
@@ -40,6 +39,7 @@ interface RawOptions {
   readonly limit?: ReaderOptions['limits'];
   readonly warmUp?: number;
   readonly span?: number;
+  readonly exponents?: number | 'all';
   readonly maxSeconds?: number;
   readonly maxMemory?: number;
   readonly exact?: boolean;
@@ -65,11 +65,9 @@ export interface AnalyzeOrder {
   readonly trace: string | null;
 }
 
-const MODES = ['diagonal', 'final', 'states', 'pairs'] as const;
+const MODES = ['diagonal', 'final', 'states', 'pairs', 'spectrum'] as const;
 /** Computed when no mode is named. */
 const DEFAULT_MODES = ['diagonal', 'final', 'states'] as const;
-/** Modes that docs/cli.md names and this version does not compute. */
-const LATER_MODES: readonly AnalysisMode[] = ['spectrum'];
 
 /**
  * Adds the options of `analyze` to a command.
@@ -93,7 +91,11 @@ export function addAnalyzeOptions(command: Command): Command {
       boundedCount('--batch'),
     )
     .option('--seed <N>', `seed of a random input (default: ${ANALYZE_DEFAULTS.seed})`, whole('--seed', 0))
-    .option('--mode <list>', 'comma list of diagonal, final, states, pairs (default: the first three)', modeList)
+    .option(
+      '--mode <list>',
+      'comma list of diagonal, final, states, pairs, spectrum (default: the first three)',
+      modeList,
+    )
     .option('--out <file>', 'write the arrays to an .npz (with --layer all: a folder)')
     .option('--csv <folder>', 'write the arrays as tidy CSV')
     .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
@@ -110,6 +112,11 @@ export function addAnalyzeOptions(command: Command): Command {
     )
     .addOption(limitOption())
     .option('--warm-up <N>', 'leave out the first N steps of exponents and lags of the fit', whole('--warm-up', 0))
+    .option(
+      '--exponents <N>',
+      'Lyapunov exponents of the mode spectrum, or `all` (default: 64, at most S)',
+      exponentCount,
+    )
     .option('--span <N>', 'the memory asked for, in steps (default: max(T, 100))', whole('--span', 1))
     .option(
       '--max-seconds <S>',
@@ -146,6 +153,9 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (raw.wrt === 'model-input' && raw.mode?.includes('pairs')) {
     throw badOption('the mode pairs is with respect to the layer’s input: use --wrt layer-input');
   }
+  if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
+    throw badOption('--exponents needs the mode spectrum');
+  }
   if (raw.wrt === 'model-input' && raw.atLayer) throw badOption('--wrt model-input and --at-layer exclude each other');
   return {
     model,
@@ -167,6 +177,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       engine: raw.engine ?? null,
       warmUp: raw.warmUp ?? null,
       span: raw.span ?? null,
+      ...(raw.exponents !== undefined && { exponents: raw.exponents }),
       exact: raw.exact ?? false,
       maxSeconds: raw.maxSeconds ?? null,
       maxMemoryBytes: raw.maxMemory ?? defaultMaxMemoryBytes(),
@@ -207,6 +218,10 @@ function boundedCount(name: string): (text: string) => number {
   };
 }
 
+function exponentCount(text: string): number | 'all' {
+  return text === 'all' ? 'all' : whole('--exponents', 1)(text);
+}
+
 function positive(name: string): (text: string) => number {
   return (text) => {
     const value = Number(text);
@@ -217,8 +232,6 @@ function positive(name: string): (text: string) => number {
 
 function modeList(text: string): readonly RunRequest['modes'][number][] {
   const words = listOf(text);
-  const later = words.find((word) => (LATER_MODES as readonly string[]).includes(word));
-  if (later) throw badOption(`mode ${later} is not computed by this version; it knows ${MODES.join(', ')}`);
   const wrong = words.find((word) => !(MODES as readonly string[]).includes(word));
   if (wrong !== undefined || words.length === 0)
     throw badOption(`--mode takes a list of ${MODES.join(', ')}, not "${wrong ?? text}"`);

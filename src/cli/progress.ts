@@ -38,6 +38,10 @@ function lean(event: RunEvent): object {
     const { kind, direction, quantity, sequence, targetStart, targetCount, sourceStart, sourceCount } = event;
     return { kind, direction, quantity, sequence, targetStart, targetCount, sourceStart, sourceCount };
   }
+  if (event.kind === 'spectrum') {
+    const { kind, direction, count, stateSize } = event;
+    return { kind, direction, count, stateSize };
+  }
   if (event.kind === 'states') return { kind: event.kind };
   return event.kind === 'done'
     ? { kind: 'done', hidden: event.summary.hidden.verdict, cell: event.summary.cell?.verdict ?? null }

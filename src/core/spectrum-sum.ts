@@ -8,6 +8,16 @@ const MAX_CURVE_POINTS = 200;
 /** Its points lie at multiples of so many steps, and at the end; a QR belongs at each of them. */
 export const CURVE_GRID = 8;
 
+/**
+ * The steps after which the curve of a run has a point.
+ *
+ * @param steps - T
+ */
+export function curvePoints(steps: number): readonly number[] {
+  const spacing = CURVE_GRID * Math.ceil(steps / (CURVE_GRID * MAX_CURVE_POINTS));
+  return Array.from({ length: Math.ceil(steps / spacing) }, (_, i) => Math.min(steps, (i + 1) * spacing));
+}
+
 /** How the estimates came to rest. */
 export interface ConvergenceCurve {
   /** `[C]`: steps done, masked ones included, in the order of computing. */
@@ -49,8 +59,7 @@ export class SpectrumSum {
   ) {
     this.sums = new Float64Array(count);
     this.isResolved = new Uint8Array(count).fill(1);
-    const spacing = CURVE_GRID * Math.ceil(steps / (CURVE_GRID * MAX_CURVE_POINTS));
-    this.points = Array.from({ length: Math.ceil(steps / spacing) }, (_, i) => Math.min(steps, (i + 1) * spacing));
+    this.points = curvePoints(steps);
   }
 
   /**

@@ -43,12 +43,38 @@ export interface EngineInfo {
   readonly reason: string;
 }
 
+/** Shortest and longest of some times, in steps; null where it is infinite. */
+export type StepRange = readonly [number | null, number | null];
+
+/** Lyapunov exponents of one direction, over the sequences. */
+export interface SpectrumSummary {
+  readonly direction: Direction;
+  readonly stateSize: number;
+  /** `[p]`, nats per step: means over the sequences, and standard deviations (ddof 0); null where not finite. */
+  readonly lyapunov: readonly (number | null)[];
+  readonly lyapunovStd: readonly (number | null)[];
+  /** How many of the exponents rounding hides, in any sequence. */
+  readonly unresolved: number;
+}
+
 /** Diagnostics that the modes of a run allow; maps are from gate (or lag) to number. */
 export interface Diagnostics {
   readonly spectralRadius?: Readonly<Record<string, number | null>>;
   readonly spectralNorm?: Readonly<Record<string, number | null>>;
   readonly orthogonalityMargin?: Readonly<Record<string, number | null>>;
   readonly nonNormalPeak?: Readonly<Record<string, number | null>>;
+  /** The bound of D7; SimpleRNN only. */
+  readonly pascanuBound?: Readonly<Record<string, number | null>>;
+  /** Of ds_T/ds_s over the last lags; D6 and D23. */
+  readonly conditionNumber?: Readonly<Record<string, number | null>>;
+  readonly effectiveRank?: Readonly<Record<string, number | null>>;
+  readonly stableRank?: Readonly<Record<string, number | null>>;
+  /** One number, or one per direction; mean over the sequences. */
+  readonly kaplanYorkeDimension?: number | null | Readonly<Record<string, number | null>>;
+  /** Nats per step. */
+  readonly entropyRate?: number | null | Readonly<Record<string, number | null>>;
+  /** Steps, shortest and longest; one range, or one per direction. LSTM only. */
+  readonly chronoRange?: StepRange | Readonly<Record<string, StepRange>>;
   readonly highwayShare?: Readonly<Record<string, number | null>>;
   readonly forgetTimescale?: { readonly median: number | null; readonly max: number | null };
   readonly saturation?: Readonly<Record<string, { readonly left: number; readonly right: number }>>;
@@ -111,6 +137,8 @@ export interface Summary {
   readonly hidden: LayerVerdict;
   readonly cell: LayerVerdict | null;
   readonly diagnostics: Diagnostics;
+  /** With the mode spectrum, one per direction. */
+  readonly spectra?: readonly SpectrumSummary[];
   readonly assumptions: readonly Assumption[];
   readonly warnings: readonly Warning[];
 }

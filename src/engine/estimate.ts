@@ -6,9 +6,11 @@
  */
 import type { AnalysisMode } from '../core/jacobian';
 import { hiddenSize, type CellDescription, type CellKind } from '../core/model';
+import { curvePoints } from '../core/spectrum-sum';
 import { cellSizes, type CellSizes } from './cells/cell-sizes';
 import type { EngineName } from './engine';
 import { COLUMN_BYTES, LARGEST_CHUNK_BYTES, VECTORS_LENGTH, planDiagonal, planFinal } from './propagate/plan';
+import { DEFAULT_EXPONENTS, planSpectrum, SPECTRUM_VECTORS_LENGTH, spectrumSequences } from './propagate/spectrum-plan';
 
 /** Cost of a run. */
 export interface RunCost {
@@ -47,6 +49,7 @@ const FORWARD_BYTES = 16 * 2 ** 20;
  * @param modes - What is asked for.
  * @param engine - Which engine runs it.
  * @param chunkBytes - What a chunk of results may have.
+ * @param exponents - How many Lyapunov exponents the mode spectrum gives.
  *
  * Source: method.md 2.5, the rows "form A", "form B" and "final" (q = H, or 2H where c is wanted too).
  */
@@ -57,6 +60,7 @@ export function estimateRun(
   modes: readonly AnalysisMode[],
   engine: EngineName,
   chunkBytes = LARGEST_CHUNK_BYTES,
+  exponents: number | 'all' = DEFAULT_EXPONENTS,
 ): RunCost {
   let flop = 0;
   let resultBytes = 0;
@@ -79,12 +83,22 @@ export function estimateRun(
     for (const mode of ['diagonal', 'final'] as const) if (modes.includes(mode)) jacobianBytes += block * width;
     resultBytes += batch * steps * (S + (modes.includes('states') ? gates * H : 0)) * 4 + batch * steps * D * 4;
     if (modes.includes('final')) resultBytes += batch * steps * states * 12;
+    if (modes.includes('spectrum')) {
+      const spectrum = spectrumCost(cell, batch, steps, exponents, engine);
+      flop += spectrum.flop;
+      resultBytes += spectrum.resultBytes;
+      workingBytes = Math.max(workingBytes, spectrum.workingBytes);
+    }
     if (modes.includes('pairs')) resultBytes += 8 * batch * steps * (steps * (states + 1) + 1);
     heldBytes += batch * steps * (S + (cell.kind === 'SimpleRNN' ? 0 : gates * H)) * width + weightBytes(cell, engine);
     workingBytes = Math.max(workingBytes, propagationBytes(cell, batch, steps, modes, engine, chunkBytes));
   }
   const loops =
-    cells.length * ((modes.includes('final') ? steps : 0) + (modes.includes('diagonal') ? steps / 16 : 0) + steps);
+    cells.length *
+    ((modes.includes('final') ? steps : 0) +
+      (modes.includes('diagonal') ? steps / 16 : 0) +
+      (modes.includes('spectrum') ? steps : 0) +
+      steps);
   return {
     flop,
     peakBytes: heldBytes + workingBytes + FIRST_USE_BYTES[engine],
@@ -109,6 +123,7 @@ export interface FittedRun {
  * @param modes - What is asked for.
  * @param engine - Which engine runs it.
  * @param maxBytes - The memory; null = as much as there is.
+ * @param exponents - How many Lyapunov exponents the mode spectrum gives.
  */
 export function fitRun(
   cells: readonly CellDescription[],
@@ -117,9 +132,10 @@ export function fitRun(
   modes: readonly AnalysisMode[],
   engine: EngineName,
   maxBytes: number | null,
+  exponents: number | 'all' = DEFAULT_EXPONENTS,
 ): FittedRun {
   for (let chunkBytes = LARGEST_CHUNK_BYTES; ; chunkBytes /= 2) {
-    const cost = estimateRun(cells, batch, steps, modes, engine, chunkBytes);
+    const cost = estimateRun(cells, batch, steps, modes, engine, chunkBytes, exponents);
     const isFitting = maxBytes === null || cost.peakBytes <= maxBytes;
     if (isFitting || chunkBytes <= SMALLEST_CHUNK_BYTES) return { cost, chunkBytes };
   }
@@ -183,6 +199,30 @@ function pairsFlop(cell: CellDescription, steps: number): number {
 function pairsBytes({ stateSize, inputDim, vectorLength }: CellSizes): number {
   const columns = Math.max(COLUMN_BYTES, 4 * stateSize * Math.max(stateSize, inputDim));
   return 5 * columns + 4 * VECTORS_LENGTH.native + 4 * vectorLength;
+}
+
+/** Pushing tangents and making them orthonormal, and the product of the triangles for singular values. */
+function spectrumCost(
+  cell: CellDescription,
+  batch: number,
+  steps: number,
+  exponents: number | 'all',
+  engine: EngineName,
+): { readonly flop: number; readonly resultBytes: number; readonly workingBytes: number } {
+  const sizes = cellSizes(cell);
+  const { stateSize: S, operatorRows, operatorColumns, inputDim } = sizes;
+  const { tangents, count, hasSingularValues } = planSpectrum(S, batch, steps, exponents, engine);
+  const push = 2 * operatorRows * (operatorColumns - inputDim) * tangents + 4 * S * tangents * tangents;
+  const product = hasSingularValues ? (2 / 3) * S ** 3 : 0;
+  const points = curvePoints(steps).length;
+  const sequences = engine === 'reference' ? 1 : spectrumSequences(sizes, batch, tangents, engine !== 'wasm');
+  // Tangents before and after, in both precisions, with Gram matrices; operators; triangles and their product.
+  const perSequence = 64 * S * tangents + 24 * operatorRows * operatorColumns + (hasSingularValues ? 32 * S * S : 0);
+  return {
+    flop: batch * steps * (formFlop(cell) + push + product),
+    resultBytes: 8 * batch * (count * (1.5 + points) + (hasSingularValues ? S : 0)) + 4 * points,
+    workingBytes: sequences * perSequence + 4 * SPECTRUM_VECTORS_LENGTH.native,
+  };
 }
 
 /** "form B" of one step: dh_t/dx_t, and dc_t/dx_t for an LSTM. */

@@ -7,7 +7,7 @@
 import type { JacobianChunk, StateName } from '../core/jacobian';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink, OpenSink } from '../shared/file-sink';
-import type { PairsEvent, StartedEvent } from '../shared/run';
+import type { PairsEvent, SpectrumEvent, StartedEvent } from '../shared/run';
 import { rowsOf } from './run-arrays';
 
 const FLUSH_CHARACTERS = 1 << 20;
@@ -115,6 +115,7 @@ export class RunCsv {
       for (const [gate, values] of Object.entries(event.gates)) yield* this.addSequence(`gate_${gate}`, 'unit', values);
     }
     if (event.kind === 'pairs') yield* this.addPairs(event);
+    if (event.kind === 'spectrum') yield* this.addSpectrum(event);
     if (!chunk) return;
     if (chunk.mode === 'diagonal') {
       yield* this.addBlocks('dh_dx', 'h', chunk, chunk.dhdx, null);
@@ -184,6 +185,30 @@ export class RunCsv {
           }
         }
       }
+    }
+  }
+
+  /** Exponents, their curve, and singular values; one row each. */
+  private *addSpectrum(event: SpectrumEvent): Generator<void, void, void> {
+    const { direction, count, stateSize, lyapunov, isResolved, curve, curveSteps, logSingularValues } = event;
+    const exponents = this.file('lyapunov', ['sequence', 'index', 'direction', 'value', 'resolved']);
+    for (const [at, value] of lyapunov.entries()) {
+      const row = `${Math.floor(at / count)},${at % count},${direction},${csvDouble(value)},${isResolved[at]}`;
+      exponents.row(row);
+      if (exponents.isSliceOver()) yield;
+    }
+    const running = this.file('lyapunov_curve', ['sequence', 'steps', 'index', 'direction', 'value']);
+    for (const [at, value] of curve.entries()) {
+      const point = Math.floor(at / count);
+      const place = `${Math.floor(point / curveSteps.length)},${curveSteps[point % curveSteps.length]}`;
+      running.row(`${place},${at % count},${direction},${csvDouble(value)}`);
+      if (running.isSliceOver()) yield;
+    }
+    if (!logSingularValues) return;
+    const values = this.file('singular_values', ['sequence', 'index', 'direction', 'value']);
+    for (const [at, value] of logSingularValues.entries()) {
+      values.row(`${Math.floor(at / stateSize)},${at % stateSize},${direction},${csvDouble(value)}`);
+      if (values.isSliceOver()) yield;
     }
   }
 

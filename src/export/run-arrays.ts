@@ -7,9 +7,17 @@
 import type { Direction, DiagonalChunk, FinalChunk, StateName } from '../core/jacobian';
 import { addNorms } from '../core/linalg/scaling';
 import { gateNames } from '../core/model';
+import { curvePoints } from '../core/spectrum-sum';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
-import { unitsOf, type DirectionPart, type PairsEvent, type StartedEvent, type StatesEvent } from '../shared/run';
+import {
+  unitsOf,
+  type DirectionPart,
+  type PairsEvent,
+  type SpectrumEvent,
+  type StartedEvent,
+  type StatesEvent,
+} from '../shared/run';
 import { NPY_BYTES } from './npy-header';
 import { NpzWriter, type ArrayDeclaration } from './npz-writer';
 
@@ -85,7 +93,25 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
     for (const suffix of suffixes(started, 'h')) norms(`lognorm_dh_dh0${suffix}`, steps);
     for (const suffix of suffixes(started, 'h')) norms(`lognorm_ds_ds${suffix}`, steps, steps);
   }
+  if (modes.includes('spectrum')) declarations.push(...spectrumArrays(started));
   return declarations;
+}
+
+/** Of each direction: exponents, which of them are resolved, how they came to rest, singular values. */
+function spectrumArrays({ batch, steps, spectra = [] }: StartedEvent): readonly ArrayDeclaration[] {
+  const points = curvePoints(steps).length;
+  return spectra.flatMap(({ direction, count, stateSize, hasSingularValues }): ArrayDeclaration[] => {
+    const suffix = spectra.length === 1 ? '' : `_${direction}`;
+    return [
+      { name: `lyapunov${suffix}`, type: 'float64', shape: [batch, count] },
+      { name: `lyapunov_resolved${suffix}`, type: 'int32', shape: [batch, count] },
+      { name: `lyapunov_curve${suffix}`, type: 'float64', shape: [batch, points, count] },
+      { name: `lyapunov_curve_steps${suffix}`, type: 'int32', shape: [points] },
+      ...(hasSingularValues
+        ? [{ name: `singular_values${suffix}`, type: 'float64' as const, shape: [batch, stateSize] }]
+        : []),
+    ];
+  });
 }
 
 /** The array that a rectangle of pairs belongs to. */
@@ -137,6 +163,7 @@ export class RunArrays {
   add(step: AnalysisStep): void {
     if (step.event.kind === 'states') this.addStates(step.event);
     if (step.event.kind === 'pairs') this.addPairs(step.event);
+    if (step.event.kind === 'spectrum') this.addSpectrum(step.event);
     if (step.chunk?.mode === 'diagonal') this.addDiagonal(step.chunk);
     if (step.chunk?.mode === 'final') this.addFinal(step.chunk);
   }
@@ -170,6 +197,15 @@ export class RunArrays {
     if (event.c) this.writer.write('c', 0, event.c);
     if (!this.started.modes.includes('states')) return;
     for (const [gate, values] of Object.entries(event.gates)) this.writer.write(`gate_${gate}`, 0, values);
+  }
+
+  private addSpectrum(event: SpectrumEvent): void {
+    const suffix = this.started.parts.length === 1 ? '' : `_${event.direction}`;
+    this.writer.write(`lyapunov${suffix}`, 0, event.lyapunov);
+    this.writer.write(`lyapunov_resolved${suffix}`, 0, Int32Array.from(event.isResolved));
+    this.writer.write(`lyapunov_curve${suffix}`, 0, event.curve);
+    this.writer.write(`lyapunov_curve_steps${suffix}`, 0, Int32Array.from(event.curveSteps));
+    if (event.logSingularValues) this.writer.write(`singular_values${suffix}`, 0, event.logSingularValues);
   }
 
   /** A rectangle of norms; each direction writes its own side of the diagonal, where both meet they are joined. */

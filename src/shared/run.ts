@@ -42,7 +42,9 @@ export const runRequestSchema = z.object({
   input: inputSourceSchema,
   maskFile: z.string().nullable(),
   initialStateFile: z.string().nullable(),
-  modes: z.array(z.enum(['diagonal', 'final', 'states', 'pairs'])).min(1),
+  modes: z.array(z.enum(['diagonal', 'final', 'states', 'pairs', 'spectrum'])).min(1),
+  /** Lyapunov exponents of the mode spectrum; left out: the smaller of S and 64. */
+  exponents: z.union([z.number().int().min(1), z.literal('all')]).optional(),
   engine: z.enum(['tensorflow', 'wasm', 'reference']).nullable(),
   warmUp: z.number().int().min(0).nullable(),
   span: z.number().int().min(1).nullable(),
@@ -89,6 +91,16 @@ export function unitsOf(part: Pick<DirectionPart, 'units' | 'hiddenSize'>, name:
   return name === 'h' ? part.hiddenSize : part.units;
 }
 
+/** What the mode spectrum gives of one direction. */
+export interface SpectrumShape {
+  readonly direction: Direction;
+  /** p */
+  readonly count: number;
+  /** S */
+  readonly stateSize: number;
+  readonly hasSingularValues: boolean;
+}
+
 /** First event: what runs. */
 export interface StartedEvent {
   readonly kind: 'started';
@@ -109,6 +121,8 @@ export interface StartedEvent {
   /** The directions, forward first, in the order of their rows. */
   readonly parts: readonly DirectionPart[];
   readonly modes: readonly string[];
+  /** One per direction with the mode spectrum. */
+  readonly spectra?: readonly SpectrumShape[];
   readonly estimate: RunEstimate;
 }
 
@@ -169,12 +183,32 @@ export interface PairsEvent {
   readonly logNorms: Float64Array;
 }
 
+/** Lyapunov exponents and singular values of one direction; fields as in the engine's `SpectrumResult`. */
+export interface SpectrumEvent {
+  readonly kind: 'spectrum';
+  readonly direction: Direction;
+  /** p */
+  readonly count: number;
+  /** S */
+  readonly stateSize: number;
+  /** `[B, p]` */
+  readonly lyapunov: Float64Array;
+  /** `[B, p]` */
+  readonly isResolved: Uint8Array;
+  /** `[C]` */
+  readonly curveSteps: Float64Array;
+  /** `[B, C, p]` */
+  readonly curve: Float64Array;
+  /** `[B, S]` */
+  readonly logSingularValues: Float64Array | null;
+}
+
 /** How far a run is. */
 export interface ProgressEvent {
   readonly kind: 'progress';
   /** 0 to 1. */
   readonly fraction: number;
-  readonly stage: 'input' | 'states' | 'diagonal' | 'final' | 'pairs' | 'diagnostics';
+  readonly stage: 'input' | 'states' | 'diagonal' | 'final' | 'pairs' | 'spectrum' | 'diagnostics';
   readonly secondsElapsed: number;
 }
 
@@ -203,6 +237,7 @@ export type RunEvent =
   | DiagonalEvent
   | FinalEvent
   | PairsEvent
+  | SpectrumEvent
   | ProgressEvent
   | DoneEvent
   | CancelledEvent

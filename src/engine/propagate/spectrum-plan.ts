@@ -1,4 +1,6 @@
 /** How many tangents a spectrum takes, and whether the singular values of the whole run are within reach. */
+import { CURVE_GRID } from '../../core/spectrum-sum';
+import type { CellSizes } from '../cells/cell-sizes';
 import type { EngineName } from '../engine';
 
 /** Tangents when nothing is said. */
@@ -9,6 +11,13 @@ const FULL_FLOP = { native: 12, host: 7 } as const;
 
 /** Work for singular values that were not asked for by `all`, and for those that were; about 3 s, and some minutes. */
 const BUDGET_FLOP = { native: [1e11, 8e12], host: [3e9, 1e11] } as const;
+
+/** Steps between two QRs at most. */
+export const LONGEST_GROUP = CURVE_GRID;
+
+/** Reals of vectors and of tangents that are held at once, by the native library and in this process. */
+export const SPECTRUM_VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
+const TANGENTS_LENGTH = 2 ** 22;
 
 /** What is computed. */
 export interface SpectrumPlan {
@@ -47,4 +56,23 @@ export function planSpectrum(
     `the singular values of ds_T/ds_0 for ${stateSize} states, ${steps} steps and ${batch} sequences take ` +
     `${flop.toExponential(1)} FLOP, more than the ${budget.toExponential(0)} that this engine spends on them; use ${way}`;
   return { count, tangents: count, hasSingularValues: false, reason };
+}
+
+/**
+ * Sequences whose tangents are pushed together.
+ *
+ * @param sizes - Of the cell.
+ * @param batch - B
+ * @param tangents - Of each sequence.
+ * @param isNative - Whether the native library runs it.
+ */
+export function spectrumSequences(
+  { vectorLength, stateSize }: Pick<CellSizes, 'vectorLength' | 'stateSize'>,
+  batch: number,
+  tangents: number,
+  isNative: boolean,
+): number {
+  const byVectors = SPECTRUM_VECTORS_LENGTH[isNative ? 'native' : 'host'] / (vectorLength * LONGEST_GROUP);
+  const byTangents = TANGENTS_LENGTH / (stateSize * tangents);
+  return Math.max(1, Math.floor(Math.min(batch, byVectors, byTangents)));
 }

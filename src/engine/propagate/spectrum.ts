@@ -17,12 +17,17 @@ import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { spreadOf, TangentQr, type Orthonormal } from './orthonormal-tangents';
 import { pushTangents } from './push-tangents';
 import { joinSpectra } from './join-spectra';
-import { planSpectrum, type SpectrumPlan } from './spectrum-plan';
+import {
+  LONGEST_GROUP,
+  planSpectrum,
+  SPECTRUM_VECTORS_LENGTH,
+  spectrumSequences,
+  type SpectrumPlan,
+} from './spectrum-plan';
 import { uploadPoints } from './step-points';
 
-/** Steps between two QRs at first, and at most. */
+/** Steps between two QRs at first. */
 const FIRST_GROUP = 4;
-const LONGEST_GROUP = CURVE_GRID;
 
 /** Nats by which tangents may part between two QRs. */
 const WIDEST_SPREAD = 7;
@@ -31,10 +36,6 @@ const NARROW_SPREAD = 2.5;
 
 /** ln of the contraction beside the leading tangent, in one group, that float32 and float64 steps cannot resolve. */
 const UNRESOLVED_BELOW = { float32: Math.log(1e-7), float64: Math.log(1e-12) } as const;
-
-/** Reals of vectors and of tangents that are held at once, by the native library and in this process. */
-const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
-const TANGENTS_LENGTH = 2 ** 22;
 
 /**
  * The spectrum of each sequence.
@@ -57,10 +58,8 @@ export async function propagateSpectrum(
   const pace = new Pace(options.signal);
   const plan = planSpectrum(cell.stateSize, run.batch, run.steps, options.exponents, ops.engine);
   const arithmetic = chooseArithmetic(ops, cell, plan.hasSingularValues);
-  const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
-  const byVectors = Math.floor(atOnce / (cell.vectorLength * LONGEST_GROUP));
-  const byTangents = Math.floor(TANGENTS_LENGTH / (cell.stateSize * plan.tangents));
-  const sequences = Math.max(1, Math.min(run.batch, byVectors, byTangents));
+  const atOnce = SPECTRUM_VECTORS_LENGTH[ops.native ? 'native' : 'host'];
+  const sequences = spectrumSequences(cell, run.batch, plan.tangents, ops.native !== null);
   const spectra: SequenceSpectrum[] = [];
   for (let first = 0; first < run.batch; first += sequences) {
     const count = Math.min(sequences, run.batch - first);

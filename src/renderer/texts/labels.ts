@@ -26,6 +26,7 @@ export const STAGE_WORDS: Readonly<Record<ProgressEvent['stage'], string>> = {
   diagonal: 'Step Jacobians',
   final: 'Reaching back',
   pairs: 'All pairs',
+  spectrum: 'Spectrum',
   diagnostics: 'Diagnostics',
 };
 

@@ -1,0 +1,175 @@
+/** Diagnostics that rest on Lyapunov exponents and singular values; numbers over the batch are means. */
+import { entropyRate, kaplanYorkeDimension } from '../core/diagnostics/attractor-dimension';
+import { effectiveRank, stableRank } from '../core/diagnostics/channel-rank';
+import { conditionNumber } from '../core/diagnostics/condition-number';
+import type { Direction } from '../core/jacobian';
+import { cellsOf, type Warning } from '../core/model';
+import { spectrumSteps } from '../core/reference/lyapunov-spectrum';
+import { makeReferenceCell } from '../core/reference/reference-cell';
+import { isValidStep, timeIndex, type Trajectory } from '../core/reference/run-cell';
+import type { Diagnostics, SpectrumSummary } from '../core/summary';
+import type { SpectrumResult } from '../engine/engine';
+import type { Pace } from '../engine/pace';
+import { trajectoryOf } from '../engine/trajectories';
+import { finiteOrNull } from './finite-or-null';
+import type { Gathered } from './gathered';
+
+/** The short lag of the maps by lag. */
+const SHORT_LAG = 10;
+/** Work allowed for the singular values at the short lag, FLOP; about a second in plain TypeScript. */
+const SHORT_FLOP = 1e9;
+const FLOP_PER_CUBE = 7;
+
+/** The diagnostics, and what is to be said of them. */
+export interface SpectrumFindings {
+  readonly diagnostics: Pick<
+    Diagnostics,
+    'conditionNumber' | 'effectiveRank' | 'stableRank' | 'kaplanYorkeDimension' | 'entropyRate'
+  >;
+  readonly spectra: readonly SpectrumSummary[];
+  readonly warnings: readonly Warning[];
+}
+
+type Maps = Record<'conditionNumber' | 'effectiveRank' | 'stableRank', Record<string, number | null>>;
+
+/**
+ * D6, D14 and D23 of a run with the mode spectrum.
+ *
+ * @param gathered - Everything the run found.
+ * @param pace - Lets messages in.
+ * @throws `signal.reason` of the pace when it is aborted.
+ */
+export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promise<SpectrumFindings> {
+  const { spectra, run } = gathered;
+  const maps: Maps = { conditionNumber: {}, effectiveRank: {}, stableRank: {} };
+  const dimension: Record<string, number | null> = {};
+  const entropy: Record<string, number | null> = {};
+  for (const [direction, result] of spectra) {
+    const suffix = spectra.size === 2 ? `_${direction}` : '';
+    addReadings(maps, `${SHORT_LAG}${suffix}`, await shortLagSingularValues(gathered, direction, pace));
+    addReadings(maps, `full${suffix}`, rowsOf(result.logSingularValues, run.batch));
+    const rows = rowsOf(result.lyapunov, run.batch);
+    dimension[direction] = meanOf(rows.map((row) => kaplanYorkeDimension(row, result.stateSize)));
+    entropy[direction] = meanOf(rows.map((row) => entropyRate(row, result.stateSize)));
+    await pace.breathe();
+  }
+  return {
+    diagnostics: { ...maps, kaplanYorkeDimension: oneOrEach(dimension), entropyRate: oneOrEach(entropy) },
+    spectra: [...spectra].map(([direction, result]) => summaryOf(direction, result, run.batch)),
+    warnings: [...spectra].flatMap(([direction, result]) => warningsOf(direction, result, run.batch)),
+  };
+}
+
+/** Singular values of the last ten valid steps of each sequence; empty where they would take too long or there are fewer. */
+async function shortLagSingularValues(
+  { layer, run, input }: Gathered,
+  direction: Direction,
+  pace: Pace,
+): Promise<readonly Float64Array[]> {
+  const { cell: description } = cellsOf(layer.operation).find((entry) => entry.direction === direction)!;
+  const cell = makeReferenceCell(description);
+  if (run.batch * SHORT_LAG * FLOP_PER_CUBE * cell.stateSize ** 3 > SHORT_FLOP) return [];
+  const rows: Float64Array[] = [];
+  for (let b = 0; b < run.batch; b++) {
+    const last = lastSteps(trajectoryOf(run, input, description, direction, b), SHORT_LAG);
+    if (last === null) return [];
+    const walk = spectrumSteps(cell, last, { count: cell.stateSize, warmUp: 0, hasSingularValues: true });
+    let step = walk.next();
+    for (; !step.done; step = walk.next()) await pace.breathe();
+    rows.push(step.value.logSingularValues!);
+  }
+  return rows;
+}
+
+/** The same trajectory with all but its last valid steps masked; null where it has fewer. */
+function lastSteps(trajectory: Trajectory, count: number): Trajectory | null {
+  const { direction, steps } = trajectory;
+  const mask = new Uint8Array(steps);
+  let left = count;
+  for (let n = steps - 1; n >= 0 && left > 0; n--) {
+    const t = timeIndex(direction, steps, n);
+    if (!isValidStep(trajectory, t)) continue;
+    mask[t] = 1;
+    left--;
+  }
+  return left > 0 ? null : { ...trajectory, mask };
+}
+
+function addReadings(maps: Maps, key: string, rows: readonly Float64Array[]): void {
+  maps.conditionNumber[key] = geometricMean(rows.map(conditionNumber));
+  maps.effectiveRank[key] = meanOf(rows.map(effectiveRank));
+  maps.stableRank[key] = meanOf(rows.map(stableRank));
+}
+
+function rowsOf(values: Float64Array | null, batch: number): Float64Array[] {
+  if (values === null) return [];
+  const width = values.length / batch;
+  return Array.from({ length: batch }, (_, b) => values.subarray(b * width, (b + 1) * width));
+}
+
+/** null where there is none, or one is not finite. */
+function meanOf(values: readonly (number | null)[]): number | null {
+  if (values.length === 0 || values.includes(null)) return null;
+  return finiteOrNull((values as readonly number[]).reduce((sum, value) => sum + value, 0) / values.length);
+}
+
+function geometricMean(values: readonly number[]): number | null {
+  const mean = meanOf(values.map(Math.log));
+  return mean === null ? null : finiteOrNull(Math.exp(mean));
+}
+
+function oneOrEach(values: Record<string, number | null>): number | null | Record<string, number | null> {
+  const list = Object.values(values);
+  return list.length === 1 ? list[0]! : values;
+}
+
+function summaryOf(direction: Direction, result: SpectrumResult, batch: number): SpectrumSummary {
+  const { count, stateSize, lyapunov } = result;
+  const columns = Array.from({ length: count }, (_, i) =>
+    Array.from({ length: batch }, (_, b) => lyapunov[b * count + i]!),
+  );
+  const means = columns.map((column) => column.reduce((sum, value) => sum + value, 0) / batch);
+  const deviations = columns.map((column, i) =>
+    Math.sqrt(column.reduce((sum, value) => sum + (value - means[i]!) ** 2, 0) / batch),
+  );
+  return {
+    direction,
+    stateSize,
+    lyapunov: means.map(finiteOrNull),
+    lyapunovStd: deviations.map(finiteOrNull),
+    unresolved: unresolvedOf(result, batch),
+  };
+}
+
+/** Exponents that are not resolved in every sequence. */
+function unresolvedOf({ count, isResolved }: SpectrumResult, batch: number): number {
+  let unresolved = 0;
+  for (let i = 0; i < count; i++) {
+    for (let b = 0; b < batch; b++) {
+      if (isResolved[b * count + i] === 1) continue;
+      unresolved++;
+      break;
+    }
+  }
+  return unresolved;
+}
+
+function warningsOf(direction: Direction, result: SpectrumResult, batch: number): Warning[] {
+  const warnings: Warning[] = [];
+  if (result.reason !== null) {
+    warnings.push({
+      code: 'diagnostics/left-out',
+      message: `singular_values, and conditionNumber, effectiveRank and stableRank over the whole run, are left out (${direction}): ${result.reason}.`,
+      remedy: 'The Lyapunov exponents do not rest on them.',
+    });
+  }
+  const unresolved = unresolvedOf(result, batch);
+  if (unresolved > 0) {
+    warnings.push({
+      code: 'numerics/exponent-unresolved',
+      message: `${unresolved} of ${result.count} Lyapunov exponents (${direction}) fall so far below the others within a few steps that rounding hides them.`,
+      remedy: 'Read them as upper bounds; lyapunov_resolved marks them.',
+    });
+  }
+  return warnings;
+}
