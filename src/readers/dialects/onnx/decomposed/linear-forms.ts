@@ -4,6 +4,7 @@
  * A matrix product, a sum, a slice of columns keep a value in this form; an activation, or the product of two values,
  * makes a new atom. Two values are the same when they are the same atom: every value of a graph is made once.
  * All numbers are float64. What is too large to follow is given up (`null`), never guessed.
+ * Long because every operation on forms needs the same one on factors.
  */
 import type { ActivationDescription } from '../../../../core/activations';
 
