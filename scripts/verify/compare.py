@@ -97,17 +97,31 @@ def arrays_of_onnx(path):
 
     found = []
 
-    def walk(graph):
-        for tensor in graph.initializer:
-            found.append(numpy_helper.to_array(tensor, str(path.parent)))
-        for node in graph.node:
+    def dense(tensor):
+        values, places = (numpy_helper.to_array(part, str(path.parent)) for part in (tensor.values, tensor.indices))
+        array = np.zeros(tuple(tensor.dims), values.dtype)
+        array[tuple(places.T) if places.ndim == 2 else np.unravel_index(places, array.shape)] = values
+        return array
+
+    def walk(nodes):
+        for node in nodes:
             for attribute in node.attribute:
                 if attribute.HasField("t"):
                     found.append(numpy_helper.to_array(attribute.t, str(path.parent)))
+                if attribute.HasField("sparse_tensor"):
+                    found.append(dense(attribute.sparse_tensor))
                 if attribute.HasField("g"):
-                    walk(attribute.g)
+                    walk_graph(attribute.g)
 
-    walk(onnx.load(path, load_external_data=False).graph)
+    def walk_graph(graph):
+        found.extend(numpy_helper.to_array(tensor, str(path.parent)) for tensor in graph.initializer)
+        found.extend(dense(tensor) for tensor in graph.sparse_initializer)
+        walk(graph.node)
+
+    model = onnx.load(path, load_external_data=False)
+    walk_graph(model.graph)
+    for function in model.functions:
+        walk(function.node)
     return [array for array in found if array.dtype.kind in "fiu"]
 
 
