@@ -1,8 +1,10 @@
 /** Pairs of an engine as whole arrays, and the oracle: products of closed-form step Jacobians, one after the other. */
-import type { Direction, PairsChunk, PairsQuantity } from '../../src/core/jacobian';
+import type { PairsChunk, PairsQuantity } from '../../src/core/jacobian';
 import { multiply } from '../../src/core/linalg/products';
 import { largestMagnitude, logNorm } from '../../src/core/linalg/scaling';
 import { newStepJacobians, type ReferenceCell } from '../../src/core/reference/cell';
+import { gateNames } from '../../src/core/model';
+import { ReferenceRun } from '../../src/engine/reference-run';
 import { isValidStep, stateBefore, timeIndex, type Trajectory } from '../../src/core/reference/run-cell';
 
 /** Quantity to one array a sequence: `[T * T]`, or `[T]` for dh_ds0. */
@@ -96,5 +98,10 @@ export function largestGap(actual: Float64Array, expected: Float64Array): number
 /** All sources. */
 export const ALL_SOURCES = ['input', 'initial', 'state'] as const;
 
-/** Directions of a layer for a case. */
-export type { Direction };
+/** Pairs of one sequence by the float64 reference. */
+export async function* referencePairs(cell: ReferenceCell, trajectory: Trajectory): AsyncGenerator<PairsChunk> {
+  // The gates play no part.
+  const gates = Object.fromEntries(gateNames(cell.kind).map((name) => [name, new Float64Array()]));
+  const run = new ReferenceRun([{ direction: trajectory.direction, cell, trajectories: [{ ...trajectory, gates }] }]);
+  yield* run.pairs(trajectory.direction, { sources: ['input', 'initial'], signal: new AbortController().signal });
+}

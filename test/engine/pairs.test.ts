@@ -1,3 +1,5 @@
+import type { SimpleRnnCell } from '../../src/core/model';
+import { makeTensor } from '../../src/core/tensor';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { makeReferenceCell } from '../../src/core/reference/reference-cell';
 import { openCell } from '../../src/engine/cells/open-cell';
@@ -6,16 +8,16 @@ import type { Ops } from '../../src/engine/ops';
 import { propagatePairs } from '../../src/engine/propagate/pairs';
 import { spread } from '../../src/engine/propagate/pairs-direct';
 import type { PairsPlan } from '../../src/engine/propagate/pairs-plan';
-import { ALL_OPS } from './all-ops';
-import { ALL_SOURCES, gatherPairs, largestGap, pairsByProducts, type PairsArrays } from './all-pairs';
+import { ALL_OPS, HAS_NATIVE, noise } from './all-ops';
+import { ALL_SOURCES, gatherPairs, largestGap, pairsByProducts, referencePairs, type PairsArrays } from './all-pairs';
 import { makeCell, makeInput, trajectoryOf, type Case } from './random-cells';
 
 const QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds', 'dh_ds0'] as const;
 /** What float32 products carry over 30 steps; float64 is near exact. */
 const TOLERANCE: Readonly<Record<string, number>> = { tensorflow: 1e-3, wasm: 1e-3, float64: 1e-9 };
 
-const SCAN = { algorithm: 'scan', leafSteps: 4 } as const;
-const BLOCKED = { algorithm: 'blocked', leafSteps: 5 } as const;
+const SCAN = { algorithm: 'scan', leafSteps: 4, isAdaptive: false } as const;
+const BLOCKED = { algorithm: 'blocked', leafSteps: 5, isAdaptive: false } as const;
 
 async function pairsOf(
   ops: Ops,
@@ -87,3 +89,67 @@ describe('the order of tiles', () => {
     expect(spread(0)).toEqual([0].slice(1));
   });
 });
+
+describe.runIf(HAS_NATIVE)('sources in a basis of the rank that they have', () => {
+  const plan = { algorithm: 'blocked', leafSteps: 8, isAdaptive: true } as const;
+  const direct = { algorithm: 'direct', leafSteps: 0, isAdaptive: false } as const;
+  const [, makeNative] = ALL_OPS[0]!;
+  const wide = { units: 56, inputDim: 5, batch: 1, steps: 100 } as const;
+  const models: readonly (readonly [what: string, wanted: Case])[] = [
+    ['contracting LSTM', { kind: 'LSTM', ...wide, gain: 0.7 }],
+    ['LSTM that remembers', { kind: 'LSTM', ...wide, gain: 0.6, biasShift: 2 }],
+    ['chaotic network', { kind: 'SimpleRNN', ...wide, units: 90, gain: 1.6 }],
+    ['GRU', { kind: 'GRU', ...wide }],
+    ['masked LSTM', { kind: 'LSTM', ...wide, masked: 0.2 }],
+  ];
+  it.each(models)('give the norms of a %s', async (_, wanted) => {
+    const ops = await makeNative();
+    const before = ops.tensorCount();
+    const { run, arrays } = await pairsOf(ops, wanted, plan);
+    const cell = makeReferenceCell(makeCell(wanted));
+    const expected = await gatherPairs(referencePairs(cell, trajectoryOf(run, 0)), 1, wanted.steps);
+    for (const quantity of ['dh_dx', 'dc_dx', 'dh_ds0'] as const) {
+      expect(largestGap(arrays[quantity][0]!, expected[quantity][0]!), quantity).toBeLessThan(1e-3);
+    }
+    expect(ops.tensorCount()).toBe(before);
+  });
+
+  it('are computed anew where a fast half hides a slow half at first', async () => {
+    const ops = await makeNative();
+    const description = hidingCell(80, 10, 24);
+    const cell = openCell(ops, description);
+    const { signal } = new AbortController();
+    const x = makeTensor([1, 120, 24], noise(120 * 24, 3));
+    const run = await runCell(ops, cell, x, { direction: 'forward', mask: null, initial: null, signal });
+    const report = { probeError: null, redone: 0 };
+    const given = await gatherPairs(propagatePairs(ops, cell, run, ['input'], signal, plan, report), 1, 120);
+    const expected = await gatherPairs(propagatePairs(ops, cell, run, ['input'], signal, direct), 1, 120);
+    cell.dispose();
+    expect(report.redone).toBeGreaterThan(0);
+    expect(largestGap(given.dh_dx[0]!, expected.dh_dx[0]!)).toBeLessThan(1e-3);
+    // Without the probes the slow half would be lost: its part of the norm is all that is left.
+    const late = given.dh_dx[0]![119 * 120]!;
+    expect(late).toBeCloseTo(119 * Math.log(0.99) + Math.log(1e-12) + 0.5 * Math.log(70 * 24), 1);
+  });
+});
+
+/** A linear network of two halves that do not meet: a fast one, and a slow one that hears its input 1e12 times weaker. */
+function hidingCell(units: number, fast: number, inputDim: number): SimpleRnnCell {
+  const kernel = makeTensor(
+    [inputDim, units],
+    noise(inputDim * units, 5).map((value, at) => Math.sign(value) * (at % units < fast ? 1 : 1e-12)),
+  );
+  const recurrent = new Float32Array(units * units);
+  for (let u = 0; u < units; u++) recurrent[u * units + u] = u < fast ? 0.5 : 0.99;
+  const recurrentKernel = makeTensor([units, units], recurrent);
+  return {
+    kind: 'SimpleRNN',
+    units,
+    inputDim,
+    kernel,
+    recurrentKernel,
+    bias: null,
+    activation: { name: 'linear' },
+    clip: null,
+  };
+}

@@ -3,74 +3,222 @@
  * targets of a leaf in one rectangle.
  *
  * Over a leaf of w steps a source costs two products with S columns instead of w pushed steps, and the targets' rows
- * are never moved. Results come in the order of time, and only the sources are kept.
+ * are never moved. Sources that were carried far share a small space and are kept in a basis of it; where their probes
+ * say that a basis has lost something, they are computed anew and carried in full from then on.
  */
 import type { CellRun } from '../cells/run-cell';
 import type { ValidSteps } from '../cells/valid-steps';
 import type { Pace } from '../pace';
+import {
+  compress,
+  Directions,
+  disposeProbes,
+  isTrusted,
+  joinProbes,
+  joinRuns,
+  makeProbes,
+  probeError,
+  type Probes,
+} from './adaptive-rank';
 import type { Arithmetic } from './arithmetic';
 import type { SequenceBlock } from './pairs-direct';
 import { initialSource, runLeaf, type LeafOrder } from './pairs-leaf';
-import { meetAll, type CarriedSources } from './quadrant';
-import { disposeRows, multiplyRows, type ScaledMatrix } from './row-blocks';
+import { meetAll } from './quadrant';
+import { disposeRows, multiplyRows, type RowBlocks, type ScaledMatrix } from './row-blocks';
+
+/** What the pairs of one sequence took. */
+export interface PairsReport {
+  /** Largest relative difference of a probe; null where no basis was used. */
+  probeError: number | null;
+  /** Runs of sources that were computed anew in full. */
+  redone: number;
+}
+
+/** Consecutive sources that lie at the state before a leaf. */
+interface SourceRun {
+  readonly source: 'input' | 'state' | 'initial';
+  readonly blocks: RowBlocks;
+  /** Watch over a basis; null for a run that is carried in full. */
+  readonly probes: Probes | null;
+  /** Carried in full for good: a basis has failed it, or never pays. */
+  readonly isFull: boolean;
+}
+
+/** What one sequence is computed with. */
+interface Sequence {
+  readonly arithmetic: Arithmetic;
+  readonly run: CellRun;
+  readonly valid: ValidSteps;
+  readonly sequence: number;
+  readonly order: LeafOrder;
+  readonly pace: Pace;
+}
 
 /**
  * Blocks of norms of one sequence.
  *
- * @param arithmetic - Operations and cell.
- * @param run - States.
- * @param valid - The computed steps.
- * @param sequence - Which sequence.
- * @param order - What is wanted.
- * @param pace - Lets messages in.
+ * @param given - Operations, states, and what is wanted.
+ * @param report - Filled in as the run goes.
  */
-export async function* pairsBlocked(
-  arithmetic: Arithmetic,
-  run: CellRun,
-  valid: ValidSteps,
-  sequence: number,
-  order: LeafOrder,
-  pace: Pace,
-): AsyncGenerator<SequenceBlock, void, void> {
+export async function* pairsBlocked(given: Sequence, report: PairsReport): AsyncGenerator<SequenceBlock, void, void> {
+  const { arithmetic, valid, sequence, order, pace } = given;
   const { ops } = arithmetic;
   const steps = valid.of(sequence).length;
-  let carried: readonly CarriedSources[] = [];
+  const carried = new CarriedRuns(given, report);
   try {
     for (let lo = 0; lo < steps; lo += order.leafSteps) {
-      const { blocks, result } = await runLeaf(arithmetic, run, valid, sequence, lo, order, pace);
+      const { blocks, result } = await leafOf(given, lo);
       try {
         for (const block of blocks) yield { sequence, block };
-        for await (const block of meetAll(arithmetic, result.targets, carried, pace)) yield { sequence, block };
+        for await (const block of meetAll(arithmetic, result.targets, carried.runs, pace)) yield { sequence, block };
         if (!result.total) continue;
-        carried = await carry(arithmetic, carried, result.total, pace);
-        const isFirst = lo === 0 && order.hasInitial;
-        const initial = isFirst ? initialSource(arithmetic, result.total) : null;
-        carried = [...carried, ...(initial ? [{ source: 'initial' as const, blocks: initial }] : [])];
-        carried = [...carried, { source: order.source, blocks: result.sources! }];
+        await carried.carry(result.total, result.hi);
+        if (lo === 0 && order.hasInitial) carried.add('initial', initialSource(arithmetic, result.total));
+        carried.add(order.source, result.sources!);
       } finally {
         disposeRows(arithmetic, result.targets);
         if (result.total) ops.dispose(result.total.value);
       }
     }
   } finally {
-    for (const { blocks } of carried) disposeRows(arithmetic, [blocks]);
+    carried.dispose();
   }
 }
 
-/** Carries all sources over a leaf. */
-async function carry(
-  arithmetic: Arithmetic,
-  carried: readonly CarriedSources[],
-  total: ScaledMatrix,
-  pace: Pace,
-): Promise<readonly CarriedSources[]> {
-  const { ops } = arithmetic;
-  const moved: CarriedSources[] = [];
-  const value = ops.keep(ops.transpose(total.value, [1, 0]));
-  for (const { source, blocks } of carried) {
-    moved.push({ source, blocks: multiplyRows(arithmetic, blocks, { value, exponent: total.exponent }) });
+function leafOf({ arithmetic, run, valid, sequence, order, pace }: Sequence, lo: number): ReturnType<typeof runLeaf> {
+  return runLeaf(arithmetic, run, valid, sequence, lo, order, pace);
+}
+
+/** All sources so far, the oldest first. */
+class CarriedRuns {
+  runs: readonly SourceRun[] = [];
+  private readonly directions: Directions;
+  /** Rank that the last run had when it was first put into a basis. */
+  private firstRank = 0;
+
+  constructor(
+    private readonly given: Sequence,
+    private readonly report: PairsReport,
+  ) {
+    this.directions = new Directions(given.arithmetic.ops);
   }
-  ops.dispose(value);
-  await pace.breathe();
-  return moved;
+
+  add(source: SourceRun['source'], blocks: RowBlocks): void {
+    const isFull = !this.given.order.isAdaptive || source === 'initial';
+    this.runs = [...this.runs, { source, blocks, probes: null, isFull }];
+  }
+
+  /** Carries all sources over a leaf that ends at step `hi`. */
+  async carry(total: ScaledMatrix, hi: number): Promise<void> {
+    const { arithmetic, pace } = this.given;
+    const { ops } = arithmetic;
+    const value = ops.keep(ops.transpose(total.value, [1, 0]));
+    try {
+      const factor = { value, exponent: total.exponent };
+      for (let at = 0; at < this.runs.length; at++) {
+        const { blocks, probes, ...run } = this.runs[at];
+        const moved = {
+          ...run,
+          blocks: multiplyRows(arithmetic, blocks, factor),
+          probes: probes && { weights: probes.weights, rows: multiplyRows(arithmetic, probes.rows, factor) },
+        };
+        this.put(at, moved);
+        await pace.breathe();
+      }
+    } finally {
+      ops.dispose(value);
+    }
+    for (let at = 0; at < this.runs.length; at++) {
+      await this.checkRun(at, hi);
+      this.shrink(at);
+      await pace.breathe();
+    }
+    this.join();
+  }
+
+  dispose(): void {
+    for (const run of this.runs) this.free(run);
+    this.runs = [];
+  }
+
+  /** Computes a run anew where its probes say so. */
+  private async checkRun(at: number, hi: number): Promise<void> {
+    const { arithmetic } = this.given;
+    const { blocks, probes, source } = this.runs[at];
+    if (!probes) return;
+    const error = probeError(arithmetic, blocks, probes);
+    if (isTrusted(error)) {
+      this.report.probeError = Math.max(this.report.probeError ?? 0, error);
+      return;
+    }
+    this.report.redone++;
+    const { first, count } = blocks;
+    const anew = await carriedInFull(this.given, first, first + count, hi);
+    this.free(this.runs[at]);
+    const runs = anew.map((full): SourceRun => ({ source, blocks: full, probes: null, isFull: true }));
+    this.runs = [...this.runs.slice(0, at), ...runs, ...this.runs.slice(at + 1)];
+  }
+
+  /** Puts a run into a basis, or into a smaller one. */
+  private shrink(at: number): void {
+    const { arithmetic } = this.given;
+    const { source, blocks, probes, isFull } = this.runs[at];
+    if (isFull) return;
+    const guess = blocks.basis ? 0.75 * blocks.basis.shape[0] : this.firstRank;
+    const smaller = compress(arithmetic, this.directions, blocks, guess);
+    if (!smaller) return;
+    if (!blocks.basis) this.firstRank = 0.75 * smaller.basis!.shape[0];
+    const watched = probes ?? makeProbes(arithmetic, this.directions, blocks);
+    disposeRows(arithmetic, [blocks]);
+    this.put(at, { source, blocks: smaller, probes: watched, isFull });
+  }
+
+  /** Joins neighbours of one length that have a basis each, so that there are few runs. */
+  private join(): void {
+    const { arithmetic } = this.given;
+    for (let at = this.runs.length - 2; at >= 0; at--) {
+      const [earlier, later] = [this.runs[at], this.runs[at + 1]];
+      if (!later || !earlier.probes || !later.probes || earlier.blocks.count > later.blocks.count) continue;
+      const width = earlier.blocks.basis!.shape[0] + later.blocks.basis!.shape[0];
+      if (width > earlier.blocks.basis!.shape[1]) continue;
+      const blocks = joinRuns(arithmetic, earlier.blocks, later.blocks);
+      disposeRows(arithmetic, [earlier.blocks, later.blocks]);
+      const probes = joinProbes(arithmetic, earlier.probes, later.probes);
+      const joined: SourceRun = { source: earlier.source, blocks, probes, isFull: false };
+      this.runs = [...this.runs.slice(0, at), joined, ...this.runs.slice(at + 2)];
+      this.shrink(at);
+    }
+  }
+
+  private put(at: number, run: SourceRun): void {
+    this.runs = this.runs.map((old, index) => (index === at ? run : old));
+  }
+
+  private free({ blocks, probes }: SourceRun): void {
+    const { arithmetic } = this.given;
+    disposeRows(arithmetic, [blocks]);
+    if (probes) disposeProbes(arithmetic, probes);
+  }
+}
+
+/** The sources `first .. end`, carried from their own leaves to step `hi` without any basis; one run a leaf. */
+async function carriedInFull(given: Sequence, first: number, end: number, hi: number): Promise<readonly RowBlocks[]> {
+  const { arithmetic, order } = given;
+  const { ops } = arithmetic;
+  const found: RowBlocks[] = [];
+  for (let lo = first; lo < hi; lo += order.leafSteps) {
+    const { result } = await leafOf(given, lo);
+    disposeRows(arithmetic, result.targets);
+    const { sources, total } = result;
+    if (!sources || !total) throw new Error('a leaf inside the sequence has a total and sources');
+    const value = ops.keep(ops.transpose(total.value, [1, 0]));
+    const factor = { value, exponent: total.exponent };
+    found.forEach((blocks, at) => {
+      found[at] = multiplyRows(arithmetic, blocks, factor);
+    });
+    ops.dispose(value, total.value);
+    if (lo < end) found.push(sources);
+    else disposeRows(arithmetic, [sources]);
+  }
+  return found;
 }

@@ -21,6 +21,8 @@ export interface LeafOrder {
   readonly hasInitial: boolean;
   /** Steps of a leaf. */
   readonly leafSteps: number;
+  /** Whether sources that were carried far are kept in a basis of the rank that they have. */
+  readonly isAdaptive: boolean;
 }
 
 /** What a leaf leaves behind; the caller's. */

@@ -12,6 +12,8 @@ export interface PairsPlan {
   readonly algorithm: 'direct' | 'blocked' | 'scan';
   /** Steps of a leaf of the scan. */
   readonly leafSteps: number;
+  /** Whether long products are kept in a basis of the rank that they have. */
+  readonly isAdaptive: boolean;
 }
 
 /** What the choice depends on. */
@@ -19,6 +21,8 @@ export interface PairsSizes extends CellSizes {
   /** Computed steps of the longest sequence. */
   readonly steps: number;
   readonly isNative: boolean;
+  /** No basis, whatever it would save. */
+  readonly isExact: boolean;
 }
 
 /** Steps of a leaf of the scan, for sources as narrow as an input and for whole states. */
@@ -37,20 +41,25 @@ const PUSH_OVERHEAD = 1.6;
  * @param source - What is differentiated with respect to.
  */
 export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
-  if (source === 'initial') return { algorithm: 'direct', leafSteps: 0 };
+  if (source === 'initial') return { algorithm: 'direct', leafSteps: 0, isAdaptive: false };
   const blockedLeaf = bestLeafSteps(sizes);
-  const ways: (PairsPlan & { readonly flop: number })[] = [
-    { algorithm: 'direct', leafSteps: 0, flop: PUSH_OVERHEAD * directFlop(sizes, source) },
-    { algorithm: 'blocked', leafSteps: blockedLeaf, flop: blockedFlop(sizes, source, blockedLeaf) },
+  const isAdaptive = sizes.isNative && !sizes.isExact;
+  const ways = [
+    { algorithm: 'direct', leafSteps: 0, isAdaptive: false, flop: PUSH_OVERHEAD * directFlop(sizes, source) },
+    { algorithm: 'blocked', leafSteps: blockedLeaf, isAdaptive, flop: blockedFlop(sizes, source, blockedLeaf) },
     {
       algorithm: 'scan',
       leafSteps: SCAN_LEAF_STEPS[source],
+      isAdaptive: false,
       flop: scanFlop(sizes, source, SCAN_LEAF_STEPS[source]),
     },
-  ];
+  ] as const;
   const possible = ways.filter(({ leafSteps }) => sizes.steps > FEWEST_LEAVES * leafSteps || leafSteps === 0);
-  const { algorithm, leafSteps } = possible.reduce((best, way) => (way.flop < best.flop ? way : best));
-  return { algorithm, leafSteps };
+  const { flop: _, ...plan } = possible.reduce<(typeof ways)[number]>(
+    (best, way) => (way.flop < best.flop ? way : best),
+    ways[0],
+  );
+  return plan;
 }
 
 /** Steps of a leaf for which pushing inside and carrying over cost the same. */

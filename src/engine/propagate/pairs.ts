@@ -12,7 +12,7 @@ import { validSteps, type ValidSteps } from '../cells/valid-steps';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
-import { pairsBlocked } from './pairs-blocked';
+import { pairsBlocked, type PairsReport } from './pairs-blocked';
 import { pairsDirect, type SequenceBlock } from './pairs-direct';
 import { planPairs, type PairsPlan } from './pairs-plan';
 import { pairsScan } from './pairs-scan';
@@ -29,6 +29,7 @@ import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
  * @param sources - What is differentiated with respect to.
  * @param signal - Aborts between steps.
  * @param forced - The way they are computed, where it is not to be chosen; for tests and measurements.
+ * @param report - Filled in: what was seen on the way.
  */
 export async function* propagatePairs(
   ops: Ops,
@@ -37,6 +38,7 @@ export async function* propagatePairs(
   sources: readonly PairsSource[],
   signal: AbortSignal,
   forced: PairsPlan | null = null,
+  report: PairsReport = { probeError: null, redone: 0 },
 ): AsyncGenerator<PairsChunk, void, void> {
   const pace = new Pace(signal);
   const arithmetic = chooseArithmetic(ops, cell);
@@ -45,7 +47,7 @@ export async function* propagatePairs(
   const { hiddenSize, stateSize } = cell;
   const planOf = (source: PairsSource): PairsPlan => {
     if (forced && source !== 'initial') return forced;
-    return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null }, source);
+    return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact: false }, source);
   };
   const timesOf = (sequence: number): StepTimes => {
     return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
@@ -58,7 +60,7 @@ export async function* propagatePairs(
     }
     if (valid.longest === 0 || (source === 'initial' && givesInitial)) continue;
     const hasInitial = source === 'input' && sources.includes('initial');
-    const task = { arithmetic, run, valid, pace, source, hasInitial, plan: planOf(source) };
+    const task = { arithmetic, run, valid, pace, source, hasInitial, plan: planOf(source), report };
     for await (const { sequence, block } of computeBlocks(task)) yield* inTime(timesOf(sequence), block, sources);
   }
 }
@@ -72,6 +74,7 @@ interface PairsTask {
   readonly source: PairsSource;
   readonly hasInitial: boolean;
   readonly plan: PairsPlan;
+  readonly report: PairsReport;
 }
 
 async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, void, void> {
@@ -80,9 +83,9 @@ async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, vo
     yield* pairsDirect(arithmetic, run, valid, source, pace);
     return;
   }
-  const compute = plan.algorithm === 'scan' ? pairsScan : pairsBlocked;
-  const order = { source, hasInitial, leafSteps: plan.leafSteps };
+  const order = { source, hasInitial, leafSteps: plan.leafSteps, isAdaptive: plan.isAdaptive };
   for (let sequence = 0; sequence < run.batch; sequence++) {
-    yield* compute(arithmetic, run, valid, sequence, order, pace);
+    if (plan.algorithm === 'scan') yield* pairsScan(arithmetic, run, valid, sequence, order, pace);
+    else yield* pairsBlocked({ arithmetic, run, valid, sequence, order, pace }, task.report);
   }
 }
