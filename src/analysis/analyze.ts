@@ -7,24 +7,25 @@
  */
 import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
-import { cellsOf, hiddenSize, type Assumption, type RecurrentModel, type Warning } from '../core/model';
+import { cellsOf, type RecurrentModel } from '../core/model';
 import type { Summary } from '../core/summary';
 import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
 import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
 import { estimateRun, fitRun, type RunCost } from '../engine/estimate';
 import type { Engine, LayerInput, LayerRun, SpectrumResult } from '../engine/engine';
-import { chooseEngine, openEngine, type EngineChoice, type OpenedEngine } from '../engine/load-engine';
+import { chooseEngine, openEngine, type EngineChoice } from '../engine/load-engine';
 import { Pace } from '../engine/pace';
-import { DEFAULT_EXPONENTS, planSpectrum } from '../engine/propagate/spectrum-plan';
+import { DEFAULT_EXPONENTS } from '../engine/propagate/spectrum-plan';
 import type { AnalysisStep } from '../shared/analysis-step';
-import type { ProgressEvent, RunEstimate, RunRequest, SpectrumEvent, SpectrumShape, StartedEvent } from '../shared/run';
+import type { ProgressEvent, RunEstimate, RunRequest } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
-import { frameworkDifferences } from './framework-differences';
 import { LagCurves } from './lag-curves';
 import { initialStates } from './initial-states';
 import { makeInputs, randomInputName } from './make-inputs';
 import { sizeRun, type RunData, type RunSize } from './size-run';
 import { joinDirections } from './join-directions';
+import { spectrumEvent, startedEvent } from './run-events';
+import { runNotes } from './run-notes';
 import { stepNorms } from './step-norms';
 import { summarize } from './summarize';
 
@@ -138,7 +139,7 @@ class Run {
     const layerRun = local ? withRespectToModelInput(opening, plan.found.layer, input, local) : opening;
     this.layerRun = layerRun;
     const x = local?.sequence ?? input.x;
-    const started = startedEvent(this.order, plan, opened, layerRun, x.shape[1]!);
+    const started = startedEvent(plan.found.layer, request, plan.estimate, opened.info, layerRun, x.shape[1]!);
     yield { event: started, chunk: null };
     const states = joinDirections(layerRun, x, input.mask);
     yield { event: states, chunk: null };
@@ -173,7 +174,7 @@ class Run {
       exponents.set(direction, await layerRun.leadingExponent(direction, request.warmUp ?? 0, this.signal));
     }
     const seconds = (performance.now() - this.startedAt) / 1000;
-    const { assumptions, warnings } = notesOf(this.order, plan, started);
+    const { assumptions, warnings } = runNotes(this.order.model, plan.found.index, plan.size, started);
     const { version, source } = this.order;
     const { layer } = plan.found;
     const randomInput = randomInputName(this.order.model, request, plan.size);
@@ -276,94 +277,4 @@ function checkMemory(peakBytes: number, { maxMemoryBytes: limit }: RunRequest): 
     `the run needs about ${peakBytes} bytes even in its smallest pieces, the limit is ${limit}`,
     { details: { peakBytes, maxMemory: limit } },
   );
-}
-
-function startedEvent(
-  order: AnalysisOrder,
-  plan: RunPlan,
-  opened: OpenedEngine,
-  run: LayerRun,
-  sourceSteps: number,
-): StartedEvent {
-  const { layer } = plan.found;
-  const cells = cellsOf(layer.operation);
-  const parts = cells.map(({ direction, cell }) => ({
-    direction,
-    kind: cell.kind,
-    units: cell.units,
-    hiddenSize: hiddenSize(cell),
-    hasCell: cell.kind === 'LSTM',
-  }));
-  return {
-    kind: 'started',
-    layer: layer.name,
-    cellKind: parts[0]!.kind,
-    engine: opened.info,
-    batch: run.batch,
-    steps: run.steps,
-    sourceSteps,
-    units: parts[0]!.units,
-    inputDim: run.inputDim,
-    directions: parts.map(({ direction }) => direction),
-    hasCell: parts.some(({ hasCell }) => hasCell),
-    parts,
-    modes: order.request.modes,
-    ...(order.request.modes.includes('spectrum') && { spectra: spectraOf(order.request, cells, opened, run) }),
-    estimate: plan.estimate,
-  };
-}
-
-/** What the mode spectrum will give. */
-function spectraOf(
-  { exponents = DEFAULT_EXPONENTS }: RunRequest,
-  cells: ReturnType<typeof cellsOf>,
-  { info }: OpenedEngine,
-  { batch, steps }: LayerRun,
-): readonly SpectrumShape[] {
-  return cells.map(({ direction, cell }) => {
-    const stateSize = hiddenSize(cell) + (cell.kind === 'LSTM' ? cell.units : 0);
-    const { count, hasSingularValues } = planSpectrum(stateSize, batch, steps, exponents, info.name);
-    return { direction, count, stateSize, hasSingularValues };
-  });
-}
-
-function spectrumEvent(direction: Direction, result: SpectrumResult): SpectrumEvent {
-  const { count, stateSize, lyapunov, isResolved, curve, logSingularValues } = result;
-  const curveSteps = Float64Array.from(curve.steps);
-  return {
-    ...{ kind: 'spectrum', direction, count, stateSize, lyapunov, isResolved },
-    ...{ curveSteps, curve: curve.values, logSingularValues },
-  };
-}
-
-/** What was settled without being asked for; the run's own notes after the file's. */
-function notesOf(
-  order: AnalysisOrder,
-  plan: RunPlan,
-  started: StartedEvent,
-): { assumptions: Assumption[]; warnings: Warning[] } {
-  const own = plan.size.notes.map((note) => ({
-    what: 'input',
-    assumed: note,
-    why: 'the file says no more',
-    change: '--input',
-  }));
-  const { storedBatch } = plan.size;
-  if (storedBatch !== null) {
-    own.push({
-      what: 'sequences of the input',
-      assumed: String(storedBatch),
-      why: 'the file stores initial states or lengths for so many',
-      change: '--batch',
-    });
-  }
-  const warnings = [...order.model.warnings, ...frameworkDifferences(order.model, plan.found.index)];
-  if (started.sourceSteps !== started.steps && started.modes.includes('diagonal')) {
-    warnings.push({
-      code: 'diagonal/left-out',
-      message: `The layer has ${started.steps} timesteps and the model's input ${started.sourceSteps}, so there is no same step to differentiate.`,
-      remedy: 'Use --wrt layer-input for the diagonal.',
-    });
-  }
-  return { assumptions: [...order.model.assumptions, ...own], warnings };
 }

@@ -5,13 +5,11 @@ import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/j
 import { gateNames, type CellDescription } from '../core/model';
 import type { CellState, ReferenceCell } from '../core/reference/cell';
 import { leadingGrowth } from '../core/reference/leading-exponent';
-import { spectrumSteps } from '../core/reference/lyapunov-spectrum';
 import { propagateDiagonal } from '../core/reference/propagate-diagonal';
 import { propagateFinal, type FinalBlock } from '../core/reference/propagate-final';
 import { pairsTile, propagatePairs, type PairsRow, type PairsSource } from '../core/reference/propagate-pairs';
 import { makeReferenceCell } from '../core/reference/reference-cell';
 import { cellSteps, type GatedTrajectory } from '../core/reference/run-cell';
-import type { SequenceSpectrum } from '../core/spectrum-sum';
 import type { RealTensor } from '../core/tensor';
 import { validSteps } from './cells/valid-steps';
 import type {
@@ -25,8 +23,7 @@ import type {
 } from './engine';
 import type { Mask } from './layers/flow';
 import { Pace } from './pace';
-import { joinSpectra } from './propagate/join-spectra';
-import { planSpectrum } from './propagate/spectrum-plan';
+import { referenceSpectrum } from './propagate/reference-spectrum';
 import { BLOCK_NORMS, NormRows } from './propagate/norm-rows';
 import { beforeFirstStep, inTime, type PairsBlock } from './propagate/pairs-times';
 
@@ -206,20 +203,9 @@ export class ReferenceRun implements LayerRun {
   }
 
   /** See `LayerRun.spectrum`. */
-  async spectrum(direction: Direction, options: SpectrumOptions): Promise<SpectrumResult> {
+  spectrum(direction: Direction, options: SpectrumOptions): Promise<SpectrumResult> {
     const { cell, trajectories } = this.pick(direction);
-    const { exponents, warmUp, signal } = options;
-    const pace = new Pace(signal);
-    const plan = planSpectrum(cell.stateSize, this.batch, this.steps, exponents, 'reference');
-    const { count, hasSingularValues } = plan;
-    const spectra: SequenceSpectrum[] = [];
-    for (const trajectory of trajectories) {
-      const walk = spectrumSteps(cell, trajectory, { count, warmUp, hasSingularValues });
-      let step = walk.next();
-      for (; !step.done; step = walk.next()) await pace.breathe();
-      spectra.push(step.value);
-    }
-    return joinSpectra(spectra, plan, cell.stateSize);
+    return referenceSpectrum(cell, trajectories, options);
   }
 
   /** Nothing: the arrays belong to JavaScript. */

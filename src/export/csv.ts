@@ -8,7 +8,7 @@ import type { JacobianChunk, StateName } from '../core/jacobian';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink, OpenSink } from '../shared/file-sink';
 import type { PairsEvent, SpectrumEvent, StartedEvent } from '../shared/run';
-import { rowsOf } from './run-arrays';
+import { rowsOf } from './array-declarations';
 
 const FLUSH_CHARACTERS = 1 << 20;
 

@@ -10,7 +10,8 @@ import type { OpenSink } from '../shared/file-sink';
 import type { RunEvent } from '../shared/run';
 import { addToRecord, emptyRecord, type RunRecord } from '../shared/run-record';
 import { RunCsv } from './csv';
-import { arrayBytes, declareArrays, RunArrays } from './run-arrays';
+import { arrayBytes, declareArrays } from './array-declarations';
+import { RunArrays } from './run-arrays';
 
 /** Where the arrays of a run go; null = nowhere. */
 export interface ArrayTargets {

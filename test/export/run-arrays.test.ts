@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DiagonalChunk, FinalChunk } from '../../src/core/jacobian';
-import { declareArrays, RunArrays } from '../../src/export/run-arrays';
+import { declareArrays } from '../../src/export/array-declarations';
+import { RunArrays } from '../../src/export/run-arrays';
 import type { AnalysisStep } from '../../src/shared/analysis-step';
 import type { RunEvent, StartedEvent, StepNorms } from '../../src/shared/run';
 import { makeMemorySink } from './memory-sink';
