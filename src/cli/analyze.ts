@@ -76,7 +76,7 @@ async function analyzeInto(
   const deadline = order.request.maxSeconds === null ? null : performance.now() / 1000 + order.request.maxSeconds;
   const trace = makeTrace(order.trace !== null);
   await checkTargets(batch, order);
-  const file = await openModelFile(order.model, order.readerOptions, false);
+  const file = await openModelFile(order.model, order.readerOptions);
   const data = await readRunFiles(order.request);
   const { format, producer } = file.model;
   const source = { format, producer, path: order.model, bytes: file.bytes, sha256: file.sha256 };

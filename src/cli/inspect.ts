@@ -5,7 +5,7 @@ import { formatBytes, formatNumber } from '../charts/number-format';
 import { projectionText, type GateStatistics, type LayerDescription, type ModelDescription } from '../core/summary';
 import { NO_READER_OPTIONS, type ReaderOptions } from '../host/reader-messages';
 import type { Output } from './exit-codes';
-import { openModelFile } from './read-files';
+import { describeModelFile } from './read-files';
 import { columns, jsonText, oneLine } from './terminal-text';
 
 /**
@@ -23,8 +23,7 @@ export async function inspectCommand(
   isJson: boolean,
   output: Output,
 ): Promise<void> {
-  const { description, bytes } = await openModelFile(path, { ...NO_READER_OPTIONS, limits }, true);
-  if (!description) throw new Error('the reader process gave no description');
+  const { description, bytes } = await describeModelFile(path, { ...NO_READER_OPTIONS, limits });
   if (isJson) output.out(`${jsonText(description)}\n`);
   else output.out(describeAsText(description, path, bytes));
 }

@@ -11,6 +11,7 @@ import { programPaths } from '../host/paths';
 import {
   dataFilesOf,
   type DataArrays,
+  type ReaderJob,
   type ReaderOptions,
   type ReadDataResult,
   type ReadModelResult,
@@ -20,9 +21,7 @@ import type { RunRequest } from '../shared/run';
 /** A model file, read. */
 export interface OpenedFile {
   readonly model: RecurrentModel;
-  readonly description: ModelDescription | null;
   readonly bytes: number;
-  /** Empty where only a description was asked for. */
   readonly sha256: string;
 }
 
@@ -34,16 +33,37 @@ const startReader = (): ReturnType<typeof startNodeChild> =>
  *
  * @param path - A file or folder.
  * @param options - What the file may not store.
- * @param describe - Whether weight statistics are wanted too.
  * @throws TempogradError of the reader family.
  */
-export async function openModelFile(path: string, options: ReaderOptions, describe: boolean): Promise<OpenedFile> {
+export async function openModelFile(path: string, options: ReaderOptions): Promise<OpenedFile> {
+  const { model, bytes, sha256 } = await readInChild({ kind: 'model', path, options, describe: false, hash: true });
+  if (!model) throw new Error('the reader process gave no model');
+  return { model, bytes, sha256 };
+}
+
+/**
+ * What a model file holds, its numbers left in the process that read them.
+ *
+ * @param path - A file or folder.
+ * @param options - What the file may not store.
+ * @throws TempogradError of the reader family.
+ */
+export async function describeModelFile(
+  path: string,
+  options: ReaderOptions,
+): Promise<{ readonly description: ModelDescription; readonly bytes: number }> {
+  const job = { kind: 'model', path, options, describe: true, hash: false, withoutModel: true } as const;
+  const { description, bytes } = await readInChild(job);
+  if (!description) throw new Error('the reader process gave no description');
+  return { description, bytes };
+}
+
+async function readInChild(job: Extract<ReaderJob, { kind: 'model' }>): Promise<ReadModelResult> {
+  const { path } = job;
   const bytes = kindOfPath(path) === 'file' ? statSync(path).size : 0;
-  const job = { kind: 'model', path, options, describe, hash: !describe } as const;
   const { result, release } = await parseInChild<ReadModelResult>(startReader, { job, bytes, name: path });
   release();
-  if (!result.model) throw new Error('the reader process gave no model');
-  return { model: result.model, description: result.description, bytes: result.bytes, sha256: result.sha256 };
+  return result;
 }
 
 /**

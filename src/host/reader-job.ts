@@ -7,6 +7,7 @@ import type { ByteSource } from '../readers/byte-source';
 import { describeModel } from '../readers/describe-model';
 import { readModel } from '../readers/read-model';
 import { modelOfFolder } from './file-role';
+import { freeMemory } from './free-memory';
 import { kindOfPath, openFileSource } from './file-source';
 import { neighboursOf } from './open-beside';
 import { readDataFiles } from './read-data-files';
@@ -29,7 +30,7 @@ export async function runReaderJob(job: ReaderJob, onParsed: () => void): Promis
 }
 
 async function readModelFile(
-  { path, options, describe, hash }: Extract<ReaderJob, { kind: 'model' }>,
+  { path, options, describe, hash, withoutModel = false }: Extract<ReaderJob, { kind: 'model' }>,
   onParsed: () => void,
 ): Promise<ReadModelResult> {
   const source = openFileSource(kindOfPath(path) === 'folder' ? modelOfFolder(path) : path);
@@ -37,9 +38,10 @@ async function readModelFile(
   try {
     const model = await readModel(source, source.name, { ...options, openBeside: neighbours.open });
     onParsed();
+    await freeMemory();
     return {
       kind: 'model',
-      model,
+      model: withoutModel ? null : model,
       description: describe ? describeModel(model) : null,
       ...inputOf(model),
       bytes: source.size,

@@ -41,13 +41,15 @@ export type ReaderJob =
       readonly describe: boolean;
       /** Reads the whole file once more; a large one is listed much sooner without. */
       readonly hash: boolean;
+      /** The model's numbers stay where they are: a list of layers needs only what is said of them. */
+      readonly withoutModel?: boolean;
     }
   | { readonly kind: 'data'; readonly files: DataFiles };
 
 /** A model, read. */
 export interface ReadModelResult {
   readonly kind: 'model';
-  /** null where it went straight to another process over a port. */
+  /** null where it went straight to another process over a port, or was not asked for. */
   readonly model: RecurrentModel | null;
   /** null where it was not asked for. */
   readonly description: ModelDescription | null;

@@ -152,7 +152,9 @@ function jointKernel({ shape }: WeightInfo, { kernel, recurrentKernel }: CellDes
   const [above = 0, width = 0] = kernel.shape;
   const [below = 0] = recurrentKernel.shape;
   if (shape.length !== 2 || shape[0] !== above + below) return null;
-  const data = new Float64Array((above + below) * width);
+  const isDouble = kernel.data instanceof Float64Array || recurrentKernel.data instanceof Float64Array;
+  const count = (above + below) * width;
+  const data = isDouble ? new Float64Array(count) : new Float32Array(count);
   data.set(kernel.data);
   data.set(recurrentKernel.data, above * width);
   return { shape: [above + below, width], data };

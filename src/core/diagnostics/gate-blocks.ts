@@ -39,17 +39,27 @@ export function gateBlocks(tensor: RealTensor, kind: CellKind): readonly GateBlo
  * @param names - The gates, in the tensor's order.
  */
 export function columnBlocks(tensor: RealTensor, names: readonly string[]): readonly GateBlock[] {
+  return [...eachColumnBlock(tensor, names)];
+}
+
+/**
+ * The same blocks, each made when it is asked for: all of a large tensor together are twice its size.
+ *
+ * @param tensor - `[rows, names * H]` or `[names * H]`.
+ * @param names - The gates, in the tensor's order.
+ */
+export function* eachColumnBlock(tensor: RealTensor, names: readonly string[]): Generator<GateBlock> {
   const width = tensor.shape[tensor.shape.length - 1];
   const rows = width === 0 ? 0 : tensor.data.length / width;
   const columns = width / names.length;
-  return names.map((gate, k) => {
+  for (const [k, gate] of names.entries()) {
     const data = new Float64Array(rows * columns);
     for (let row = 0; row < rows; row++) {
       const start = row * width + k * columns;
       data.set(tensor.data.subarray(start, start + columns), row * columns);
     }
-    return { gate, rows, columns, data };
-  });
+    yield { gate, rows, columns, data };
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { spectralNorm } from '../linalg/spectral-norm';
 import type { CellKind } from '../model';
 import type { GateStatistics } from '../summary';
 import type { RealTensor } from '../tensor';
-import { blockNames, columnBlocks } from './gate-blocks';
+import { blockNames, eachColumnBlock } from './gate-blocks';
 
 /**
  * min, max, mean, standard deviation (ddof 0), L2 norm and largest singular value of a block.
@@ -74,8 +74,9 @@ export function columnStatistics(
   isMatrix: boolean,
   wanted: readonly string[] | null = null,
 ): Readonly<Record<string, GateStatistics>> {
-  const entries = columnBlocks(tensor, names)
-    .filter(({ gate }) => wanted === null || wanted.includes(gate))
-    .map((block) => [block.gate, blockStatistics(block.data, block.rows, block.columns, isMatrix)] as const);
-  return Object.fromEntries(entries);
+  const statistics: Record<string, GateStatistics> = {};
+  for (const { gate, data, rows, columns } of eachColumnBlock(tensor, names)) {
+    if (wanted === null || wanted.includes(gate)) statistics[gate] = blockStatistics(data, rows, columns, isMatrix);
+  }
+  return statistics;
 }

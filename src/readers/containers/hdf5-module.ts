@@ -20,6 +20,8 @@ export interface Hdf5Metadata {
   readonly total_size: number;
   readonly vlen: boolean;
   readonly cset?: number;
+  /** Shape of a chunk; null for a dataset in one piece. */
+  readonly chunks?: readonly number[] | null;
   readonly virtual_sources?: readonly { readonly file_name: string; readonly dset_name: string }[];
 }
 
@@ -126,6 +128,9 @@ function mountOneFile(fileSystem: EmscriptenFileSystem, source: ByteSource): voi
     throw new fileSystem.ErrnoError(errno);
   };
   const date = new Date(0);
+  const { size } = source;
+  // The library's handlers keep an instance as long as the process lives; the file, which may be in memory, must not stay.
+  const bytes = new WeakRef(source);
   const nodeOperations = {
     getattr: (node: FileNode) => ({
       dev: 1,
@@ -149,13 +154,13 @@ function mountOneFile(fileSystem: EmscriptenFileSystem, source: ByteSource): voi
   };
   const streamOperations = {
     read(_stream: object, heap: Uint8Array, offset: number, length: number, position: number): number {
-      const count = Math.max(0, Math.min(length, source.size - position));
-      if (count > 0) heap.set(source.read(position, count), offset);
+      const count = Math.max(0, Math.min(length, size - position));
+      if (count > 0) heap.set((bytes.deref() ?? fail(NO_SUCH_FILE)).read(position, count), offset);
       return count;
     },
     write: () => fail(READ_ONLY_FILE_SYSTEM),
     llseek(stream: { readonly position: number }, offset: number, whence: number): number {
-      const base = whence === 1 ? stream.position : whence === 2 ? source.size : 0;
+      const base = whence === 1 ? stream.position : whence === 2 ? size : 0;
       return base + offset < 0 ? fail(INVALID) : base + offset;
     },
   };
@@ -168,7 +173,7 @@ function mountOneFile(fileSystem: EmscriptenFileSystem, source: ByteSource): voi
         node.stream_ops = streamOperations;
       }
       root.size = 4096;
-      file.size = source.size;
+      file.size = size;
       return root;
     },
   };

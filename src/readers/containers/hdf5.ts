@@ -46,7 +46,8 @@ const DATASET = 1;
 const LINK = 3;
 const USER_LINK = 4;
 /** Rows are read in blocks of this size, so that the library's own memory stays small. */
-const BLOCK_BYTES = 32 * 1024 * 1024;
+const BLOCK_BYTES = 4 * 1024 * 1024;
+const MAX_BLOCK_BYTES = 8 * BLOCK_BYTES;
 /** Deflate cannot do better than 1032:1. */
 const MAX_FILTER_RATIO = 1100;
 /** Each failure costs a new instance of the library. */
@@ -200,7 +201,7 @@ async function readNumbers(
   const shape = metadata.shape ?? [];
   const rows = shape[0] ?? 1;
   const rowBytes = sizeOf(shape.slice(1)) * metadata.size;
-  const blockRows = Math.max(1, Math.min(rows, Math.floor(BLOCK_BYTES / rowBytes)));
+  const blockRows = Math.min(rows, rowsOfBlock(rowBytes, metadata.chunks?.[0] ?? 1));
   let result: Float32Array | Float64Array | null = null;
   for (let start = 0; start < rows; start += blockRows) {
     const count = Math.min(blockRows, rows - start);
@@ -211,6 +212,13 @@ async function readNumbers(
     result.set(values, start * sizeOf(shape.slice(1)));
   }
   return result ?? new Float32Array(0);
+}
+
+/** Whole chunks where they are not too large: the library inflates a chunk again for every block that has a part of it. */
+function rowsOfBlock(rowBytes: number, chunkRows: number): number {
+  const rows = Math.max(1, Math.floor(BLOCK_BYTES / rowBytes));
+  const inChunks = Math.ceil(rows / chunkRows) * chunkRows;
+  return inChunks * rowBytes <= MAX_BLOCK_BYTES ? inChunks : rows;
 }
 
 function readBlock(

@@ -4,8 +4,8 @@
  * The central directory is read by yauzl; names are compared, never written. Two entries of one name, overlapping
  * entries, or a local header that contradicts the directory are damage: another program might read other bytes.
  */
-import { Readable } from 'node:stream';
-import { crc32, inflateRawSync } from 'node:zlib';
+import { Readable, promises } from 'node:stream';
+import { constants, crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { RandomAccessReader, fromRandomAccessReaderPromise, type Entry, type ZipFile } from 'yauzl';
 import { TempogradError } from '../../core/errors';
 import { memorySource, sliceSource, type ByteSource } from '../byte-source';
@@ -22,6 +22,12 @@ export interface ZipArchive {
    * @throws TempogradError `reader/corrupt` on a wrong checksum or size, `reader/truncated`, `reader/limit-exceeded`.
    */
   open(name: string): Promise<ByteSource>;
+  /**
+   * The first bytes of an entry, as many as are wanted and there; nothing behind them is inflated, and no checksum asked.
+   *
+   * @throws TempogradError `reader/corrupt` when they cannot be inflated.
+   */
+  head(name: string, length: number): Promise<Uint8Array>;
   /** All bytes of an entry; throws as `open` does. */
   read(name: string): Promise<Uint8Array>;
 }
@@ -29,7 +35,8 @@ export interface ZipArchive {
 const STORED = 0;
 const DEFLATED = 8;
 const LOCAL_HEADER_BYTES = 30;
-const CRC_BLOCK_BYTES = 1 << 20;
+/** Read, inflated and summed at a time. */
+const PIECE_BYTES = 1 << 20;
 const UNKNOWN_32 = 0xffffffff;
 
 /** Lets yauzl read from a `ByteSource`. */
@@ -85,15 +92,22 @@ export async function openZip(source: ByteSource, limits: ReadLimits): Promise<Z
   // PyTorch can be told to write no checksums; one that is left out somewhere only is damage.
   const hasChecksums = entries.some((entry) => entry.crc32 !== 0);
   const names = [...byName.keys()].filter((name) => !name.endsWith('/'));
-  const open = async (name: string): Promise<ByteSource> => {
+  const entryOf = (name: string): Entry => {
     const entry = byName.get(name);
     if (!entry) throw corrupt(`The archive has no entry ${name}`, { name });
-    return openEntry(source, zip, entry, { name, hasChecksums });
+    return entry;
   };
+  const open = async (name: string): Promise<ByteSource> =>
+    openEntry(source, zip, entryOf(name), { name, hasChecksums });
   return {
     names,
     has: (name) => byName.has(name),
     open,
+    head: async (name, length) => {
+      const entry = entryOf(name);
+      const stored = sliceSource(source, await findData(zip, entry, name), entry.compressedSize);
+      return headOf(stored, entry, Math.min(length, entry.uncompressedSize), name);
+    },
     read: async (name) => {
       const part = await open(name);
       return part.read(0, part.size);
@@ -208,7 +222,7 @@ async function openEntry(
     if (hasChecksums) checkCrc(stored, entry.crc32, name);
     return stored;
   }
-  const inflated = memorySource(inflate(stored, entry, name));
+  const inflated = memorySource(await inflate(stored, entry, name));
   if (hasChecksums) checkCrc(inflated, entry.crc32, name);
   return inflated;
 }
@@ -240,28 +254,59 @@ async function findData(zip: ZipFile, entry: Entry, name: string): Promise<numbe
   return header.fileDataStart;
 }
 
-function inflate(stored: ByteSource, entry: Entry, name: string): Uint8Array {
-  let bytes: Uint8Array;
+/** So many bytes that are not compressible take a little more room when deflated. */
+const DEFLATE_SLACK_BYTES = 1024;
+
+function headOf(stored: ByteSource, entry: Entry, length: number, name: string): Uint8Array {
+  if (entry.compressionMethod === STORED) return stored.read(0, Math.min(length, stored.size));
+  const start = stored.read(0, Math.min(stored.size, length + DEFLATE_SLACK_BYTES));
   try {
-    bytes = inflateRawSync(stored.read(0, stored.size), { maxOutputLength: Math.max(entry.uncompressedSize, 1) });
+    return inflateRawSync(start, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, length);
   } catch (cause) {
-    throw corrupt(
-      `Entry ${name} cannot be inflated to the ${String(entry.uncompressedSize)} bytes it declares`,
-      { name },
-      cause,
-    );
+    throw corrupt(`Entry ${name} cannot be inflated`, { name }, cause);
   }
-  if (bytes.length === entry.uncompressedSize) return bytes;
-  throw corrupt(
-    `Entry ${name} inflates to ${String(bytes.length)} bytes, its directory says ${String(entry.uncompressedSize)}`,
-    { name, expected: entry.uncompressedSize, actual: bytes.length },
-  );
+}
+
+/** The bytes of a deflated entry, straight into an array of the size that it declares, which was held against its limits. */
+async function inflate(stored: ByteSource, entry: Entry, name: string): Promise<Uint8Array> {
+  const expected = entry.uncompressedSize;
+  const bytes = new Uint8Array(expected);
+  let length = 0;
+  const collect = async (pieces: AsyncIterable<Uint8Array>): Promise<void> => {
+    for await (const piece of pieces) {
+      if (length + piece.length > expected) throw tooLong(name, expected);
+      bytes.set(piece, length);
+      length += piece.length;
+    }
+  };
+  try {
+    await promises.pipeline(piecesOf(stored), createInflateRaw({ chunkSize: PIECE_BYTES }), collect);
+  } catch (cause) {
+    if (cause instanceof TempogradError) throw cause;
+    throw corrupt(`Entry ${name} cannot be inflated to the ${String(expected)} bytes it declares`, { name }, cause);
+  }
+  if (length === expected) return bytes;
+  throw corrupt(`Entry ${name} inflates to ${String(length)} bytes, its directory says ${String(expected)}`, {
+    name,
+    expected,
+    actual: length,
+  });
+}
+
+function* piecesOf(source: ByteSource): Generator<Uint8Array> {
+  for (let offset = 0; offset < source.size; offset += PIECE_BYTES) {
+    yield source.read(offset, Math.min(PIECE_BYTES, source.size - offset));
+  }
+}
+
+function tooLong(name: string, expected: number): TempogradError {
+  return corrupt(`Entry ${name} cannot be inflated to the ${String(expected)} bytes it declares`, { name });
 }
 
 function checkCrc(source: ByteSource, expected: number, name: string): void {
   let sum = 0;
-  for (let offset = 0; offset < source.size; offset += CRC_BLOCK_BYTES) {
-    sum = crc32(source.read(offset, Math.min(CRC_BLOCK_BYTES, source.size - offset)), sum);
+  for (let offset = 0; offset < source.size; offset += PIECE_BYTES) {
+    sum = crc32(source.read(offset, Math.min(PIECE_BYTES, source.size - offset)), sum);
   }
   if (sum !== expected) throw corrupt(`Entry ${name}: the checksum is wrong`, { name, expected, actual: sum });
 }

@@ -1,8 +1,10 @@
 /**
  * An `.npz` of named weights: every entry is an array, the names are those of a state dict or of Keras.
  */
+import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
 import type { RealTensor } from '../../core/tensor';
+import { memorySource } from '../byte-source';
 import { describeNpy, readNpy } from '../containers/npy';
 import type { ZipArchive } from '../containers/zip';
 import { readNamedWeights } from '../dialects/named-weights';
@@ -12,6 +14,8 @@ import type { StoredTensor } from '../stored-tensor';
 import type { ModelFile, ModelFormat } from './format';
 
 const SUFFIX = '.npy';
+/** Nearly every header is shorter; what is behind it stays where it is until it is wanted. */
+const HEAD_BYTES = 4096;
 
 /** An archive that holds nothing but arrays. */
 export const npzWeights: ModelFormat = {
@@ -41,12 +45,27 @@ async function describeEntry(
 ): Promise<StoredTensor | null> {
   const name = entry.slice(0, -SUFFIX.length);
   return asModelError(async () => {
-    const described = describeNpy(await archive.open(entry), `${file}: ${name}`);
+    const described = await describeArray(archive, entry, `${file}: ${name}`);
     if (described === null) return null;
     const read = (): Promise<RealTensor> =>
       asModelError(async () => toReal(readNpy(await archive.open(entry), `${file}: ${name}`, options.limits)));
     return { name, ...described, read };
   });
+}
+
+/** By its first bytes, or by all of it where a header is longer, or damaged and worth an exact message. */
+async function describeArray(
+  archive: ZipArchive,
+  entry: string,
+  what: string,
+): Promise<ReturnType<typeof describeNpy>> {
+  const head = memorySource(await archive.head(entry, HEAD_BYTES));
+  try {
+    return describeNpy(head, what);
+  } catch (error) {
+    if (!(error instanceof TempogradError)) throw error;
+    return describeNpy(await archive.open(entry), what);
+  }
 }
 
 function toReal({ shape, data }: ReturnType<typeof readNpy>): RealTensor {

@@ -32,6 +32,23 @@ describe('openZip', () => {
     expect(Buffer.from(await archive.read('b.json'))).toEqual(TEXT);
   });
 
+  it('gives the first bytes of an entry without what is behind them', async () => {
+    // Hardly compressible, so that the end of what is stored is far behind its beginning.
+    const bytes = Buffer.from(Array.from({ length: 50_000 }, (_, index) => Math.imul(index + 1, 0x9e3779b1) >>> 24));
+    const broken = deflated('deflated', bytes);
+    const half = Buffer.from(broken.bytes);
+    half.fill(0xff, Math.floor(half.length / 2));
+    const archive = await open([
+      { name: 'stored', bytes, crc: 1 },
+      { ...broken, bytes: half },
+    ]);
+    for (const name of ['stored', 'deflated']) {
+      expect(Buffer.from(await archive.head(name, 100))).toEqual(bytes.subarray(0, 100));
+      await expect(archive.open(name)).rejects.toMatchObject({ code: 'reader/corrupt' });
+    }
+    expect(await archive.head('stored', 1_000_000)).toHaveLength(bytes.length);
+  });
+
   it('reads an archive written without checksums, but not an entry without its own', async () => {
     const without = { name: 'a', bytes: TEXT, crc: 0 };
     const archive = await open([without, deflated('b', TEXT, { crc: 0 })]);
