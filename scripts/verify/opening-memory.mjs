@@ -1,0 +1,233 @@
+/**
+ * Measures the memory of opening large files: `node scripts/verify/opening-memory.mjs [FILE...]`, Linux only, after `npm run build`.
+ *
+ * Makes files of 400 MB with an LSTM of 100 MB in a temporary folder (or takes those that are given), has each read by the
+ * program's own reader process, and holds the most that this process ever had resident, less what it had when idle,
+ * against twice the tensors kept and 150 MB. Ends with 1 where a file takes more.
+ */
+import { fork } from 'node:child_process';
+import { closeSync, mkdtempSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { crc32, deflateRawSync } from 'node:zlib';
+
+const READER = fileURLToPath(new URL('../../out/main/reader-process.js', import.meta.url));
+const MEGABYTE = 1e6;
+const SPARE = 150 * MEGABYTE;
+const [UNITS, SIZE, WORDS] = [2048, 1024, 75_000];
+
+/** Names as PyTorch has them; few values, so that deflating takes seconds and not minutes. */
+const TENSORS = [
+  ['emb.weight', [WORDS, SIZE]],
+  ['lstm.weight_ih_l0', [4 * UNITS, SIZE]],
+  ['lstm.weight_hh_l0', [4 * UNITS, UNITS]],
+  ['lstm.bias_ih_l0', [4 * UNITS]],
+  ['lstm.bias_hh_l0', [4 * UNITS]],
+];
+const countOf = (shape) => shape.reduce((product, size) => product * size, 1);
+
+function bytesOf(shape) {
+  const values = new Float32Array(countOf(shape));
+  for (let index = 0; index < values.length; index++)
+    values[index] = ((Math.imul(index, 2654435761) >>> 26) - 32) / 256;
+  return Buffer.from(values.buffer);
+}
+
+/** An archive of entries that are made one at a time. */
+function writeZip(path, entries) {
+  const file = openSync(path, 'w');
+  const directory = [];
+  let offset = 0;
+  for (const { name, bytes, isDeflated } of entries) {
+    const data = isDeflated ? deflateRawSync(bytes, { level: 1 }) : bytes;
+    const fields = Buffer.alloc(26);
+    for (const [at, value] of [
+      [0, 20],
+      [4, isDeflated ? 8 : 0],
+      [8, 0x21],
+    ])
+      fields.writeUInt16LE(value, at);
+    for (const [at, value] of [
+      [10, crc32(bytes)],
+      [14, data.length],
+      [18, bytes.length],
+    ])
+      fields.writeUInt32LE(value, at);
+    fields.writeUInt16LE(name.length, 22);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04'), fields, Buffer.from(name)]);
+    const central = Buffer.alloc(46);
+    central.write('PK\x01\x02');
+    central.writeUInt16LE(20, 4);
+    fields.copy(central, 6);
+    central.writeUInt32LE(offset, 42);
+    directory.push(Buffer.concat([central, Buffer.from(name)]));
+    writeSync(file, local);
+    writeSync(file, data);
+    offset += local.length + data.length;
+  }
+  const listed = Buffer.concat(directory);
+  const end = Buffer.alloc(22);
+  end.write('PK\x05\x06');
+  end.writeUInt16LE(directory.length, 8);
+  end.writeUInt16LE(directory.length, 10);
+  end.writeUInt32LE(listed.length, 12);
+  end.writeUInt32LE(offset, 16);
+  writeSync(file, listed);
+  writeSync(file, end);
+  closeSync(file);
+}
+
+function npyOf(shape) {
+  const text = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
+  const header = Buffer.from(`${text.padEnd(117)}\n`);
+  const prefix = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, header.length, 0]);
+  return Buffer.concat([prefix, header, bytesOf(shape)]);
+}
+
+function* npyEntries(isDeflated) {
+  for (const [name, shape] of TENSORS) yield { name: `${name}.npy`, bytes: npyOf(shape), isDeflated };
+}
+
+/** A state dict: a pickle of views, and a storage for each. */
+function* torchEntries() {
+  const text = (value) => Buffer.concat([Buffer.from('X'), uint32(value.length), Buffer.from(value)]);
+  const number = (value) => Buffer.concat([Buffer.from('J'), uint32(value)]);
+  const tuple = (values) => Buffer.concat([Buffer.from('('), ...values, Buffer.from('t')]);
+  const tensors = TENSORS.flatMap(([name, shape], index) => {
+    const [count, strides] = [countOf(shape), shape.map((_, axis) => countOf(shape.slice(axis + 1)))];
+    const id = tuple([
+      text('storage'),
+      Buffer.from('ctorch\nFloatStorage\n'),
+      text(String(index)),
+      text('cpu'),
+      number(count),
+    ]);
+    const parts = [
+      id,
+      Buffer.from('Q'),
+      number(0),
+      tuple(shape.map(number)),
+      tuple(strides.map(number)),
+      Buffer.from('\x89', 'latin1'),
+    ];
+    const hooks = Buffer.from('ccollections\nOrderedDict\n)R');
+    return [text(name), Buffer.from('ctorch._utils\n_rebuild_tensor_v2\n'), tuple([...parts, hooks]), Buffer.from('R')];
+  });
+  const pickle = Buffer.concat([Buffer.from('\x80\x02}(', 'latin1'), ...tensors, Buffer.from('u.')]);
+  yield { name: 'm/data.pkl', bytes: pickle };
+  for (const [index, [, shape]] of TENSORS.entries()) yield { name: `m/data/${index}`, bytes: bytesOf(shape) };
+}
+
+function uint32(value) {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function writeSafetensors(path) {
+  let end = 0;
+  const header = Object.fromEntries(
+    TENSORS.map(([name, shape]) => [name, { dtype: 'F32', shape, data_offsets: [end, (end += 4 * countOf(shape))] }]),
+  );
+  const text = Buffer.from(JSON.stringify(header));
+  const file = openSync(path, 'w');
+  writeSync(file, Buffer.concat([uint32(text.length), uint32(0), text]));
+  for (const [, shape] of TENSORS) writeSync(file, bytesOf(shape));
+  closeSync(file);
+}
+
+/** Here the embedding below the LSTM is kept, too. */
+function writeTfjs(folder) {
+  const layer = (name, kind, config, below) => ({
+    class_name: kind,
+    name,
+    config: { name, ...config },
+    inbound_nodes: below,
+  });
+  const layers = [
+    layer('x', 'InputLayer', { batch_input_shape: [null, null], dtype: 'int32' }, []),
+    layer('emb', 'Embedding', { input_dim: WORDS, output_dim: SIZE }, [[['x', 0, 0, {}]]]),
+    layer('lstm', 'LSTM', { units: UNITS, activation: 'tanh', recurrent_activation: 'sigmoid' }, [[['emb', 0, 0, {}]]]),
+  ];
+  const config = { name: 'm', layers, input_layers: [['x', 0, 0]], output_layers: [['lstm', 0, 0]] };
+  const weights = [
+    ['emb/embeddings', [WORDS, SIZE]],
+    ['lstm/lstm_cell/kernel', [SIZE, 4 * UNITS]],
+    ['lstm/lstm_cell/recurrent_kernel', [UNITS, 4 * UNITS]],
+    ['lstm/lstm_cell/bias', [4 * UNITS]],
+  ].map(([name, shape]) => ({ name, shape, dtype: 'float32' }));
+  mkdirSync(folder);
+  const manifest = weights.map((weight, index) => ({ paths: [`shard${index}.bin`], weights: [weight] }));
+  for (const [index, { shape }] of weights.entries()) writeFileSync(join(folder, `shard${index}.bin`), bytesOf(shape));
+  const topology = { keras_version: '2.11.0', backend: 'tensorflow', model_config: { class_name: 'Model', config } };
+  const model = {
+    format: 'layers-model',
+    generatedBy: 'keras v2.11.0',
+    modelTopology: topology,
+    weightsManifest: manifest,
+  };
+  writeFileSync(join(folder, 'model.json'), JSON.stringify(model));
+}
+
+const MAKERS = {
+  'state.pt': (path) => writeZip(path, torchEntries()),
+  'weights.safetensors': writeSafetensors,
+  'stored.npz': (path) => writeZip(path, npyEntries(false)),
+  'deflated.npz': (path) => writeZip(path, npyEntries(true)),
+  tfjs: writeTfjs,
+};
+
+function highest(pid) {
+  return 1024 * Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+}
+
+/** Bytes of all arrays in plain data. */
+function bytesKept(value, seen = new Set()) {
+  if (typeof value !== 'object' || value === null || seen.has(value)) return 0;
+  seen.add(value);
+  if (ArrayBuffer.isView(value)) return value.byteLength;
+  return Object.values(value).reduce((sum, part) => sum + bytesKept(part, seen), 0);
+}
+
+/** What one file costs a fresh reader process, bytes. */
+function measure(path) {
+  const options = { activation: null, recurrentActivation: null, resetAfter: null, limits: {} };
+  return new Promise((resolve, reject) => {
+    const child = fork(READER, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    let idle = 0;
+    child.on('exit', (code) => reject(new Error(`the reader process ended with ${code}`)));
+    child.on('message', (message) => {
+      if (message.kind === 'ready') {
+        idle = highest(child.pid);
+        child.send({ kind: 'model', path, options, describe: false, hash: false });
+      } else if (message.kind !== 'parsed') {
+        const peak = highest(child.pid) - idle;
+        if (message.kind === 'failed') reject(new Error(message.error.message));
+        else resolve({ peak, kept: bytesKept(message.result.model) });
+        child.kill();
+      }
+    });
+  });
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'tempograd-memory-'));
+try {
+  const given = process.argv.slice(2).map((path) => [path, null]);
+  for (const [path, make] of given.length > 0 ? given : Object.entries(MAKERS)) {
+    const file = make ? join(folder, path) : path;
+    make?.(file);
+    const { kept, peak } = await measure(file);
+    const bound = 2 * kept + SPARE;
+    const [inKept, inPeak, inBound] = [kept, peak, bound].map((bytes) =>
+      `${Math.round(bytes / MEGABYTE)} MB`.padStart(8),
+    );
+    console.log(
+      `${basename(path).padEnd(22)} kept${inKept}  peak${inPeak}  bound${inBound}${peak > bound ? '  TOO MUCH' : ''}`,
+    );
+    if (peak > bound) process.exitCode = 1;
+    if (make) rmSync(file, { recursive: true });
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
