@@ -4,8 +4,8 @@
 import { statSync } from 'node:fs';
 import type { RecurrentModel } from '../core/model';
 import type { ModelDescription } from '../core/summary';
+import { bytesToRead } from '../host/bytes-to-read';
 import { startNodeChild } from '../host/child-channel';
-import { kindOfPath } from '../host/file-source';
 import { parseInChild } from '../host/parse-process';
 import { programPaths } from '../host/paths';
 import {
@@ -60,8 +60,8 @@ export async function describeModelFile(
 
 async function readInChild(job: Extract<ReaderJob, { kind: 'model' }>): Promise<ReadModelResult> {
   const { path } = job;
-  const bytes = kindOfPath(path) === 'file' ? statSync(path).size : 0;
-  const { result, release } = await parseInChild<ReadModelResult>(startReader, { job, bytes, name: path });
+  const order = { job, bytes: bytesToRead(path), name: path };
+  const { result, release } = await parseInChild<ReadModelResult>(startReader, order);
   release();
   return result;
 }
