@@ -20,19 +20,30 @@ const SMALL_INPUT = 0.25;
  */
 export function pushTangents(ops: Ops, cell: BareCell, vectors: StepVectors, tangents: Value): Value {
   return ops.tidy(() => {
-    const { inputDim, operatorColumns, operatorRows, blockSizes } = cell;
     const [batch, , count] = tangents.shape as [number, number, number];
-    const columns = operatorColumns - inputDim;
-    const operators = cell.operators(vectors);
     const carry = cell.carry(vectors);
-    const [hidden, cellRows] = carry ? ops.split(tangents, blockSizes, 1) : [tangents, null];
-    const isPadded = inputDim <= SMALL_INPUT * columns;
-    const left = isPadded ? operators : ops.slice(operators, [0, 0, 0], [batch, operatorRows, columns]);
-    const right = isPadded ? padRows(ops, hidden!, inputDim) : hidden!;
-    const product = ops.matMul(left, right);
+    const [hidden, cellRows] = carry ? ops.split(tangents, cell.blockSizes, 1) : [tangents, null];
+    const product = pushUnformed(ops, cell, vectors, hidden!) ?? pushFormed(ops, cell, vectors, hidden!);
     if (!carry || !cellRows) return product;
     return addCarry(ops, cell, product, ops.reshape(carry, [batch, cell.units, 2, 1]), cellRows, count);
   });
+}
+
+/** Through the shared kernels, one sequence at a time. */
+function pushUnformed(ops: Ops, cell: BareCell, vectors: StepVectors, hidden: Value): Value | null {
+  const [batch, size, count] = hidden.shape as [number, number, number];
+  if (batch !== 1) return null;
+  const product = cell.pushColumns(vectors, ops.reshape(hidden, [size, count]));
+  return product && ops.reshape(product, [1, cell.operatorRows, count]);
+}
+
+/** Through the step's operator. */
+function pushFormed(ops: Ops, cell: BareCell, vectors: StepVectors, hidden: Value): Value {
+  const { inputDim, operatorColumns, operatorRows } = cell;
+  const columns = operatorColumns - inputDim;
+  const operators = cell.operators(vectors);
+  if (inputDim <= SMALL_INPUT * columns) return ops.matMul(operators, padRows(ops, hidden, inputDim));
+  return ops.matMul(ops.slice(operators, [0, 0, 0], [hidden.shape[0]!, operatorRows, columns]), hidden);
 }
 
 function padRows(ops: Ops, rows: Value, more: number): Value {
@@ -54,6 +65,12 @@ function addCarry(ops: Ops, cell: BareCell, product: Value, carry: Value, cellRo
   const pairs = ops.reshape(product, [batch, units, 2, count]);
   const whole = ops.add(pairs, ops.mul(carry, ops.reshape(cellRows, [batch, units, 1, count])));
   const [memory, next] = ops.split(whole, 2, 2).map((part) => ops.reshape(part, [batch, units, count]));
-  const hidden = projection ? ops.matMul(projection, memory!, true, false) : memory!;
+  const hidden = projection ? ops.matMul(spread(ops, projection, batch), memory!, true, false) : memory!;
   return ops.concat([hidden, next!], 1);
+}
+
+/** One matrix for each sequence: products of batches that broadcast are not to be relied on. */
+function spread(ops: Ops, matrix: Value, batch: number): Value {
+  const [rows, columns] = matrix.shape as [number, number];
+  return ops.broadcastTo(ops.reshape(matrix, [1, rows, columns]), [batch, rows, columns]);
 }
