@@ -201,17 +201,13 @@ export interface WeightInfo {
   readonly dtype: string;
   /** Which direction of a Bidirectional layer it belongs to. */
   readonly direction: Direction | null;
-  /** What it holds of its role, where several tensors share it by gates; left out for a whole one. */
+  /** What it holds of its role, where several tensors share it by gates (canonical names); left out for a whole one. */
   readonly part?: {
-    /** Canonical names. */
     readonly gates: readonly string[];
     /** Of a GRU's bias `[2, 3H]`; null for any other. */
     readonly row: 0 | 1 | null;
   };
-  /**
-   * Its numbers where the cell holds them only in a sum with others (the two biases of PyTorch): the blocks of its gates
-   * side by side, in canonical order.
-   */
+  /** Blocks of its gates in canonical order, where the cell has them only in a sum with others (PyTorch's two biases). */
   readonly numbers?: RealTensor;
 }
 

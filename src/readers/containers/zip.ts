@@ -4,12 +4,13 @@
  * The central directory is read by yauzl; names are compared, never written. Two entries of one name, overlapping
  * entries, or a local header that contradicts the directory are damage: another program might read other bytes.
  */
-import { Readable, promises } from 'node:stream';
-import { constants, crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { crc32 } from 'node:zlib';
 import { RandomAccessReader, fromRandomAccessReaderPromise, type Entry, type ZipFile } from 'yauzl';
 import { TempogradError } from '../../core/errors';
 import { memorySource, sliceSource, type ByteSource } from '../byte-source';
 import { ZIP_RATIO_FLOOR_BYTES, checkLimit, type ReadLimits } from '../limits';
+import { inflate, inflateHead } from './inflate';
 
 /** An open archive. */
 export interface ZipArchive {
@@ -35,7 +36,7 @@ export interface ZipArchive {
 const STORED = 0;
 const DEFLATED = 8;
 const LOCAL_HEADER_BYTES = 30;
-/** Read, inflated and summed at a time. */
+/** Read and summed at a time. */
 const PIECE_BYTES = 1 << 20;
 const UNKNOWN_32 = 0xffffffff;
 
@@ -106,7 +107,9 @@ export async function openZip(source: ByteSource, limits: ReadLimits): Promise<Z
     head: async (name, length) => {
       const entry = entryOf(name);
       const stored = sliceSource(source, await findData(zip, entry, name), entry.compressedSize);
-      return headOf(stored, entry, Math.min(length, entry.uncompressedSize), name);
+      const wanted = Math.min(length, entry.uncompressedSize);
+      const isStored = entry.compressionMethod === STORED;
+      return isStored ? stored.read(0, Math.min(wanted, stored.size)) : inflateHead(stored, wanted, name);
     },
     read: async (name) => {
       const part = await open(name);
@@ -222,7 +225,7 @@ async function openEntry(
     if (hasChecksums) checkCrc(stored, entry.crc32, name);
     return stored;
   }
-  const inflated = memorySource(await inflate(stored, entry, name));
+  const inflated = memorySource(await inflate(stored, entry.uncompressedSize, name));
   if (hasChecksums) checkCrc(inflated, entry.crc32, name);
   return inflated;
 }
@@ -252,55 +255,6 @@ async function findData(zip: ZipFile, entry: Entry, name: string): Promise<numbe
     agrees(header.uncompressedSize, entry.uncompressedSize);
   if (!same) throw corrupt(`Entry ${name}: its own header and the archive's directory disagree`, { name });
   return header.fileDataStart;
-}
-
-/** So many bytes that are not compressible take a little more room when deflated. */
-const DEFLATE_SLACK_BYTES = 1024;
-
-function headOf(stored: ByteSource, entry: Entry, length: number, name: string): Uint8Array {
-  if (entry.compressionMethod === STORED) return stored.read(0, Math.min(length, stored.size));
-  const start = stored.read(0, Math.min(stored.size, length + DEFLATE_SLACK_BYTES));
-  try {
-    return inflateRawSync(start, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, length);
-  } catch (cause) {
-    throw corrupt(`Entry ${name} cannot be inflated`, { name }, cause);
-  }
-}
-
-/** The bytes of a deflated entry, straight into an array of the size that it declares, which was held against its limits. */
-async function inflate(stored: ByteSource, entry: Entry, name: string): Promise<Uint8Array> {
-  const expected = entry.uncompressedSize;
-  const bytes = new Uint8Array(expected);
-  let length = 0;
-  const collect = async (pieces: AsyncIterable<Uint8Array>): Promise<void> => {
-    for await (const piece of pieces) {
-      if (length + piece.length > expected) throw tooLong(name, expected);
-      bytes.set(piece, length);
-      length += piece.length;
-    }
-  };
-  try {
-    await promises.pipeline(piecesOf(stored), createInflateRaw({ chunkSize: PIECE_BYTES }), collect);
-  } catch (cause) {
-    if (cause instanceof TempogradError) throw cause;
-    throw corrupt(`Entry ${name} cannot be inflated to the ${String(expected)} bytes it declares`, { name }, cause);
-  }
-  if (length === expected) return bytes;
-  throw corrupt(`Entry ${name} inflates to ${String(length)} bytes, its directory says ${String(expected)}`, {
-    name,
-    expected,
-    actual: length,
-  });
-}
-
-function* piecesOf(source: ByteSource): Generator<Uint8Array> {
-  for (let offset = 0; offset < source.size; offset += PIECE_BYTES) {
-    yield source.read(offset, Math.min(PIECE_BYTES, source.size - offset));
-  }
-}
-
-function tooLong(name: string, expected: number): TempogradError {
-  return corrupt(`Entry ${name} cannot be inflated to the ${String(expected)} bytes it declares`, { name });
 }
 
 function checkCrc(source: ByteSource, expected: number, name: string): void {
