@@ -188,6 +188,22 @@ export class FactoredStep {
     });
   }
 
+  /**
+   * Columns of h pushed through one step without forming it, `[H*R, p]` with rows (unit, block); null where forming
+   * costs less, or without a sparse product.
+   *
+   * @param entries - As `entries` gives them, N = 1.
+   * @param columns - `[P, p]`, P units of h.
+   */
+  pushColumns(entries: Value, columns: Value): Value | null {
+    const { ops, blocks } = this;
+    const { count: terms, units } = this.pieces;
+    const { native } = ops;
+    // 2 H^2 p FLOP for each term against 2 H^2 p for each block and about H^2 for forming.
+    if (!native || (terms - blocks) * columns.shape[1] > units / 2) return null;
+    return ops.tidy(() => native.combineRows(this.pattern(1), entries, ops.matMul(this.stateRows(), columns)));
+  }
+
   /** Frees the kernels. */
   dispose(): void {
     for (const value of [this.joined, this.input, this.state, this.rows]) if (value) this.ops.dispose(value);

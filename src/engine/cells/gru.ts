@@ -91,7 +91,7 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
 
 type Form = Pick<
   BareCell,
-  'vectors' | 'operatorVectors' | 'operators' | 'stateOperators' | 'inputJacobians' | 'push' | 'dispose'
+  'vectors' | 'operatorVectors' | 'operators' | 'stateOperators' | 'inputJacobians' | 'push' | 'pushColumns' | 'dispose'
 >;
 type GatesOf = (fromInput: Value, h: Value) => Gates;
 
@@ -148,6 +148,7 @@ function factoredForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Ga
     operators: ({ entries }) => factored.operators(entries),
     stateOperators: ({ coefficients }) => factored.stateOperators(coefficients),
     inputJacobians: ({ coefficients }) => factored.inputJacobians(coefficients),
+    pushColumns: ({ entries }, columns) => factored.pushColumns(entries, columns),
     push: ({ coefficients }, tangent) =>
       ops.tidy(() => ops.reshape(factored.push(coefficients, tangent), tangent.shape)),
     dispose: () => factored.dispose(),
@@ -233,6 +234,7 @@ function denseForm(ops: Ops, cell: GruCell, weights: CellWeights, gatesOf: Gates
     operators,
     stateOperators: (vectors) => dense.stateOperators(operators(vectors)),
     inputJacobians: (vectors) => dense.inputJacobians(operators(vectors)),
+    pushColumns: () => null,
     push: (vectors, tangent) => dense.push(operators(vectors), tangent),
     dispose: () => undefined,
   };

@@ -33,6 +33,7 @@ export function denseLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): StepF
     carry: () => null,
     stateOperators: (step) => dense.stateOperators(operators(step)),
     inputJacobians: (step) => dense.inputJacobians(operators(step)),
+    pushColumns: () => null,
     push: (step, tangent) => dense.push(operators(step), tangent),
     dispose: () => undefined,
   };

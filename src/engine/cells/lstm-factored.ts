@@ -44,6 +44,7 @@ export function factoredLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): St
       ops.dispose(memory);
       return [h, c];
     },
+    pushColumns: ({ entries }, columns) => factored.pushColumns(entries, columns),
     push: ({ coefficients, carry }, tangent) =>
       ops.tidy(() => {
         const [h, c] = ops.split(tangent, [hiddenSize, cell.units], 1);

@@ -57,6 +57,7 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
       isDiagonal ? factored.stateOperators(vectors.coefficients) : dense.stateOperators(denseOperators(vectors)),
     inputJacobians: (vectors) =>
       isDiagonal ? factored.inputJacobians(vectors.coefficients) : dense.inputJacobians(denseOperators(vectors)),
+    pushColumns: (vectors, columns) => (isDiagonal ? factored.pushColumns(vectors.entries, columns) : null),
     push: (vectors, tangent) =>
       isDiagonal
         ? ops.tidy(() => ops.reshape(factored.push(vectors.coefficients, tangent), tangent.shape))

@@ -78,6 +78,14 @@ export interface BareCell extends CellSizes {
    * @param tangent - `[B, S]`, h then c.
    */
   push(vectors: StepVectors, tangent: Value): Value;
+  /**
+   * Columns of h (a projected one, P units) pushed through one step of one sequence without forming its operator:
+   * `[operatorRows, p]`, rows as in an operator; null where that is not possible or costs more.
+   *
+   * @param vectors - `operatorVectors`, N = 1.
+   * @param columns - `[P, p]`
+   */
+  pushColumns(vectors: StepVectors, columns: Value): Value | null;
   /** Frees the weights. */
   dispose(): void;
 }
