@@ -8,6 +8,7 @@
 import { TempogradError } from '../errors';
 import { logSingularValuesOfColumns } from './graded-jacobi';
 import { orthonormalizeRows } from './orthonormal-rows';
+import { identity } from './products';
 import { binaryExponent, largestMagnitude, scaleByPower } from './scaling';
 
 /** Rows are brought back near 1 when they leave 2^-40 .. 2^40. */
@@ -22,14 +23,17 @@ export class TriangularProduct {
   private readonly exponents: Float64Array;
 
   /**
-   * The identity.
+   * The identity, or a product that was made elsewhere.
    *
    * @param size - S
+   * @param made - Rows `[S, S]` and their exponents `[S]`; taken over.
    */
-  constructor(private readonly size: number) {
-    this.rows = new Float64Array(size * size);
-    for (let at = 0; at < size; at++) this.rows[at * size + at] = 1;
-    this.exponents = new Float64Array(size);
+  constructor(
+    private readonly size: number,
+    made: { readonly rows: Float64Array; readonly exponents: Float64Array } | null = null,
+  ) {
+    this.rows = made?.rows ?? identity(size);
+    this.exponents = made?.exponents ?? new Float64Array(size);
   }
 
   /**

@@ -6,9 +6,10 @@
  * Source: CholeskyQR2, Yamamoto et al. 2015; method.md 2.9.
  */
 import { orthonormalizeRows } from '../../core/linalg/orthonormal-rows';
-import { multiply, transpose } from '../../core/linalg/products';
+import { transpose } from '../../core/linalg/products';
 import type { DoubleOps, KernelAttribute, NativeOps, Ops, Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
+import { readDoubles } from './read-doubles';
 
 /** The triangle's spread, nats, above which one Cholesky factor in float64 leaves 1e-10 of the angles. */
 const ONE_PASS_SPREAD = 6;
@@ -26,8 +27,13 @@ export interface Orthonormal {
   readonly tangents: Value;
   /** ln R_ii `[b, p]`; -Infinity for a tangent that died. */
   readonly logs: Float64Array;
-  /** R `[p, p]` of each sequence; empty unless asked for. */
+  /** R `[p, p]` of each sequence where the host made them; empty unless asked for. */
   readonly triangles: readonly Float64Array[];
+  /**
+   * R^T `[b, p, p]` in float64 where the native library made it, with ones on the diagonal for tangents that died;
+   * null elsewhere, and unless asked for. The receiver frees it.
+   */
+  readonly lower: Value | null;
   /** `[b, p]`, 1 where the tangent died. */
   readonly isDead: Uint8Array;
 }
@@ -94,7 +100,7 @@ export class TangentQr {
       }
       if (hasTriangles) triangles.push(triangle);
     }
-    return { tangents: arithmetic.ops.upload(made, shape), logs, triangles, isDead };
+    return { tangents: arithmetic.ops.upload(made, shape), logs, triangles, lower: null, isDead };
   }
 
   private read(tangents: Value): Float32Array | Float64Array {
@@ -126,26 +132,22 @@ class NativeQr {
         const wide = isDouble ? tangents : doubles.ops.toReal(tangents);
         let { tangents: made, lower, logs } = this.pass(wide, isDead);
         if (logs.some(Number.isNaN) && this.isFinite(wide)) return null;
-        let triangles = hasTriangles ? this.trianglesOf(lower, isDead) : [];
         if (spreadOf(logs, batch, count) > ONE_PASS_SPREAD) {
           const second = this.pass(made, isDead);
           if (second.logs.some(Number.isNaN)) return null;
-          ({ tangents: made, lower } = second);
+          made = second.tangents;
           logs = logs.map((log, i) => log + (log === -Infinity ? 0 : second.logs[i]!));
-          if (hasTriangles) {
-            const left = this.trianglesOf(lower, isDead);
-            triangles = triangles.map((right, b) => multiply(left[b]!, right, count, count, count));
-          }
+          if (hasTriangles) lower = doubles.ops.matMul(lower, second.lower);
         }
         const result = isDouble ? made : doubles.narrow(made);
-        return { tangents: result, logs, triangles, isDead };
+        return { tangents: result, logs, triangles: [], lower: hasTriangles ? lower : null, isDead };
       }),
     );
   }
 
   /** The tangents as they came, in as many digits as cross the border. */
   readTangents(tangents: Value): Float32Array | Float64Array {
-    return this.isDouble ? this.readDoubles(tangents) : this.ops.read(tangents);
+    return this.isDouble ? readDoubles(this.ops, tangents) : this.ops.read(tangents);
   }
 
   /**
@@ -174,38 +176,13 @@ class NativeQr {
   private logsOf(lower: Value, isDead: Uint8Array): Float64Array {
     const { ops } = this.doubles;
     const [diagonal] = ops.native!.kernel('MatrixDiagPart', NO_ATTRIBUTES, [lower], 1);
-    return this.readDoubles(ops.log(diagonal!)).map((log, i) => (isDead[i] ? -Infinity : log));
+    return readDoubles(this.ops, ops.log(diagonal!)).map((log, i) => (isDead[i] ? -Infinity : log));
   }
 
   private isFinite(value: Value): boolean {
     const { ops } = this.doubles;
-    const [sum] = this.readDoubles(ops.sum(ops.abs(value), [0, 1, 2]));
+    const [sum] = readDoubles(this.ops, ops.sum(ops.abs(value), [0, 1, 2]));
     return Number.isFinite(sum);
-  }
-
-  /** L^T of each sequence. */
-  private trianglesOf(lower: Value, isDead: Uint8Array): Float64Array[] {
-    const [batch, count] = lower.shape as [number, number];
-    const data = this.readDoubles(lower);
-    return Array.from({ length: batch }, (_, b) => {
-      const size = count * count;
-      const triangle = transpose(data.subarray(b * size, (b + 1) * size), count, count);
-      for (let i = 0; i < count; i++) if (isDead[b * count + i]) triangle[i * count + i] = 0;
-      return triangle;
-    });
-  }
-
-  /** Only float32 crosses the border: a number comes as two. */
-  private readDoubles(value: Value): Float64Array {
-    const { ops, doubles } = this;
-    return doubles.ops.tidy(() =>
-      ops.tidy(() => {
-        const high = doubles.narrow(value);
-        const low = doubles.narrow(doubles.ops.sub(value, doubles.ops.toReal(high)));
-        const rest = ops.read(low);
-        return Float64Array.from(ops.read(high), (part, i) => (Number.isFinite(part) ? part + rest[i]! : part));
-      }),
-    );
   }
 }
 

@@ -5,7 +5,6 @@
  * apart: too much and the group is done again in halves, so that what is read off is never rounding unseen.
  */
 import { timeIndex } from '../../core/reference/run-cell';
-import { TriangularProduct } from '../../core/linalg/triangular-product';
 import { CURVE_GRID, SpectrumSum, type SequenceSpectrum } from '../../core/spectrum-sum';
 import { sliceVectors } from '../cells/factored-step';
 import type { CellRun } from '../cells/run-cell';
@@ -25,6 +24,7 @@ import {
   type SpectrumPlan,
 } from './spectrum-plan';
 import { uploadPoints } from './step-points';
+import { openProducts, type TriangleProducts } from './triangle-products';
 
 /** Steps between two QRs at first. */
 const FIRST_GROUP = 4;
@@ -73,7 +73,7 @@ export async function propagateSpectrum(
 class SpectrumTile {
   private readonly qr: TangentQr;
   private readonly sums: readonly SpectrumSum[];
-  private readonly products: readonly TriangularProduct[];
+  private readonly products: TriangleProducts | null;
   private readonly isDouble: boolean;
   private tangents: Value;
   private groupSteps: number;
@@ -92,7 +92,7 @@ class SpectrumTile {
     this.isDouble = arithmetic.ops !== ops;
     this.qr = new TangentQr(ops, arithmetic, [count, stateSize, tangents], hasSingularValues);
     this.sums = Array.from({ length: count }, () => new SpectrumSum(tangents, run.steps, warmUp));
-    this.products = hasSingularValues ? this.sums.map(() => new TriangularProduct(stateSize)) : [];
+    this.products = hasSingularValues ? openProducts(ops, count, stateSize) : null;
     // The lowest of all S exponents are right only with a QR at every step.
     this.groupSteps = tangents === stateSize ? 1 : FIRST_GROUP;
     this.tangents = this.firstTangents();
@@ -121,10 +121,12 @@ class SpectrumTile {
           ops.dispose(...Object.values(vectors));
         }
       }
+      const values = this.products?.logSingularValues();
+      return this.sums.map((sum, b) => sum.result(this.plan.count, values?.[b] ?? null));
     } finally {
       ops.dispose(this.tangents);
+      this.products?.dispose();
     }
-    return this.sums.map((sum, b) => sum.result(this.plan.count, this.products[b]?.logSingularValues() ?? null));
   }
 
   /** Takes one group of at most `left` steps from `start + done` on; gives how many it took. */
@@ -140,7 +142,7 @@ class SpectrumTile {
     });
     const spread = spreadOf(made.logs, count, plan.tangents);
     if (spread > WIDEST_SPREAD && group > 1) {
-      ops.dispose(made.tangents);
+      ops.dispose(made.tangents, ...(made.lower ? [made.lower] : []));
       this.groupSteps = group >> 1;
       return 0;
     }
@@ -169,17 +171,18 @@ class SpectrumTile {
   }
 
   /** Adds what a group brought to the sums of its sequences. */
-  private addUp({ logs, triangles }: Orthonormal, n: number, group: number): void {
+  private addUp(made: Orthonormal, n: number, group: number): void {
     const { plan, isDouble } = this;
     const limit = isDouble ? UNRESOLVED_BELOW.float64 : UNRESOLVED_BELOW.float32;
+    const valid = this.sums.map((_, b) => this.validSteps(b, n, group));
     this.sums.forEach((sum, b) => {
-      const valid = this.validSteps(b, n, group);
-      if (valid > 0) {
-        sum.add(logs.subarray(b * plan.tangents, (b + 1) * plan.tangents), valid, limit);
-        this.products[b]?.multiplyLeft(triangles[b]!);
-      }
+      const logs = made.logs.subarray(b * plan.tangents, (b + 1) * plan.tangents);
+      if (valid[b]! > 0) sum.add(logs, valid[b]!, limit);
       sum.endStep(n + group - 1);
     });
+    const isCounted = valid.map((steps) => steps > 0);
+    if (isCounted.includes(true)) this.products?.multiply(made, isCounted);
+    if (made.lower) this.arithmetic.ops.dispose(made.lower);
   }
 
   private isValid(b: number, n: number): boolean {
