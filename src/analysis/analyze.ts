@@ -12,7 +12,7 @@ import type { Summary } from '../core/summary';
 import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
 import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
 import { estimateRun, fitRun, type RunCost } from '../engine/estimate';
-import type { Engine, LayerInput, LayerRun, SpectrumResult } from '../engine/engine';
+import { emptyPairsReport, type Engine, type LayerInput, type LayerRun, type SpectrumResult } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice } from '../engine/load-engine';
 import { Pace } from '../engine/pace';
 import { DEFAULT_EXPONENTS } from '../engine/propagate/spectrum-plan';
@@ -104,6 +104,7 @@ export async function* analyze(order: AnalysisOrder, signal: AbortSignal): Async
 /** One run: its plan, its clock, and what it has gathered for the summary. */
 class Run {
   fraction = 0;
+  private readonly pairsReport = emptyPairsReport();
   private readonly startedAt = performance.now();
   private readonly clock = new AbortController();
   private readonly signal: AbortSignal;
@@ -188,6 +189,7 @@ class Run {
       states,
       run: layerRun,
       input,
+      pairs: request.modes.includes('pairs') ? this.pairsReport : null,
       lags,
       exponents,
       spectra,
@@ -234,7 +236,9 @@ class Run {
 
   /** Norms of all pairs of steps; they are the event itself. */
   private async *pairs(layerRun: LayerRun, direction: Direction): AsyncGenerator<AnalysisStep, void, void> {
-    const options = { sources: ['input', 'initial', 'state'] as const, signal: this.signal };
+    const { exact: isExact } = this.order.request;
+    const report = this.pairsReport;
+    const options = { sources: ['input', 'initial', 'state'] as const, isExact, report, signal: this.signal };
     const { batch, steps } = layerRun;
     const begin = this.fraction;
     const share = (1 - STATES_SHARE - begin) / layerRun.states.length;

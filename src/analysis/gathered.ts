@@ -2,7 +2,7 @@
 import type { Direction } from '../core/jacobian';
 import type { Assumption, RecurrentLayer, Warning } from '../core/model';
 import type { Summary } from '../core/summary';
-import type { LayerInput, LayerRun, SpectrumResult } from '../engine/engine';
+import type { LayerInput, LayerRun, SpectrumResult, PairsReport } from '../engine/engine';
 import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
 import type { LagCurves } from './lag-curves';
 
@@ -13,6 +13,8 @@ export interface Gathered {
   readonly request: RunRequest;
   /** What a random input was drawn from; null for a file. */
   readonly randomInput: string | null;
+  /** How all pairs were computed; null where they were not asked for. */
+  readonly pairs: PairsReport | null;
   readonly layer: RecurrentLayer;
   readonly started: StartedEvent;
   readonly states: StatesEvent;

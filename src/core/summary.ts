@@ -133,6 +133,8 @@ export interface Summary {
     readonly peakBytes: number;
     readonly exact: boolean;
     readonly probeError: number | null;
+    /** How all pairs were computed, by kind of source; runs of sources that were done anew without a basis. */
+    readonly pairs?: { readonly ways: Readonly<Record<string, string>>; readonly redone: number };
   };
   readonly hidden: LayerVerdict;
   readonly cell: LayerVerdict | null;

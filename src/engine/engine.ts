@@ -53,10 +53,29 @@ export interface PropagateOptions {
   readonly chunkBytes: number;
 }
 
+/** How pairs were computed. */
+export interface PairsReport {
+  /** Way of each kind of source. */
+  readonly ways: Partial<Record<PairsSource, 'direct' | 'blocked' | 'scan'>>;
+  /** Largest relative difference between a source in a basis and its probe in full; null where no basis was used. */
+  probeError: number | null;
+  /** Runs of sources that were computed anew in full because a basis had lost something. */
+  redone: number;
+}
+
+/** A report of nothing yet. */
+export function emptyPairsReport(): PairsReport {
+  return { ways: {}, probeError: null, redone: 0 };
+}
+
 /** What `pairs` is asked for. */
 export interface PairsOptions {
   /** `input`: dh_t/dx_s and dc_t/dx_s; `initial`: dh_t/ds_0; `state`: ds_t/ds_s, together with `initial`. */
   readonly sources: readonly PairsSource[];
+  /** Every row propagated: no basis of lower rank for long products. */
+  readonly isExact: boolean;
+  /** Filled in as the run goes. */
+  readonly report: PairsReport;
   /** Aborts between steps. */
   readonly signal: AbortSignal;
 }

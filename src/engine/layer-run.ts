@@ -99,9 +99,9 @@ function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly Dire
       const { cell, run } = find(direction);
       return propagateFinal(ops, cell, run, options);
     },
-    pairs(direction: Direction, { sources, signal }: PairsOptions): AsyncGenerator<PairsChunk, void, void> {
+    pairs(direction: Direction, options: PairsOptions): AsyncGenerator<PairsChunk, void, void> {
       const { cell, run } = find(direction);
-      return propagatePairs(ops, cell, run, sources, signal);
+      return propagatePairs(ops, cell, run, options);
     },
     leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array> {
       const { cell, run } = find(direction);

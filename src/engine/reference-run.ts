@@ -173,11 +173,15 @@ export class ReferenceRun implements LayerRun {
   }
 
   /** See `LayerRun.pairs`. */
-  async *pairs(direction: Direction, { sources, signal }: PairsOptions): AsyncGenerator<PairsChunk, void, void> {
+  async *pairs(
+    direction: Direction,
+    { sources, signal, report }: PairsOptions,
+  ): AsyncGenerator<PairsChunk, void, void> {
     const { cell, trajectories } = this.pick(direction);
     const pace = new Pace(signal);
     const { hiddenSize, stateSize } = cell;
     for (const source of sources) {
+      report.ways[source] = 'direct';
       for (const [sequence, trajectory] of trajectories.entries()) {
         const { steps, mask } = trajectory;
         const valid = validSteps(direction, 1, steps, mask).of(0);

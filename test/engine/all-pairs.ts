@@ -4,6 +4,8 @@ import { multiply } from '../../src/core/linalg/products';
 import { largestMagnitude, logNorm } from '../../src/core/linalg/scaling';
 import { newStepJacobians, type ReferenceCell } from '../../src/core/reference/cell';
 import { gateNames } from '../../src/core/model';
+import type { PairsSource } from '../../src/core/reference/propagate-pairs';
+import { emptyPairsReport, type PairsOptions } from '../../src/engine/engine';
 import { ReferenceRun } from '../../src/engine/reference-run';
 import { isValidStep, stateBefore, timeIndex, type Trajectory } from '../../src/core/reference/run-cell';
 
@@ -57,7 +59,7 @@ export function pairsByProducts(cell: ReferenceCell, trajectory: Trajectory): Re
   };
   const all = Array.from({ length: steps }, (_, n) => steppedBy(n));
   for (let source = -1; source < steps; source++) {
-    let product = Float64Array.from({ length: size * size }, (_, at) => Number(at % (size + 1) === 0));
+    let product: Float64Array = Float64Array.from({ length: size * size }, (_, at) => Number(at % (size + 1) === 0));
     let shift = 0;
     for (let n = Math.max(source, 0); n < steps; n++) {
       if (n > source) product = multiply(all[n]!.a, product, size, size, size);
@@ -95,6 +97,11 @@ export function largestGap(actual: Float64Array, expected: Float64Array): number
   return gap;
 }
 
+/** Options for some sources. */
+export function optionsFor(sources: readonly PairsSource[]): PairsOptions {
+  return { sources, isExact: false, report: emptyPairsReport(), signal: new AbortController().signal };
+}
+
 /** All sources. */
 export const ALL_SOURCES = ['input', 'initial', 'state'] as const;
 
@@ -103,5 +110,5 @@ export async function* referencePairs(cell: ReferenceCell, trajectory: Trajector
   // The gates play no part.
   const gates = Object.fromEntries(gateNames(cell.kind).map((name) => [name, new Float64Array()]));
   const run = new ReferenceRun([{ direction: trajectory.direction, cell, trajectories: [{ ...trajectory, gates }] }]);
-  yield* run.pairs(trajectory.direction, { sources: ['input', 'initial'], signal: new AbortController().signal });
+  yield* run.pairs(trajectory.direction, optionsFor(['input', 'initial']));
 }

@@ -9,7 +9,15 @@ import { propagatePairs } from '../../src/engine/propagate/pairs';
 import { spread } from '../../src/engine/propagate/pairs-direct';
 import type { PairsPlan } from '../../src/engine/propagate/pairs-plan';
 import { ALL_OPS, HAS_NATIVE, noise } from './all-ops';
-import { ALL_SOURCES, gatherPairs, largestGap, pairsByProducts, referencePairs, type PairsArrays } from './all-pairs';
+import {
+  ALL_SOURCES,
+  gatherPairs,
+  optionsFor,
+  largestGap,
+  pairsByProducts,
+  referencePairs,
+  type PairsArrays,
+} from './all-pairs';
 import { makeCell, makeInput, trajectoryOf, type Case } from './random-cells';
 
 const QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds', 'dh_ds0'] as const;
@@ -29,7 +37,7 @@ async function pairsOf(
   const { signal } = new AbortController();
   try {
     const run = await runCell(ops, cell, x, { direction: wanted.direction ?? 'forward', mask, initial, signal });
-    const chunks = propagatePairs(ops, cell, run, ALL_SOURCES, signal, plan);
+    const chunks = propagatePairs(ops, cell, run, optionsFor(ALL_SOURCES), plan);
     return { run, arrays: await gatherPairs(chunks, wanted.batch, wanted.steps) };
   } finally {
     cell.dispose();
@@ -121,11 +129,11 @@ describe.runIf(HAS_NATIVE)('sources in a basis of the rank that they have', () =
     const { signal } = new AbortController();
     const x = makeTensor([1, 120, 24], noise(120 * 24, 3));
     const run = await runCell(ops, cell, x, { direction: 'forward', mask: null, initial: null, signal });
-    const report = { probeError: null, redone: 0 };
-    const given = await gatherPairs(propagatePairs(ops, cell, run, ['input'], signal, plan, report), 1, 120);
-    const expected = await gatherPairs(propagatePairs(ops, cell, run, ['input'], signal, direct), 1, 120);
+    const options = optionsFor(['input']);
+    const given = await gatherPairs(propagatePairs(ops, cell, run, options, plan), 1, 120);
+    const expected = await gatherPairs(propagatePairs(ops, cell, run, optionsFor(['input']), direct), 1, 120);
     cell.dispose();
-    expect(report.redone).toBeGreaterThan(0);
+    expect(options.report.redone).toBeGreaterThan(0);
     expect(largestGap(given.dh_dx[0]!, expected.dh_dx[0]!)).toBeLessThan(1e-3);
     // Without the probes the slow half would be lost: its part of the norm is all that is left.
     const late = given.dh_dx[0]![119 * 120]!;

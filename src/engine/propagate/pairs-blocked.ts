@@ -8,6 +8,7 @@
  */
 import type { CellRun } from '../cells/run-cell';
 import type { ValidSteps } from '../cells/valid-steps';
+import type { PairsReport } from '../engine';
 import type { Pace } from '../pace';
 import {
   compress,
@@ -25,14 +26,6 @@ import type { SequenceBlock } from './pairs-direct';
 import { initialSource, runLeaf, type LeafOrder } from './pairs-leaf';
 import { meetAll } from './quadrant';
 import { disposeRows, multiplyRows, type RowBlocks, type ScaledMatrix } from './row-blocks';
-
-/** What the pairs of one sequence took. */
-export interface PairsReport {
-  /** Largest relative difference of a probe; null where no basis was used. */
-  probeError: number | null;
-  /** Runs of sources that were computed anew in full. */
-  redone: number;
-}
 
 /** Consecutive sources that lie at the state before a leaf. */
 interface SourceRun {

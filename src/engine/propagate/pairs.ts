@@ -9,10 +9,11 @@ import type { PairsSource } from '../../core/reference/propagate-pairs';
 import type { CellRun } from '../cells/run-cell';
 import type { TensorCell } from '../cells/tensor-cell';
 import { validSteps, type ValidSteps } from '../cells/valid-steps';
+import type { PairsOptions, PairsReport } from '../engine';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
-import { pairsBlocked, type PairsReport } from './pairs-blocked';
+import { pairsBlocked } from './pairs-blocked';
 import { pairsDirect, type SequenceBlock } from './pairs-direct';
 import { planPairs, type PairsPlan } from './pairs-plan';
 import { pairsScan } from './pairs-scan';
@@ -26,20 +27,17 @@ import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
  * @param ops - Operations.
  * @param cell - The cell.
  * @param run - Its states.
- * @param sources - What is differentiated with respect to.
- * @param signal - Aborts between steps.
+ * @param options - What is wanted, and the report.
  * @param forced - The way they are computed, where it is not to be chosen; for tests and measurements.
- * @param report - Filled in: what was seen on the way.
  */
 export async function* propagatePairs(
   ops: Ops,
   cell: TensorCell,
   run: CellRun,
-  sources: readonly PairsSource[],
-  signal: AbortSignal,
+  options: PairsOptions,
   forced: PairsPlan | null = null,
-  report: PairsReport = { probeError: null, redone: 0 },
 ): AsyncGenerator<PairsChunk, void, void> {
+  const { sources, signal, isExact, report } = options;
   const pace = new Pace(signal);
   const arithmetic = chooseArithmetic(ops, cell);
   const valid = validSteps(run.direction, run.batch, run.steps, run.mask);
@@ -47,7 +45,7 @@ export async function* propagatePairs(
   const { hiddenSize, stateSize } = cell;
   const planOf = (source: PairsSource): PairsPlan => {
     if (forced && source !== 'initial') return forced;
-    return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact: false }, source);
+    return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact }, source);
   };
   const timesOf = (sequence: number): StepTimes => {
     return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
@@ -58,8 +56,13 @@ export async function* propagatePairs(
     for (let sequence = 0; sequence < run.batch && source !== 'input'; sequence++) {
       yield* beforeFirstStep(timesOf(sequence), source);
     }
-    if (valid.longest === 0 || (source === 'initial' && givesInitial)) continue;
+    if (valid.longest === 0) continue;
+    if (source === 'initial' && givesInitial) {
+      report.ways.initial = planOf('input').algorithm;
+      continue;
+    }
     const hasInitial = source === 'input' && sources.includes('initial');
+    report.ways[source] = planOf(source).algorithm;
     const task = { arithmetic, run, valid, pace, source, hasInitial, plan: planOf(source), report };
     for await (const { sequence, block } of computeBlocks(task)) yield* inTime(timesOf(sequence), block, sources);
   }

@@ -9,8 +9,8 @@ export const DEFAULT_EXPONENTS = 64;
 /** FLOP per S^3 and step of a QR of all S tangents with the product of their triangles. */
 const FULL_FLOP = { native: 12, host: 7 } as const;
 
-/** Work for singular values that were not asked for by `all`, and for those that were; about 3 s, and some minutes. */
-const BUDGET_FLOP = { native: [1e11, 8e12], host: [3e9, 1e11] } as const;
+/** Work for singular values that were not asked for by `all`, and for those that were; about 1 s, and some minutes. */
+const BUDGET_FLOP = { native: [2e10, 8e12], host: [1e9, 1e11] } as const;
 
 /** Steps between two QRs at most. */
 export const LONGEST_GROUP = CURVE_GRID;
