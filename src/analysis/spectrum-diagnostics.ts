@@ -44,10 +44,17 @@ export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promi
   const maps: Maps = { conditionNumber: {}, effectiveRank: {}, stableRank: {} };
   const dimension: Record<string, number | null> = {};
   const entropy: Record<string, number | null> = {};
+  const isKnown = new Set<string>();
   for (const [direction, result] of spectra) {
     const suffix = spectra.size === 2 ? `_${direction}` : '';
-    addReadings(maps, `${SHORT_LAG}${suffix}`, await shortLagSingularValues(gathered, direction, pace));
-    addReadings(maps, `full${suffix}`, rowsOf(result.logSingularValues, run.batch));
+    const byLag = {
+      [`${SHORT_LAG}${suffix}`]: await shortLagSingularValues(gathered, direction, pace),
+      [`full${suffix}`]: rowsOf(result.logSingularValues, run.batch),
+    };
+    for (const [lag, values] of Object.entries(byLag)) {
+      if (values.length > 0) isKnown.add(lag);
+      addReadings(maps, lag, values);
+    }
     const rows = rowsOf(result.lyapunov, run.batch);
     dimension[direction] = meanOf(rows.map((row) => kaplanYorkeDimension(row, result.stateSize)));
     entropy[direction] = meanOf(rows.map((row) => entropyRate(row, result.stateSize)));
@@ -56,7 +63,10 @@ export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promi
   return {
     diagnostics: { ...maps, kaplanYorkeDimension: oneOrEach(dimension), entropyRate: oneOrEach(entropy) },
     spectra: [...spectra].map(([direction, result]) => summaryOf(direction, result, run.batch)),
-    warnings: [...spectra].flatMap(([direction, result]) => warningsOf(direction, result, run.batch)),
+    warnings: [
+      ...[...spectra].flatMap(([direction, result]) => warningsOf(direction, result, run.batch)),
+      ...boundlessWarning(maps.conditionNumber, isKnown),
+    ],
   };
 }
 
@@ -152,6 +162,22 @@ function unresolvedOf({ count, isResolved }: SpectrumResult, batch: number): num
     }
   }
   return unresolved;
+}
+
+/** A condition number that no float64 holds, or of a singular matrix. */
+function boundlessWarning(
+  numbers: Readonly<Record<string, number | null>>,
+  isKnown: ReadonlySet<string>,
+): readonly Warning[] {
+  const lags = Object.keys(numbers).filter((lag) => numbers[lag] === null && isKnown.has(lag));
+  if (lags.length === 0) return [];
+  return [
+    {
+      code: 'diagnostics/left-out',
+      message: `conditionNumber is null at lag ${lags.join(' and ')}: it is infinite, or beyond what a float64 holds.`,
+      remedy: 'singular_values has the logarithms that it is made from.',
+    },
+  ];
 }
 
 function warningsOf(direction: Direction, result: SpectrumResult, batch: number): Warning[] {

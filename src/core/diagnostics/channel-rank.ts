@@ -12,7 +12,12 @@
 export function effectiveRank(logSingularValues: ArrayLike<number>): number {
   const shares = Array.from(logSingularValues, (log) => Math.exp(log - logSingularValues[0]));
   const total = shares.reduce((sum, share) => sum + share, 0);
-  const entropy = shares.reduce((sum, share) => sum - (share === 0 ? 0 : (share / total) * Math.log(share / total)), 0);
+  let entropy = 0;
+  for (const share of shares) {
+    const part = share / total;
+    // A part that underflows has no weight; NaN goes on.
+    if (part !== 0) entropy -= part * Math.log(part);
+  }
   return Math.exp(entropy);
 }
 

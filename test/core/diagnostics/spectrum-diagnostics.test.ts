@@ -43,6 +43,7 @@ describe('D23 ranks', () => {
     expect(stableRank([0, -Infinity])).toBe(1);
     expect(effectiveRank([-5000, -5000])).toBeCloseTo(2, 12);
     expect(stableRank([5000, 5000])).toBe(2);
+    expect(effectiveRank([0, 0, -744.4])).toBeCloseTo(2, 12);
     expect(effectiveRank([-Infinity])).toBeNaN();
     expect(stableRank([-Infinity])).toBeNaN();
   });
