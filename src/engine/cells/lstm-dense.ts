@@ -3,7 +3,7 @@ import { hiddenSize as hiddenSizeOf, type LstmCell } from '../../core/model';
 import { activate } from '../ops/activations';
 import type { Ops, Value } from '../ops';
 import { DenseStep } from './dense-step';
-import { copyVectors } from './factored-step';
+import { copyVectors } from './step-vectors';
 import { asColumn, gateDerivative, identityMatrix, scaledProduct } from './gate-derivative';
 import { lstmGates, type LstmWeights } from './lstm-weights';
 import type { StepForm, StepPoints, StepVectors } from './tensor-cell';

@@ -2,7 +2,9 @@
 import { hiddenSize as hiddenSizeOf, type LstmCell } from '../../core/model';
 import { activate, activationDerivative } from '../ops/activations';
 import type { Ops, Value } from '../ops';
-import { FactoredStep, piecesOf, stackCoefficients } from './factored-step';
+import { FactoredStep } from './factored-step';
+import { piecesOf } from './kernel-pieces';
+import { stackCoefficients } from './step-vectors';
 import { gateSlope, gateValue } from './gate-derivative';
 import type { LstmWeights } from './lstm-weights';
 import type { StepForm, StepPoints, StepVectors } from './tensor-cell';

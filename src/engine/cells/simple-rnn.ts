@@ -2,7 +2,9 @@
 import type { SimpleRnnCell } from '../../core/model';
 import type { Ops, Value } from '../ops';
 import { cellSizes } from './cell-sizes';
-import { FactoredStep, piecesOf, stackCoefficients } from './factored-step';
+import { FactoredStep } from './factored-step';
+import { piecesOf } from './kernel-pieces';
+import { stackCoefficients } from './step-vectors';
 import { runSteps } from './forward-steps';
 import type { StepPoints, StepVectors, BareCell } from './tensor-cell';
 import { DenseStep } from './dense-step';

@@ -6,7 +6,7 @@
  */
 import type { DiagonalChunk } from '../../core/jacobian';
 import { timeIndex } from '../../core/reference/run-cell';
-import { sliceVectors } from '../cells/factored-step';
+import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { PropagateOptions } from '../engine';

@@ -7,7 +7,7 @@
 import type { FinalChunk } from '../../core/jacobian';
 import { timeIndex } from '../../core/reference/run-cell';
 import type { CellRun } from '../cells/run-cell';
-import { sliceVectors } from '../cells/factored-step';
+import { sliceVectors } from '../cells/step-vectors';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { PropagateOptions } from '../engine';
 import type { Ops, Value } from '../ops';

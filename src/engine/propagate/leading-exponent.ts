@@ -6,7 +6,7 @@
  */
 import { binaryExponent, largestMagnitude, logNorm, scaleByPower } from '../../core/linalg/scaling';
 import { timeIndex } from '../../core/reference/run-cell';
-import { sliceVectors } from '../cells/factored-step';
+import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { Ops } from '../ops';

@@ -2,7 +2,7 @@
  * Lanes pushed step by step: the inner loop that the direct recursion and the base of the segment scan share.
  */
 import { timeIndex } from '../../core/reference/run-cell';
-import { sliceVectors } from '../cells/factored-step';
+import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
 import type { ValidSteps } from '../cells/valid-steps';
 import type { Pace } from '../pace';

@@ -5,10 +5,10 @@
  * own A_t. The true columns of a source are those kept times 2^exponent; norms are brought to the host at every step,
  * and columns that went too far are scaled by an exact power of two (method.md 2.5 and 2.7).
  */
-import { logNorm } from '../../core/linalg/scaling';
 import type { BareCell, StepVectors } from '../cells/tensor-cell';
 import type { Ops, Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
+import { ExactNorms } from './exact-norms';
 
 /** They are brought back when they are so many powers of two away from there. */
 const RESCALE_DISTANCE = 16;
@@ -268,37 +268,4 @@ function sumOf(values: ArrayLike<number>, from: number, to: number): number {
   let sum = 0;
   for (let at = from; at < to; at++) sum += values[at];
   return sum;
-}
-
-/** Columns of one source in one lane. */
-interface ColumnPlace {
-  readonly lane: number;
-  readonly first: number;
-  readonly count: number;
-}
-
-/** Norms added in float64 from the numbers themselves, which are read once when they are needed. */
-class ExactNorms {
-  private readonly rows = new Map<'h' | 'c', ArrayLike<number>>();
-
-  constructor(
-    private readonly columns: PushedColumns,
-    private readonly total: number,
-  ) {}
-
-  of(state: 'h' | 'c', { lane, first, count }: ColumnPlace): number {
-    let rows = this.rows.get(state);
-    if (!rows) {
-      rows = this.columns.readRows(state);
-      this.rows.set(state, rows);
-    }
-    const { total } = this;
-    const height = this.columns.heightOf(state);
-    const block = new Float64Array(height * count);
-    for (let row = 0; row < height; row++) {
-      const from = (lane * height + row) * total + first;
-      for (let j = 0; j < count; j++) block[row * count + j] = rows[from + j];
-    }
-    return logNorm(block);
-  }
 }

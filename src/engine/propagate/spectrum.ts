@@ -6,7 +6,7 @@
  */
 import { timeIndex } from '../../core/reference/run-cell';
 import { CURVE_GRID, SpectrumSum, type SequenceSpectrum } from '../../core/spectrum-sum';
-import { sliceVectors } from '../cells/factored-step';
+import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { SpectrumOptions, SpectrumResult } from '../engine';
