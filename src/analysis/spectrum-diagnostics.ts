@@ -11,6 +11,7 @@ import type { Diagnostics, SpectrumSummary } from '../core/summary';
 import type { SpectrumResult } from '../engine/engine';
 import type { Pace } from '../engine/pace';
 import { trajectoryOf } from '../engine/trajectories';
+import { fixedPointsOfRun } from './fixed-points-of-run';
 import { finiteOrNull } from './finite-or-null';
 import type { Gathered } from './gathered';
 
@@ -45,6 +46,7 @@ export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promi
   const dimension: Record<string, number | null> = {};
   const entropy: Record<string, number | null> = {};
   const isKnown = new Set<string>();
+  const summaries: SpectrumSummary[] = [];
   for (const [direction, result] of spectra) {
     const suffix = spectra.size === 2 ? `_${direction}` : '';
     const byLag = {
@@ -58,11 +60,15 @@ export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promi
     const rows = rowsOf(result.lyapunov, run.batch);
     dimension[direction] = meanOf(rows.map((row) => kaplanYorkeDimension(row, result.stateSize)));
     entropy[direction] = meanOf(rows.map((row) => entropyRate(row, result.stateSize)));
+    summaries.push({
+      ...summaryOf(direction, result, run.batch),
+      fixedPoints: await fixedPointsOfRun(gathered, direction, pace),
+    });
     await pace.breathe();
   }
   return {
     diagnostics: { ...maps, kaplanYorkeDimension: oneOrEach(dimension), entropyRate: oneOrEach(entropy) },
-    spectra: [...spectra].map(([direction, result]) => summaryOf(direction, result, run.batch)),
+    spectra: summaries,
     warnings: [
       ...[...spectra].flatMap(([direction, result]) => warningsOf(direction, result, run.batch)),
       ...boundlessWarning(maps.conditionNumber, isKnown),
@@ -133,7 +139,7 @@ function oneOrEach(values: Record<string, number | null>): number | null | Recor
   return list.length === 1 ? list[0]! : values;
 }
 
-function summaryOf(direction: Direction, result: SpectrumResult, batch: number): SpectrumSummary {
+function summaryOf(direction: Direction, result: SpectrumResult, batch: number): Omit<SpectrumSummary, 'fixedPoints'> {
   const { count, stateSize, lyapunov } = result;
   const columns = Array.from({ length: count }, (_, i) =>
     Array.from({ length: batch }, (_, b) => lyapunov[b * count + i]!),

@@ -46,6 +46,20 @@ export interface EngineInfo {
 /** Shortest and longest of some times, in steps; null where it is infinite. */
 export type StepRange = readonly [number | null, number | null];
 
+/** Fixed points under the mean input, sought from visited states; D25. */
+export interface FixedPointsSummary {
+  readonly starts: number;
+  /** Starts that led to no fixed point. */
+  readonly lost: number;
+  /** Most visited first: largest |eigenvalue| of A(s*), eigenvalues outside the unit circle, starts that led there, rest. */
+  readonly points: readonly {
+    readonly spectralRadius: number;
+    readonly unstable: number;
+    readonly visits: number;
+    readonly residual: number;
+  }[];
+}
+
 /** Lyapunov exponents of one direction, over the sequences. */
 export interface SpectrumSummary {
   readonly direction: Direction;
@@ -55,6 +69,8 @@ export interface SpectrumSummary {
   readonly lyapunovStd: readonly (number | null)[];
   /** How many of the exponents rounding hides, in any sequence. */
   readonly unresolved: number;
+  /** null for a state of more than 128 numbers. */
+  readonly fixedPoints: FixedPointsSummary | null;
 }
 
 /** Diagnostics that the modes of a run allow; maps are from gate (or lag) to number. */

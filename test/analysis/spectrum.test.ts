@@ -92,7 +92,10 @@ describe.each(ENGINE_NAMES)('the mode spectrum on %s', (engine) => {
     expect(rows.length).toBe(1 + lyapunov.length);
     expect(tables.get('lyapunov_curve.csv')!.trim().split('\n').length).toBe(1 + B * 4 * 2 * H);
     expect(tables.get('singular_values.csv')!.trim().split('\n').length).toBe(1 + B * 2 * H);
-    const [{ lyapunov: means, lyapunovStd, ...rest }] = summary.spectra!;
+    const [{ lyapunov: means, lyapunovStd, fixedPoints, ...rest }] = summary.spectra!;
+    expect(fixedPoints!.starts).toBe(16);
+    expect(fixedPoints!.lost + fixedPoints!.points.reduce((sum, { visits }) => sum + visits, 0)).toBe(16);
+    for (const { residual } of fixedPoints!.points) expect(residual).toBeLessThan(1e-10);
     expect(rest).toEqual({ direction: 'forward', stateSize: 2 * H, unresolved: 0 });
     expect(means[0]).toBeCloseTo((lyapunov[0]! + lyapunov[2 * H]!) / 2, 12);
     expect(lyapunovStd[0]).toBeCloseTo(Math.abs(lyapunov[0]! - lyapunov[2 * H]!) / 2, 12);

@@ -1,5 +1,5 @@
 /** How many tangents a spectrum takes, and whether the singular values of the whole run are within reach. */
-import { CURVE_GRID } from '../../core/spectrum-sum';
+import { CURVE_GRID, curvePoints } from '../../core/spectrum-sum';
 import type { CellSizes } from '../cells/cell-sizes';
 import type { EngineName } from '../engine';
 
@@ -75,4 +75,46 @@ export function spectrumSequences(
   const byVectors = SPECTRUM_VECTORS_LENGTH[isNative ? 'native' : 'host'] / (vectorLength * LONGEST_GROUP);
   const byTangents = TANGENTS_LENGTH / (stateSize * tangents);
   return Math.max(1, Math.floor(Math.min(batch, byVectors, byTangents)));
+}
+
+/** What a spectrum takes. */
+export interface SpectrumCost {
+  readonly flop: number;
+  /** Bytes of its arrays. */
+  readonly resultBytes: number;
+  /** Bytes held at once. */
+  readonly workingBytes: number;
+}
+
+/**
+ * Pushing tangents and making them orthonormal, and the product of the triangles for singular values.
+ *
+ * @param sizes - Of the cell.
+ * @param formFlop - Forming one step's operator.
+ * @param batch - B
+ * @param steps - T
+ * @param exponents - How many are asked for.
+ * @param engine - Which engine runs it.
+ */
+export function spectrumCost(
+  sizes: CellSizes,
+  formFlop: number,
+  batch: number,
+  steps: number,
+  exponents: number | 'all',
+  engine: EngineName,
+): SpectrumCost {
+  const { stateSize: S, operatorRows, operatorColumns, inputDim } = sizes;
+  const { tangents, count, hasSingularValues } = planSpectrum(S, batch, steps, exponents, engine);
+  const push = 2 * operatorRows * (operatorColumns - inputDim) * tangents + 4 * S * tangents * tangents;
+  const product = hasSingularValues ? (2 / 3) * S ** 3 : 0;
+  const points = curvePoints(steps).length;
+  const sequences = engine === 'reference' ? 1 : spectrumSequences(sizes, batch, tangents, engine !== 'wasm');
+  // Tangents before and after, in both precisions, with Gram matrices; operators; triangles and their product.
+  const perSequence = 64 * S * tangents + 24 * operatorRows * operatorColumns + (hasSingularValues ? 64 * S * S : 0);
+  return {
+    flop: batch * steps * (formFlop + push + product),
+    resultBytes: 8 * batch * (count * (1.5 + points) + (hasSingularValues ? S : 0)) + 4 * points,
+    workingBytes: sequences * perSequence + 4 * SPECTRUM_VECTORS_LENGTH.native,
+  };
 }
