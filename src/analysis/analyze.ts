@@ -154,7 +154,7 @@ class Run {
       if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags, plan.chunkBytes);
     }
     if (request.modes.includes('pairs')) {
-      for (const direction of started.directions) yield* this.pairs(layerRun, direction);
+      for (const direction of started.directions) yield* this.pairs(layerRun, direction, plan.chunkBytes);
     }
     const spectra = new Map<Direction, SpectrumResult>();
     if (request.modes.includes('spectrum')) {
@@ -235,10 +235,20 @@ class Run {
   }
 
   /** Norms of all pairs of steps; they are the event itself. */
-  private async *pairs(layerRun: LayerRun, direction: Direction): AsyncGenerator<AnalysisStep, void, void> {
+  private async *pairs(
+    layerRun: LayerRun,
+    direction: Direction,
+    chunkBytes: number,
+  ): AsyncGenerator<AnalysisStep, void, void> {
     const { exact: isExact } = this.order.request;
     const report = this.pairsReport;
-    const options = { sources: ['input', 'initial', 'state'] as const, isExact, report, signal: this.signal };
+    const options = {
+      sources: ['input', 'initial', 'state'] as const,
+      isExact,
+      chunkBytes,
+      report,
+      signal: this.signal,
+    };
     const { batch, steps } = layerRun;
     const begin = this.fraction;
     const share = (1 - STATES_SHARE - begin) / layerRun.states.length;

@@ -74,6 +74,8 @@ export interface PairsOptions {
   readonly sources: readonly PairsSource[];
   /** Every row propagated: no basis of lower rank for long products. */
   readonly isExact: boolean;
+  /** As for the other propagations; what is held at once shrinks with it. */
+  readonly chunkBytes: number;
   /** Filled in as the run goes. */
   readonly report: PairsReport;
   /** Aborts between steps. */

@@ -6,11 +6,11 @@
  */
 import type { AnalysisMode } from '../core/jacobian';
 import { hiddenSize, type CellDescription, type CellKind } from '../core/model';
-import { curvePoints } from '../core/spectrum-sum';
-import { cellSizes, type CellSizes } from './cells/cell-sizes';
+import { cellSizes } from './cells/cell-sizes';
 import type { EngineName } from './engine';
-import { COLUMN_BYTES, LARGEST_CHUNK_BYTES, VECTORS_LENGTH, planDiagonal, planFinal } from './propagate/plan';
-import { DEFAULT_EXPONENTS, planSpectrum, SPECTRUM_VECTORS_LENGTH, spectrumSequences } from './propagate/spectrum-plan';
+import { flopOf, pairsBytes, planPairs, pushFlop } from './propagate/pairs-plan';
+import { LARGEST_CHUNK_BYTES, VECTORS_LENGTH, planDiagonal, planFinal } from './propagate/plan';
+import { DEFAULT_EXPONENTS, spectrumCost } from './propagate/spectrum-plan';
 
 /** Cost of a run. */
 export interface RunCost {
@@ -78,13 +78,13 @@ export function estimateRun(
       projectionFlop(cell, 1) +
       (modes.includes('diagonal') ? diagonalFlop(cell) : 0) +
       (modes.includes('final') ? finalFlop(cell) + formFlop(cell) : 0);
-    flop += batch * (steps * perStep + (modes.includes('pairs') ? pairsFlop(cell, steps) : 0));
+    flop += batch * (steps * perStep + (modes.includes('pairs') ? pairsCost(cell, steps, engine, chunkBytes).flop : 0));
     const block = batch * steps * S * D;
     for (const mode of ['diagonal', 'final'] as const) if (modes.includes(mode)) jacobianBytes += block * width;
     resultBytes += batch * steps * (S + (modes.includes('states') ? gates * H : 0)) * 4 + batch * steps * D * 4;
     if (modes.includes('final')) resultBytes += batch * steps * states * 12;
     if (modes.includes('spectrum')) {
-      const spectrum = spectrumCost(cell, batch, steps, exponents, engine);
+      const spectrum = spectrumCost(cellSizes(cell), formFlop(cell), batch, steps, exponents, engine);
       flop += spectrum.flop;
       resultBytes += spectrum.resultBytes;
       workingBytes = Math.max(workingBytes, spectrum.workingBytes);
@@ -182,47 +182,28 @@ function propagationBytes(
     const operators = 4 * groupSteps * sequences * operatorColumns * operatorRows * 3;
     bytes = Math.max(bytes, chunkBytes + rows + operators + 4 * sequences * chunkSteps * vectorLength);
   }
-  if (modes.includes('pairs')) bytes = Math.max(bytes, pairsBytes(sizes));
+  if (modes.includes('pairs')) bytes = Math.max(bytes, pairsCost(cell, steps, engine, allowedBytes).bytes);
   return bytes;
 }
 
-/** Pushing all columns of all sources: by the input, by the initial state, and state by state; operators formed anew. */
-function pairsFlop(cell: CellDescription, steps: number): number {
-  const { stateSize, operatorRows, operatorColumns, inputDim, isFactored } = cellSizes(cell);
-  const perColumn = 2 * operatorRows * (operatorColumns - inputDim) + (isFactored ? projectionFlop(cell, 1) : 0);
-  const columns = ((inputDim + stateSize) * steps * (steps - 1)) / 2 + stateSize * steps;
-  const tiles = Math.ceil((steps * stateSize * (inputDim + stateSize)) / (COLUMN_BYTES / 4));
-  return perColumn * columns + (formFlop(cell) * steps * Math.max(2, tiles)) / 2;
-}
-
-/** Columns before and after a step, and what is between; at least those of one source. */
-function pairsBytes({ stateSize, inputDim, vectorLength }: CellSizes): number {
-  const columns = Math.max(COLUMN_BYTES, 4 * stateSize * Math.max(stateSize, inputDim));
-  return 5 * columns + 4 * VECTORS_LENGTH.native + 4 * vectorLength;
-}
-
-/** Pushing tangents and making them orthonormal, and the product of the triangles for singular values. */
-function spectrumCost(
+/** What `pairs` costs and holds by the ways that it takes: by inputs, by the initial state, and state by state. */
+function pairsCost(
   cell: CellDescription,
-  batch: number,
   steps: number,
-  exponents: number | 'all',
   engine: EngineName,
-): { readonly flop: number; readonly resultBytes: number; readonly workingBytes: number } {
-  const sizes = cellSizes(cell);
-  const { stateSize: S, operatorRows, operatorColumns, inputDim } = sizes;
-  const { tangents, count, hasSingularValues } = planSpectrum(S, batch, steps, exponents, engine);
-  const push = 2 * operatorRows * (operatorColumns - inputDim) * tangents + 4 * S * tangents * tangents;
-  const product = hasSingularValues ? (2 / 3) * S ** 3 : 0;
-  const points = curvePoints(steps).length;
-  const sequences = engine === 'reference' ? 1 : spectrumSequences(sizes, batch, tangents, engine !== 'wasm');
-  // Tangents before and after, in both precisions, with Gram matrices; operators; triangles and their product.
-  const perSequence = 64 * S * tangents + 24 * operatorRows * operatorColumns + (hasSingularValues ? 32 * S * S : 0);
-  return {
-    flop: batch * steps * (formFlop(cell) + push + product),
-    resultBytes: 8 * batch * (count * (1.5 + points) + (hasSingularValues ? S : 0)) + 4 * points,
-    workingBytes: sequences * perSequence + 4 * SPECTRUM_VECTORS_LENGTH.native,
-  };
+  chunkBytes: number,
+): { readonly flop: number; readonly bytes: number } {
+  const sizes = { ...cellSizes(cell), steps, isNative: engine === 'tensorflow', isExact: false, chunkBytes };
+  const { stateSize, vectorLength } = sizes;
+  let flop = formFlop(cell) * steps + pushFlop(sizes) * stateSize * steps;
+  let bytes = 0;
+  for (const source of ['input', 'state'] as const) {
+    const isReference = engine === 'reference';
+    const plan = isReference ? { algorithm: 'direct' as const, leafSteps: 0 } : planPairs(sizes, source);
+    flop += flopOf(sizes, source, plan);
+    bytes = Math.max(bytes, pairsBytes(sizes, source, plan));
+  }
+  return { flop, bytes: bytes + 4 * VECTORS_LENGTH.native + 4 * vectorLength };
 }
 
 /** "form B" of one step: dh_t/dx_t, and dc_t/dx_t for an LSTM. */

@@ -99,7 +99,13 @@ export function largestGap(actual: Float64Array, expected: Float64Array): number
 
 /** Options for some sources. */
 export function optionsFor(sources: readonly PairsSource[]): PairsOptions {
-  return { sources, isExact: false, report: emptyPairsReport(), signal: new AbortController().signal };
+  return {
+    sources,
+    isExact: false,
+    chunkBytes: 2 ** 24,
+    report: emptyPairsReport(),
+    signal: new AbortController().signal,
+  };
 }
 
 /** All sources. */

@@ -5,6 +5,7 @@
  */
 import type { PairsSource } from '../../core/reference/propagate-pairs';
 import type { CellSizes } from '../cells/cell-sizes';
+import { COLUMN_BYTES, LARGEST_CHUNK_BYTES, TARGET_GRAM_BYTES } from './plan';
 
 /** The way of one kind of source. */
 export interface PairsPlan {
@@ -23,7 +24,15 @@ export interface PairsSizes extends CellSizes {
   readonly isNative: boolean;
   /** No basis, whatever it would save. */
   readonly isExact: boolean;
+  /** What the caller allows a chunk of results; what pairs may hold shrinks with it. */
+  readonly chunkBytes: number;
 }
+
+/** What the matrices of one way may hold at once, with the largest chunks. */
+const PAIRS_BYTES = 2 ** 31;
+
+/** Columns before and after a step, their squares, and what is between. */
+const COLUMN_COPIES = 5;
 
 /** Steps of a leaf of the scan, for sources as narrow as an input and for whole states. */
 const SCAN_LEAF_STEPS = { input: 16, state: 8 } as const;
@@ -54,12 +63,40 @@ export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
       flop: scanFlop(sizes, source, SCAN_LEAF_STEPS[source]),
     },
   ] as const;
-  const possible = ways.filter(({ leafSteps }) => sizes.steps > FEWEST_LEAVES * leafSteps || leafSteps === 0);
+  const most = (PAIRS_BYTES * Math.min(sizes.chunkBytes, LARGEST_CHUNK_BYTES)) / LARGEST_CHUNK_BYTES;
+  const possible = ways.filter((way) => {
+    if (way.algorithm === 'direct') return true;
+    return sizes.steps > FEWEST_LEAVES * way.leafSteps && pairsBytes(sizes, source, way) <= most;
+  });
   const { flop: _, ...plan } = possible.reduce<(typeof ways)[number]>(
     (best, way) => (way.flop < best.flop ? way : best),
     ways[0],
   );
   return plan;
+}
+
+/**
+ * Bytes of matrices that a way holds at once.
+ *
+ * @param sizes - Sizes of cell and run.
+ * @param source - What is differentiated with respect to.
+ * @param plan - The way.
+ */
+export function pairsBytes(
+  sizes: PairsSizes,
+  source: PairsSource,
+  { algorithm, leafSteps }: Pick<PairsPlan, 'algorithm' | 'leafSteps'>,
+): number {
+  const { steps, inputDim, stateSize: S, stateBlocks } = sizes;
+  const width = source === 'input' ? inputDim : S;
+  if (algorithm === 'direct') return COLUMN_COPIES * Math.max(COLUMN_BYTES, 4 * S * width);
+  const columns = COLUMN_COPIES * 4 * S * (S + leafSteps * width);
+  const sources = 4 * S * width * steps;
+  const grams = 3 * leafSteps * stateBlocks * S * S;
+  if (algorithm === 'blocked') return columns + 1.5 * sources + 4 * leafSteps * S * S * 2 + 2 * grams;
+  // Targets of the right half, sources of the left, and the run that is being moved beside its result.
+  const moved = 4 * S * (S + width) * (steps / 4);
+  return columns + 2 * S * S * steps + sources + moved + Math.min(TARGET_GRAM_BYTES, grams) + grams;
 }
 
 /** Steps of a leaf for which pushing inside and carrying over cost the same. */
@@ -71,6 +108,22 @@ function bestLeafSteps(sizes: PairsSizes): number {
 
 /** A row against a matrix of the state's size, and its part of a Gram matrix of which three quarters are formed. */
 const GRAM_AND_MOVE = 2 + 1.5;
+
+/**
+ * FLOP of one way.
+ *
+ * @param sizes - Sizes of cell and run.
+ * @param source - What is differentiated with respect to.
+ * @param plan - The way.
+ */
+export function flopOf(
+  sizes: PairsSizes,
+  source: 'input' | 'state',
+  { algorithm, leafSteps }: Pick<PairsPlan, 'algorithm' | 'leafSteps'>,
+): number {
+  if (algorithm === 'direct') return directFlop(sizes, source);
+  return algorithm === 'scan' ? scanFlop(sizes, source, leafSteps) : blockedFlop(sizes, source, leafSteps);
+}
 
 /**
  * Pushing every source to the last step.
@@ -130,7 +183,11 @@ function rectanglesFlop({ stateSize, stateBlocks, steps }: PairsSizes): number {
   return 0.75 * stateBlocks * (stateSize * steps) ** 2;
 }
 
-/** One column pushed through one step. */
-function pushFlop({ operatorRows, operatorColumns, inputDim }: PairsSizes): number {
+/**
+ * Useful FLOP of one column pushed through one step.
+ *
+ * @param sizes - Sizes of the cell.
+ */
+export function pushFlop({ operatorRows, operatorColumns, inputDim }: PairsSizes): number {
   return 2 * operatorRows * (operatorColumns - inputDim);
 }

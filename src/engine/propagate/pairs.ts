@@ -37,7 +37,7 @@ export async function* propagatePairs(
   options: PairsOptions,
   forced: PairsPlan | null = null,
 ): AsyncGenerator<PairsChunk, void, void> {
-  const { sources, signal, isExact, report } = options;
+  const { sources, signal, isExact, chunkBytes, report } = options;
   const pace = new Pace(signal);
   const arithmetic = chooseArithmetic(ops, cell);
   const valid = validSteps(run.direction, run.batch, run.steps, run.mask);
@@ -45,7 +45,7 @@ export async function* propagatePairs(
   const { hiddenSize, stateSize } = cell;
   const planOf = (source: PairsSource): PairsPlan => {
     if (forced && source !== 'initial') return forced;
-    return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact }, source);
+    return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact, chunkBytes }, source);
   };
   const timesOf = (sequence: number): StepTimes => {
     return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };

@@ -12,6 +12,7 @@ import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
 import { NormRows } from './norm-rows';
 import type { PairsBlock } from './pairs-times';
+import { TARGET_GRAM_BYTES } from './plan';
 import { inCoordinates, squaresOf, type RowBlocks } from './row-blocks';
 
 /** Pairs whose squared norm is below this share of the product of both squared norms are done again. */
@@ -22,9 +23,6 @@ const BLOCK_SIZE = 256;
 
 /** Parts in which inner products of Gram matrices are added. */
 const INNER_PARTS = 16;
-
-/** Bytes of the Gram matrices of the targets that are held at once. */
-const TARGET_BYTES = 192 * 2 ** 20;
 
 /** Targets with their Gram matrices, to be met by one run of sources after the other. */
 class GramTargets {
@@ -140,7 +138,7 @@ export async function* meetAll(
 
 /** How many targets with so many columns have their Gram matrices in memory at once. */
 export function targetsAtOnce(width: number, states: number): number {
-  return Math.max(1, Math.floor(TARGET_BYTES / (4 * states * width * width * 0.75)));
+  return Math.max(1, Math.floor(TARGET_GRAM_BYTES / (4 * states * width * width * 0.75)));
 }
 
 /**
