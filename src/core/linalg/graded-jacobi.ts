@@ -21,18 +21,19 @@ const MAX_ROUNDS = 60;
  * @param columns - `[size, size]`, column after column, finite; used up.
  * @param exponents - `[size]`: the true column k is the stored one times 2^exponents[k].
  * @param size - Columns, and entries of each.
- * @returns null when the rotations do not come to rest.
+ * @returns A generator that stops now and then; it ends with null when the rotations do not come to rest.
  */
-export function logSingularValuesOfColumns(
+export function* logSingularValueSteps(
   columns: Float64Array,
   exponents: Float64Array,
   size: number,
-): Float64Array | null {
+): Generator<undefined, Float64Array | null, void> {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     let isAtRest = true;
     for (let k = 0; k < size; k++) bringNearOne(columns, exponents, size, k);
     for (let a = 0; a < size - 1; a++) {
       for (let b = a + 1; b < size; b++) if (rotate(columns, exponents, size, a, b)) isAtRest = false;
+      yield;
     }
     if (!isAtRest) continue;
     return Float64Array.from({ length: size }, (_, k) => logNorm(columns, k * size, size) + exponents[k] * Math.LN2);

@@ -32,8 +32,30 @@ export function orthonormalizeRows(
   triangle: Float64Array,
   dependentBelow = DEPENDENT_BELOW,
 ): void {
+  const steps = orthonormalSteps(rows, count, length, triangle, dependentBelow);
+  while (!steps.next().done);
+}
+
+/**
+ * The same row by row, for callers that must not block for the length of a large matrix.
+ *
+ * @param rows - As for `orthonormalizeRows`.
+ * @param count - How many.
+ * @param length - Entries of each.
+ * @param triangle - R, overwritten.
+ * @param dependentBelow - Share of a row that is rounding.
+ * @returns A generator that stops after each row.
+ */
+export function* orthonormalSteps(
+  rows: Float64Array,
+  count: number,
+  length: number,
+  triangle: Float64Array,
+  dependentBelow = DEPENDENT_BELOW,
+): Generator<undefined, void, void> {
   triangle.fill(0);
   for (let j = 0; j < count; j++) {
+    if (j > 0) yield;
     const start = j * length;
     const row = rows.subarray(start, start + length);
     const whole = frobeniusNorm(row);

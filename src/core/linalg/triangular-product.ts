@@ -6,8 +6,8 @@
  * Gram-Schmidt turns the rows into a nearly diagonal triangle, one-sided Jacobi rotations do the rest.
  */
 import { TempogradError } from '../errors';
-import { logSingularValuesOfColumns } from './graded-jacobi';
-import { orthonormalizeRows } from './orthonormal-rows';
+import { logSingularValueSteps } from './graded-jacobi';
+import { orthonormalSteps } from './orthonormal-rows';
 import { identity } from './products';
 import { binaryExponent, largestMagnitude, scaleByPower } from './scaling';
 
@@ -71,6 +71,20 @@ export class TriangularProduct {
    * @throws TempogradError `numerics/not-converged` when the rotations do not come to rest.
    */
   logSingularValues(): Float64Array {
+    const steps = this.singularValueSteps();
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  }
+
+  /**
+   * The same bit by bit, for callers that must not block for the length of a large matrix.
+   *
+   * @returns A generator that stops now and then, and ends with the logs.
+   * @throws TempogradError as `logSingularValues` does.
+   */
+  *singularValueSteps(): Generator<undefined, Float64Array, void> {
     const { size, rows, exponents } = this;
     if (Number.isNaN(largestMagnitude(rows))) return new Float64Array(size).fill(NaN);
     const norms = Float64Array.from({ length: size }, (_, i) => this.logNormOf(i));
@@ -78,7 +92,7 @@ export class TriangularProduct {
     const sorted = new Float64Array(size * size);
     order.forEach((row, place) => sorted.set(rows.subarray(row * size, (row + 1) * size), place * size));
     const triangle = new Float64Array(size * size);
-    orthonormalizeRows(sorted, size, size, triangle);
+    yield* orthonormalSteps(sorted, size, size, triangle);
     // Row i of P is sum_k L_ik q_k with L the transposed triangle, so that L has the singular values of P.
     const columns = sorted;
     const scales = new Float64Array(size);
@@ -94,7 +108,7 @@ export class TriangularProduct {
         columns[k * size + i] = entry === 0 ? 0 : scaleByPower(entry, exponents[order[i]] - joint);
       }
     }
-    const logs = logSingularValuesOfColumns(columns, scales, size);
+    const logs = yield* logSingularValueSteps(columns, scales, size);
     if (logs === null) {
       throw new TempogradError(
         'numerics/not-converged',

@@ -4,7 +4,7 @@
  * Tangents are orthonormalised after every step. What is kept of the triangles is their diagonal, and for all S
  * tangents their product, whose singular values are those of ds_T/ds_0: the exponents times T are not.
  */
-import { orthonormalizeRows } from '../linalg/orthonormal-rows';
+import { orthonormalSteps } from '../linalg/orthonormal-rows';
 import { multiply, transpose } from '../linalg/products';
 import { TriangularProduct } from '../linalg/triangular-product';
 import { SpectrumSum, type SequenceSpectrum } from '../spectrum-sum';
@@ -50,7 +50,7 @@ export function lyapunovSpectrum(cell: ReferenceCell, trajectory: Trajectory, wi
  * @param cell - The cell.
  * @param trajectory - Its states, or those of another engine.
  * @param wish - As for `lyapunovSpectrum`.
- * @returns A generator that stops after each computed step and ends with the spectrum.
+ * @returns A generator that stops several times in each computed step and ends with the spectrum.
  */
 export function* spectrumSteps(
   cell: ReferenceCell,
@@ -75,7 +75,7 @@ export function* spectrumSteps(
       cell.linearise(input, stateBefore(trajectory, cell, n), jacobians, 'state');
       multiply(jacobians.stateJacobian, tangents, size, size, count, pushed);
       const rows = transpose(pushed, size, count);
-      orthonormalizeRows(rows, count, size, triangle);
+      yield* orthonormalSteps(rows, count, size, triangle);
       tangents = transpose(rows, count, size);
       for (let i = 0; i < count; i++) logs[i] = Math.log(triangle[i * count + i]);
       product?.multiplyLeft(triangle);
@@ -84,5 +84,6 @@ export function* spectrumSteps(
     }
     sum.endStep(n);
   }
-  return sum.result(Math.min(wish.count, size), product?.logSingularValues() ?? null);
+  const values = product ? yield* product.singularValueSteps() : null;
+  return sum.result(Math.min(wish.count, size), values);
 }

@@ -121,7 +121,7 @@ class SpectrumTile {
           ops.dispose(...Object.values(vectors));
         }
       }
-      const values = this.products?.logSingularValues();
+      const values = await this.products?.logSingularValues(pace);
       return this.sums.map((sum, b) => sum.result(this.plan.count, values?.[b] ?? null));
     } finally {
       ops.dispose(this.tangents);

@@ -7,6 +7,7 @@
 import { TriangularProduct } from '../../core/linalg/triangular-product';
 import { transpose } from '../../core/linalg/products';
 import type { KernelAttribute, NativeOps, Ops, Value } from '../ops';
+import type { Pace } from '../pace';
 import { readDoubles } from './read-doubles';
 import type { Orthonormal } from './orthonormal-tangents';
 
@@ -22,8 +23,8 @@ const NO_ATTRIBUTES: readonly KernelAttribute[] = [];
 export interface TriangleProducts {
   /** P <- R P for the sequences that were not masked throughout. */
   multiply(made: Orthonormal, isCounted: readonly boolean[]): void;
-  /** `[S]` of each sequence; the products are used up. */
-  logSingularValues(): readonly Float64Array[];
+  /** `[S]` of each sequence; the products are used up. Lets messages in. */
+  logSingularValues(pace: Pace): Promise<readonly Float64Array[]>;
   /** Frees engine memory. */
   dispose(): void;
 }
@@ -39,6 +40,17 @@ export function openProducts(ops: Ops, batch: number, size: number): TrianglePro
   return ops.native ? new NativeProducts(ops, ops.native, batch, size) : new HostProducts(batch, size);
 }
 
+async function valuesOf(products: readonly TriangularProduct[], pace: Pace): Promise<readonly Float64Array[]> {
+  const values: Float64Array[] = [];
+  for (const product of products) {
+    const steps = product.singularValueSteps();
+    let step = steps.next();
+    for (; !step.done; step = steps.next()) await pace.breathe();
+    values.push(step.value);
+  }
+  return values;
+}
+
 class HostProducts implements TriangleProducts {
   private readonly products: readonly TriangularProduct[];
 
@@ -52,8 +64,8 @@ class HostProducts implements TriangleProducts {
     });
   }
 
-  logSingularValues(): readonly Float64Array[] {
-    return this.products.map((product) => product.logSingularValues());
+  logSingularValues(pace: Pace): Promise<readonly Float64Array[]> {
+    return valuesOf(this.products, pace);
   }
 
   dispose(): void {
@@ -106,15 +118,14 @@ class NativeProducts implements TriangleProducts {
     this.exponents = next.exponents;
   }
 
-  logSingularValues(): readonly Float64Array[] {
+  logSingularValues(pace: Pace): Promise<readonly Float64Array[]> {
     const { size } = this;
     const rows = readDoubles(this.ops, this.rows);
-    return Array.from({ length: this.batch }, (_, b) =>
-      new TriangularProduct(size, {
-        rows: rows.slice(b * size * size, (b + 1) * size * size),
-        exponents: this.exponents.slice(b * size, (b + 1) * size),
-      }).logSingularValues(),
-    );
+    const products = Array.from({ length: this.batch }, (_, b) => {
+      const exponents = this.exponents.slice(b * size, (b + 1) * size);
+      return new TriangularProduct(size, { rows: rows.slice(b * size * size, (b + 1) * size * size), exponents });
+    });
+    return valuesOf(products, pace);
   }
 
   dispose(): void {
