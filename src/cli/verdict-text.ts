@@ -10,6 +10,7 @@ import {
 } from '../charts/number-format';
 import type { ErrorRecord } from '../core/errors';
 import { projectionText, type LayerVerdict, type StateVerdict, type Summary } from '../core/summary';
+import { spectrumText } from './spectrum-text';
 import { columns, oneLine } from './terminal-text';
 
 /** A layer that `--layer all` leaves out, and why. */
@@ -32,6 +33,7 @@ export function verdictText(summary: Summary, lags: number): string {
     ...columns(rows).map((row) => `  ${row}`),
     `  h: ${summary.hidden.why}`,
     ...(summary.cell ? [`  c: ${summary.cell.why}`] : []),
+    ...spectrumText(summary).map((line) => `  ${line}`),
   ];
   for (const { what, assumed, change } of summary.assumptions)
     lines.push(`  assumed: ${what}: ${assumed}${change ? ` (${change} changes it)` : ''}`);

@@ -49,6 +49,24 @@ const EXPLAINED: readonly Explained[] = [
     source: 'Vogt et al., arXiv:2006.14123; Engelken et al., arXiv:2006.02427.',
   },
   {
+    name: 'Lyapunov spectrum',
+    formula: 'λ_i = (1/T) Σ ln R_ii,t,  Q_t R_t = A_t Q_{t-1}',
+    text: 'With the mode spectrum: the exponents of all directions that are pushed through the run, nats per step. Kaplan-Yorke dimension: k + Σ_{i≤k} λ_i / |λ_{k+1}|; entropy rate: the sum of the positive ones.',
+    source: 'Vogt et al., arXiv:2006.14123; Engelken et al., arXiv:2006.02427.',
+  },
+  {
+    name: 'Condition number and ranks',
+    formula: 'κ = σ_1 / σ_S;  erank = exp(−Σ p ln p), p = σ / Σσ;  stable rank = Σσ² / σ_1²',
+    text: 'Of the singular values of ∂s_T/∂s_{T-10} and of ∂s_T/∂s_0, each right relative to itself.',
+    source: 'Engelken, arXiv:2312.17306; Roy and Vetterli 2007; Rudelson and Vershynin 2007.',
+  },
+  {
+    name: 'Pascanu bound and chrono range',
+    formula: 'σ_max(U) · max |φ′|;  1 / (1 − σ(b_f))',
+    text: 'SimpleRNN: below 1 every gradient vanishes. LSTM: the steps of memory that the forget biases are set for.',
+    source: 'Pascanu et al., arXiv:1211.5063; Tallec and Ollivier, arXiv:1804.11188.',
+  },
+  {
     name: 'Saturated gates',
     formula: 'share of (t, sequence, unit) with gate < 0.1 or > 0.9',
     text: 'A saturated gate passes no gradient to its own weights.',

@@ -1,0 +1,37 @@
+/** The spectra of a summary as lines of the terminal. */
+import { formatNumber } from '../charts/number-format';
+import type { SpectrumSummary, Summary } from '../core/summary';
+
+/** So many exponents are written out. */
+const SHOWN = 4;
+
+/**
+ * One line a direction: the leading exponents, how many there are, what is not resolved, fixed points.
+ *
+ * @param summary - The summary; without the mode spectrum there are no lines.
+ */
+export function spectrumText({ spectra = [] }: Summary): readonly string[] {
+  return spectra.map((spectrum) => {
+    const whose = spectra.length === 2 ? `spectrum ${spectrum.direction}` : 'spectrum';
+    return `${whose}: ${[exponentsText(spectrum), unresolvedText(spectrum), pointsText(spectrum)].filter((part) => part !== '').join('; ')}`;
+  });
+}
+
+function exponentsText({ lyapunov, lyapunovStd, stateSize }: SpectrumSummary): string {
+  const shown = lyapunov.slice(0, SHOWN).map((value, i) => {
+    const spread = lyapunovStd[i];
+    return `${formatNumber(value, 3)}${spread ? ` ± ${formatNumber(spread, 2)}` : ''}`;
+  });
+  const rest = lyapunov.length > SHOWN ? `, … ${formatNumber(lyapunov[lyapunov.length - 1]!, 3)}` : '';
+  return `Lyapunov exponents ${shown.join(', ')}${rest} nats/step (${lyapunov.length} of ${stateSize})`;
+}
+
+function unresolvedText({ unresolved }: SpectrumSummary): string {
+  return unresolved === 0 ? '' : `${unresolved} not resolved`;
+}
+
+function pointsText({ fixedPoints }: SpectrumSummary): string {
+  if (fixedPoints === null) return '';
+  const stable = fixedPoints.points.filter(({ unstable }) => unstable === 0).length;
+  return `fixed points ${fixedPoints.points.length}, ${stable} stable`;
+}
