@@ -1,7 +1,9 @@
 /** What comes out of a case of `tempograd bench`. */
+import { cellSizes } from '../../engine/cells/cell-sizes';
 import type { Engine } from '../../engine/engine';
+import { pushFlop } from '../../engine/propagate/pairs-plan';
 import type { BenchError } from './accuracy';
-import type { BenchCase } from './cases';
+import { benchCell, type BenchCase } from './cases';
 
 /** One measured run. */
 export interface BenchRun {
@@ -41,11 +43,17 @@ export interface BenchResult {
 }
 
 /**
- * FLOP of formation and pulls of an LSTM; the forward pass is in the time and not in the work. Source: method.md 2.5.
+ * FLOP of formation and pulls of an LSTM, or of pushing every source to the end; the forward pass is in the time and not
+ * in the work. Source: method.md 2.5.
  *
  * @param benchCase - The case.
  */
-export function usefulFlop({ modes, units, inputDim, steps, batch }: BenchCase): number {
+export function usefulFlop({ kind, modes, units, inputDim, steps, batch }: BenchCase): number {
+  if (modes.some((mode) => mode.endsWith('pairs'))) {
+    const sizes = cellSizes(benchCell(units, inputDim, kind));
+    const width = modes.includes('state pairs') ? sizes.stateSize : inputDim;
+    return (batch * pushFlop(sizes) * width * steps * (steps - 1)) / 2;
+  }
   const rows = 2 * units;
   const pull = 4 * rows * units * (units + inputDim) + 8 * units * units;
   const perStep = (modes.includes('final') ? pull : 0) + 8 * units * inputDim;

@@ -2,17 +2,18 @@
  * One case of `tempograd bench`, measured: speed as a ratio of this machine's own, error, memory, and how soon the
  * first result and the end of a cancelled run come.
  */
-import type { DiagonalChunk, FinalChunk } from '../../core/jacobian';
+import type { DiagonalChunk, FinalChunk, PairsChunk } from '../../core/jacobian';
 import type { CellDescription, RecurrentLayer } from '../../core/model';
 import { loadNative } from '../../engine/backend';
-import type { Engine, EngineName, LayerInput, LayerRun } from '../../engine/engine';
+import { emptyPairsReport, type Engine, type EngineName, type LayerInput, type LayerRun } from '../../engine/engine';
 import { loadEngine } from '../../engine/load-engine';
 import { loneInput, loneLayer } from '../../engine/lone-layer';
 import type { Ops } from '../../engine/ops';
 import { createTensorflowOps } from '../../engine/ops/tensorflow-ops';
 import { measureError, sampledSteps, type BenchError, type SampledBlock } from './accuracy';
+import { measurePairsError } from './pairs-accuracy';
 import { summarise, usefulFlop, type BenchResult, type BenchRun } from './bench-result';
-import { benchCell, benchInput, type BenchCase } from './cases';
+import { benchCell, benchInput, type BenchCase, type BenchMode } from './cases';
 import { measureFill, measureSgemm } from './machine-rates';
 import { PeakMemory } from './peak-memory';
 
@@ -39,7 +40,7 @@ const loadedBytes = new Map<EngineName, number>();
  */
 export async function runCase(benchCase: BenchCase, signal: AbortSignal): Promise<BenchResult> {
   const engine = await loadEngine(benchCase.engine);
-  const cell = benchCell(benchCase.units, benchCase.inputDim);
+  const cell = benchCell(benchCase.units, benchCase.inputDim, benchCase.kind);
   const input = loneInput(benchInput(benchCase));
   const layer = loneLayer('bench', cell);
   const ops = benchCase.engine === 'tensorflow' ? createTensorflowOps(loadNative()) : null;
@@ -67,10 +68,14 @@ export async function runCase(benchCase: BenchCase, signal: AbortSignal): Promis
 /** Chunks of a mode. */
 function chunksOf(
   run: LayerRun,
-  mode: 'diagonal' | 'final',
+  mode: BenchMode,
   signal: AbortSignal,
-): AsyncGenerator<DiagonalChunk | FinalChunk, void, void> {
-  return run[mode]('forward', { signal, chunkBytes: CHUNK_BYTES });
+): AsyncGenerator<DiagonalChunk | FinalChunk | PairsChunk, void, void> {
+  const options = { signal, chunkBytes: CHUNK_BYTES };
+  if (mode === 'diagonal' || mode === 'final') return run[mode]('forward', options);
+  const sources = mode === 'state pairs' ? (['state'] as const) : (['input'] as const);
+  const isExact = mode === 'exact pairs';
+  return run.pairs('forward', { ...options, sources, isExact, report: emptyPairsReport() });
 }
 
 /** Runs the first steps once: kernels are chosen and memory is mapped at the first use. */
@@ -125,7 +130,7 @@ async function measureRun(
   const after = ops ? measureSgemm(ops, [shape]) : null;
   const drift = before !== null && after !== null ? (after - before) / before : null;
   const sgemm = before !== null && after !== null ? Math.max(before, after) : null;
-  const hasRatio = sgemm !== null && benchCase.modes.includes('final');
+  const hasRatio = sgemm !== null && benchCase.modes.some((mode) => mode !== 'diagonal');
   return {
     seconds,
     firstChunkSeconds: (firstChunk - start) / 1000,
@@ -149,9 +154,15 @@ async function measureErrors(
   const run = await engine.openLayer(layer, input, signal);
   try {
     for (const mode of benchCase.modes) {
+      if (mode === 'state pairs') continue;
+      if (mode !== 'diagonal' && mode !== 'final') {
+        errors[mode] = await measurePairsError(run, (which) => chunksOf(run, which, signal), mode);
+        continue;
+      }
       const wanted = sampledSteps(benchCase.steps);
       const sampled: SampledBlock[] = [];
       for await (const chunk of chunksOf(run, mode, signal)) {
+        if (chunk.mode === 'pairs') throw new Error('pairs have no blocks');
         for (let i = 0; i < chunk.count; i++) {
           if (wanted.has(chunk.start + i)) sampled.push(takeBlock(chunk, i, benchCase));
         }

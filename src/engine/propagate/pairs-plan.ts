@@ -188,6 +188,6 @@ function rectanglesFlop({ stateSize, stateBlocks, steps }: PairsSizes): number {
  *
  * @param sizes - Sizes of the cell.
  */
-export function pushFlop({ operatorRows, operatorColumns, inputDim }: PairsSizes): number {
+export function pushFlop({ operatorRows, operatorColumns, inputDim }: CellSizes): number {
   return 2 * operatorRows * (operatorColumns - inputDim);
 }
