@@ -1,8 +1,11 @@
 /** Spectra of every engine against the float64 reference on the engine's own states. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { diagonalRnn, LATCHED_STATE, scalarRnn } from '../../src/core/known-runs';
+import type { SimpleRnnCell } from '../../src/core/model';
 import { lyapunovSpectrum } from '../../src/core/reference/lyapunov-spectrum';
 import { makeReferenceCell } from '../../src/core/reference/reference-cell';
 import type { SequenceSpectrum } from '../../src/core/spectrum-sum';
+import { makeTensor } from '../../src/core/tensor';
 import { openCell } from '../../src/engine/cells/open-cell';
 import { runCell } from '../../src/engine/cells/run-cell';
 import type { SpectrumResult } from '../../src/engine/engine';
@@ -36,6 +39,18 @@ async function compare(ops: Ops, wanted: Case, exponents: number | 'all', warmUp
     lyapunovSpectrum(reference, trajectoryOf(run, b), wish),
   );
   return { got, expected };
+}
+
+/** The whole spectrum over zeros. */
+async function known(ops: Ops, description: SimpleRnnCell, steps: number, start = 0): Promise<SpectrumResult> {
+  const cell = openCell(ops, description);
+  const { units, inputDim } = description;
+  const initial = { h0: makeTensor([1, units], new Float64Array(units).fill(start)), c0: null };
+  const x = makeTensor([1, steps, inputDim], new Float64Array(steps * inputDim));
+  const run = await runCell(ops, cell, x, { direction: 'forward', mask: null, initial, signal: never });
+  const got = await propagateSpectrum(ops, cell, run, { exponents: 'all', warmUp: 0, signal: never });
+  cell.dispose();
+  return got;
 }
 
 function largestGap(got: Float64Array, expected: readonly Float64Array[]): number {
@@ -118,6 +133,28 @@ describe.each(ALL_OPS)('%s', (name, make) => {
         expected.map(({ curve }) => curve.values),
       ),
     ).toBeLessThan(1e-5);
+  });
+
+  it('knows the exponents of linear networks: D12 (1.1, 1, .5), D5 and D6 (1, .5), and an orthogonal kernel', async () => {
+    const three = await known(ops, diagonalRnn([0.5, 1.1, 1], [0, 0, 0], { name: 'linear' }), 100);
+    expect([...three.lyapunov]).toEqual([expect.closeTo(0.0953, 4), expect.closeTo(0, 7), expect.closeTo(-0.6931, 4)]);
+    expect(three.lyapunov.reduce((sum, value) => sum + value)).toBeCloseTo(-0.5978, 4);
+    const { logSingularValues: logs } = await known(ops, diagonalRnn([1, 0.5], [0, 0], { name: 'linear' }), 10);
+    expect(Math.exp(logs![1])).toBeCloseTo(9.766e-4, 7);
+    expect(Math.exp(logs![0] - logs![1])).toBeCloseTo(1024, 4);
+    const [c, s] = [Math.cos(1), Math.sin(1)];
+    const rotation = {
+      ...diagonalRnn([0, 0], [0, 0], { name: 'linear' }),
+      recurrentKernel: makeTensor([2, 2], Float64Array.of(c, s, -s, c)),
+    };
+    const turned = await known(ops, rotation, 200);
+    for (const value of turned.lyapunov) expect(value).toBeCloseTo(0, 7);
+    for (const value of turned.logSingularValues!) expect(value).toBeCloseTo(0, 5);
+  });
+
+  it('D9: h = tanh(2h) at its attractor', async () => {
+    const got = await known(ops, scalarRnn(2, 0, { name: 'tanh' }), 200, LATCHED_STATE);
+    expect(got.lyapunov[0]).toBeCloseTo(-1.79353, 5);
   });
 
   it('a direction that dies gives -Infinity, and the others go on', async () => {
