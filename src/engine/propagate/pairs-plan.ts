@@ -43,6 +43,13 @@ const FEWEST_LEAVES = 4;
 /** A column and a step of a leaf cost about so many times the useful FLOP: elementwise passes and norms go with them. */
 const PUSH_OVERHEAD = 1.6;
 
+/** What the overhead of one operation is worth, about 10 microseconds; and how many go with a step, a meeting, a merge. */
+const OPERATION_FLOP = 1e6;
+const STEP_OPERATIONS = 18;
+const LEAF_STEP_OPERATIONS = 24;
+const MEETING_OPERATIONS = { exact: 30, adaptive: 80 } as const;
+const MERGE_OPERATIONS = 150;
+
 /**
  * The cheapest way.
  *
@@ -54,13 +61,13 @@ export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
   const blockedLeaf = bestLeafSteps(sizes);
   const isAdaptive = sizes.isNative && !sizes.isExact;
   const ways = [
-    { algorithm: 'direct', leafSteps: 0, isAdaptive: false, flop: PUSH_OVERHEAD * directFlop(sizes, source) },
-    { algorithm: 'blocked', leafSteps: blockedLeaf, isAdaptive, flop: blockedFlop(sizes, source, blockedLeaf) },
+    { algorithm: 'direct', leafSteps: 0, isAdaptive: false, flop: directCost(sizes, source) },
+    { algorithm: 'blocked', leafSteps: blockedLeaf, isAdaptive, flop: blockedCost(sizes, source, blockedLeaf) },
     {
       algorithm: 'scan',
       leafSteps: SCAN_LEAF_STEPS[source],
       isAdaptive: false,
-      flop: scanFlop(sizes, source, SCAN_LEAF_STEPS[source]),
+      flop: scanCost(sizes, source, SCAN_LEAF_STEPS[source]),
     },
   ] as const;
   const most = (PAIRS_BYTES * Math.min(sizes.chunkBytes, LARGEST_CHUNK_BYTES)) / LARGEST_CHUNK_BYTES;
@@ -97,6 +104,31 @@ export function pairsBytes(
   // Targets of the right half, sources of the left, and the run that is being moved beside its result.
   const moved = 4 * S * (S + width) * (steps / 4);
   return columns + 2 * S * S * steps + sources + moved + Math.min(TARGET_GRAM_BYTES, grams) + grams;
+}
+
+/** Work and overhead of pushing tile after tile; on average half of the steps. */
+function directCost(sizes: PairsSizes, source: 'input' | 'state'): number {
+  const { steps, inputDim, stateSize } = sizes;
+  const width = source === 'input' ? inputDim : stateSize;
+  const tiles = Math.ceil((4 * stateSize * width * steps) / COLUMN_BYTES);
+  const pushedSteps = (steps * (tiles + 1)) / 2;
+  return PUSH_OVERHEAD * directFlop(sizes, source) + OPERATION_FLOP * STEP_OPERATIONS * pushedSteps;
+}
+
+/** Work and overhead of leaves and of every leaf's meeting with those before it. */
+function blockedCost(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
+  const { steps, isNative, isExact } = sizes;
+  const leaves = steps / leafSteps;
+  const perMeeting = MEETING_OPERATIONS[isNative && !isExact ? 'adaptive' : 'exact'];
+  const operations = LEAF_STEP_OPERATIONS * steps + (perMeeting * leaves * leaves) / 2;
+  return blockedFlop(sizes, source, leafSteps) + OPERATION_FLOP * operations;
+}
+
+/** Work and overhead of leaves and merges. */
+function scanCost(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
+  const { steps } = sizes;
+  const operations = LEAF_STEP_OPERATIONS * steps + (MERGE_OPERATIONS * steps) / leafSteps;
+  return scanFlop(sizes, source, leafSteps) + OPERATION_FLOP * operations;
 }
 
 /** Steps of a leaf for which pushing inside and carrying over cost the same. */
