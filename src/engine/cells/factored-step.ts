@@ -31,8 +31,8 @@ export class FactoredStep {
   ) {}
 
   /**
-   * What `operators` takes: the entries of the sparse matrix, `[N, H, R*P]` without those that are always zero, or the
-   * coefficients themselves where there is no sparse product.
+   * What `operators` takes: the entries of the sparse matrix block by block, `[N, R * H * P]` without those that are always
+   * zero, or the coefficients themselves where there is no sparse product.
    *
    * @param coefficients - `[N, R, P, H]`
    */
@@ -41,13 +41,17 @@ export class FactoredStep {
     if (!ops.native) return ops.reshape(coefficients, coefficients.shape);
     const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
     return ops.tidy(() => {
-      const byUnit = ops.transpose(ops.reshape(coefficients, [count, blocks * terms, units]), [0, 2, 1]);
-      return this.isLastZero ? ops.slice(byUnit, [0, 0, 0], [count, units, blocks * terms - 1]) : byUnit;
+      const parts = ops.split(coefficients, blocks, 1).map((part, block) => {
+        const kept = this.termsOf(block);
+        const shown = kept === terms ? part : ops.slice(part, [0, 0, 0, 0], [count, 1, kept, units]);
+        return ops.reshape(ops.transpose(shown, [0, 1, 3, 2]), [count, units * kept]);
+      });
+      return ops.concat(parts, 1);
     });
   }
 
   /**
-   * `[N, H*R, H+D]`, rows in the order (unit, block).
+   * `[N, R*H, H+D]`, block after block.
    *
    * @param entries - As `entries` gives them.
    */
@@ -68,8 +72,7 @@ export class FactoredStep {
       const rows = [units, count * this.blocks, this.pieces.count];
       const byUnit = ops.reshape(ops.transpose(entries, [3, 0, 1, 2]), rows);
       const kernels = ops.reshape(this.joinedKernels(), [units, this.pieces.count, columns]);
-      const formed = ops.reshape(ops.matMul(byUnit, kernels), [units, count, this.blocks * columns]);
-      return ops.reshape(ops.transpose(formed, [1, 0, 2]), [count, size, columns]);
+      return ops.reshape(ops.transpose(ops.matMul(byUnit, kernels), [1, 0, 2]), [count, size, columns]);
     });
   }
 
@@ -85,7 +88,7 @@ export class FactoredStep {
     return ops.tidy(() => {
       const { native } = ops;
       if (native) {
-        const rows = native.combineRows(this.blockPattern(count), this.blockEntries(coefficients), this.stateRows());
+        const rows = native.combineRows(this.pattern(count), this.entries(coefficients), this.stateRows());
         return ops.reshape(rows, [count, blocks * units, stateWidth]);
       }
       const byUnit = ops.reshape(ops.transpose(coefficients, [3, 0, 1, 2]), [units, count * blocks, terms]);
@@ -127,7 +130,7 @@ export class FactoredStep {
   }
 
   /**
-   * Columns of h pushed through one step without forming it, `[H*R, p]` with rows (unit, block); null where forming
+   * Columns of h pushed through one step without forming it, `[R*H, p]`, block after block; null where forming
    * costs less, or without a sparse product.
    *
    * @param entries - As `entries` gives them, N = 1.
@@ -148,29 +151,17 @@ export class FactoredStep {
     this.joined = this.input = this.state = this.rows = null;
   }
 
-  /** The entries of the sparse matrix block by block, `[N, R * H * P]` without those that are always zero. */
-  private blockEntries(coefficients: Value): Value {
-    const { ops } = this;
-    const [count, blocks, terms, units] = coefficients.shape as [number, number, number, number];
-    const parts = ops.split(coefficients, blocks, 1).map((part, block) => {
-      const kept = this.termsOf(block);
-      const shown = kept === terms ? part : ops.slice(part, [0, 0, 0, 0], [count, 1, kept, units]);
-      return ops.reshape(ops.transpose(shown, [0, 1, 3, 2]), [count, units * kept]);
-    });
-    return ops.concat(parts, 1);
-  }
-
   /** Terms of a block that are not always zero. */
   private termsOf(block: number): number {
     return this.pieces.count - Number(this.isLastZero && block === this.blocks - 1);
   }
 
   /** Row (n, r, u) has entries at the rows (u, p) of the kernels. */
-  private blockPattern(count: number): RowPattern {
+  private pattern(count: number): RowPattern {
     const { blocks, isLastZero } = this;
     const { units, count: terms } = this.pieces;
     return {
-      name: `block rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}`,
+      name: `rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}`,
       rows: count * units * blocks,
       columns: units * terms,
       places: () => {
@@ -181,28 +172,6 @@ export class FactoredStep {
             places[at++] = row;
             places[at++] = (row % units) * terms + term;
           }
-        }
-        return places;
-      },
-    };
-  }
-
-  /** Row (n, u, r) has entries at the rows (u, p) of the kernels. */
-  private pattern(count: number): RowPattern {
-    const { blocks, isLastZero } = this;
-    const { units, count: terms } = this.pieces;
-    return {
-      name: `rows of ${units} units, ${blocks} blocks, ${terms} terms${isLastZero ? ', the last zero' : ''}`,
-      rows: count * units * blocks,
-      columns: units * terms,
-      places() {
-        const perUnit = blocks * terms - (isLastZero ? 1 : 0);
-        const places = new Int32Array(2 * count * units * perUnit);
-        for (let at = 0; at < count * units * perUnit; at++) {
-          const term = at % perUnit;
-          const unit = (at - term) / perUnit;
-          places[2 * at] = unit * blocks + Math.floor(term / terms);
-          places[2 * at + 1] = (unit % units) * terms + (term % terms);
         }
         return places;
       },

@@ -15,8 +15,8 @@ const PIECES = [0, 1, 2, 3].map((gate) => ({ state: gate, input: gate }));
  * alpha_i = g i' (or (g - c_{t-1}) i' where f = 1 - i), alpha_f = c_{t-1} f', alpha_g = i g', beta = psi(c) o',
  * kappa = o psi'(c) + p_o beta, delta = f + p_f alpha_f + p_i alpha_i: the rows of c are alpha_i U_i + alpha_f U_f +
  * alpha_g U_g, those of h kappa times that + beta U_o; the columns of c hold kappa delta and delta. Rows of an operator
- * alternate between h and c, so that a group of one step needs no transposition. With a projection all this holds for
- * m = o psi(c) in the place of h, and h = projection^T m.
+ * are those of h, then those of c. With a projection all this holds for m = o psi(c) in the place of h, and
+ * h = projection^T m.
  *
  * Source: method.md 2.3.
  *
@@ -30,7 +30,7 @@ export function factoredLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): St
   const hiddenSize = hiddenSizeOf(cell);
   return {
     projection,
-    stateRow: (block, unit) => (projection ? block * hiddenSize + unit : 2 * unit + block),
+    stateRow: (block, unit) => block * hiddenSize + unit,
     vectors: (points) => ops.tidy(() => stepVectors(ops, cell, weights, points)),
     operatorVectors: ({ coefficients, carry }) => ({
       entries: factored.entries(coefficients),

@@ -5,14 +5,7 @@
  * over G instead (method.md 2.5), and a projection of h is undone on G first. Nothing here scales or checks.
  */
 import type { BareCell } from '../cells/tensor-cell';
-import type { KernelAttribute, Ops, RowPattern, Value } from '../ops';
-
-/** Two matrices as one with a new axis behind the first. */
-const PACK_BETWEEN: readonly KernelAttribute[] = [
-  { name: 'N', kind: 'int', value: 2 },
-  { name: 'T', kind: 'type', value: 'real' },
-  { name: 'axis', kind: 'int', value: 1 },
-];
+import type { Ops, RowPattern, Value } from '../ops';
 
 /** What a step gives: G after it, `[b, S, q]`, and (dtarget/dx)^T, `[b, D, q]`; two axes where b = 1. */
 export interface Pulled {
@@ -43,55 +36,45 @@ export function pullStep(
     const full = cell.projection ? unprojected(ops, cell, cell.projection, rows) : rows;
     const product = ops.matMul(operator, full, true, false);
     const [state, input] = ops.split(product, [cell.operatorColumns - inputDim, inputDim], -2);
-    const next = carry ? joinRows(ops, cell, state, sumRowPairs(ops, carry, full), rows.shape) : state;
+    const next = carry ? ops.concat([state, sumRowPairs(ops, cell, carry, full)], -2) : state;
     if (!valid) return { rows: next, input };
     return { rows: ops.select(valid, next, rows), input: ops.select(valid, input, ops.constant(0)) };
   });
 }
 
-/** G of m and c, rows alternating, from G of h and c: h = projection^T m, so that G_m = projection G_h. */
-function unprojected(ops: Ops, { units, blockSizes }: BareCell, projection: Value, rows: Value): Value {
+/** G of m and c from G of h and c: h = projection^T m, so that G_m = projection G_h. */
+function unprojected(ops: Ops, { blockSizes }: BareCell, projection: Value, rows: Value): Value {
   const [hidden, cellRows] = ops.split(rows, blockSizes, -2);
-  const shape = [...rows.shape.slice(0, -2), 2 * units, rows.shape[rows.shape.length - 1]];
-  return withCellRows(ops, ops.matMul(projection, hidden), cellRows, shape);
+  return ops.concat([ops.matMul(projection, hidden), cellRows], -2);
 }
 
-/** Rows of h and of c in the order that the cell keeps them in, in the shape of G. */
-function joinRows(ops: Ops, cell: BareCell, hidden: Value, cellRows: Value, shape: readonly number[]): Value {
-  if (!cell.projection) return withCellRows(ops, hidden, cellRows, shape);
-  const lead = shape.slice(0, -2);
-  return ops.concat([hidden, ops.reshape(cellRows, [...lead, cell.units, shape[shape.length - 1]])], -2);
-}
-
-/** Rows of h and of c alternating. */
-function withCellRows(ops: Ops, hidden: Value, cellRows: Value, shape: readonly number[]): Value {
-  if (ops.native && shape.length === 2) {
-    return ops.reshape(ops.native.kernel('Pack', PACK_BETWEEN, [hidden, cellRows], 1)[0], shape);
-  }
-  const targets = shape[shape.length - 1];
-  const count = hidden.shape.reduce((product, size) => product * size, 1) / targets;
-  const parts = [hidden, cellRows].map((part) => ops.reshape(part, [count, 1, targets]));
-  return ops.reshape(ops.concat(parts, 1), shape);
-}
-
-/** Row pairs of G weighted and added, `[b*H, q]`. */
-function sumRowPairs(ops: Ops, factors: Value, rows: Value): Value {
+/** Rows of m and of c weighted and added unit by unit, `[b, H, q]`, or `[H, q]` for one sequence. */
+function sumRowPairs(ops: Ops, { units }: BareCell, factors: Value, rows: Value): Value {
   const targets = rows.shape[rows.shape.length - 1];
-  const count = rows.shape.reduce((product, size) => product * size, 1) / targets;
+  const lead = rows.shape.slice(0, -2);
+  const batch = lead[0] ?? 1;
   if (ops.native) {
-    const flat = rows.shape.length === 2 ? rows : ops.reshape(rows, [count, targets]);
-    return ops.native.combineRows(rowPairs(count), factors, flat);
+    const flat = rows.shape.length === 2 ? rows : ops.reshape(rows, [batch * 2 * units, targets]);
+    return ops.reshape(ops.native.combineRows(rowPairs(batch, units), factors, flat), [...lead, units, targets]);
   }
-  const pairs = ops.reshape(rows, [count / 2, 2, targets]);
-  return ops.sum(ops.mul(pairs, ops.reshape(factors, [count / 2, 2, 1])), [1]);
+  const weights = ops.transpose(ops.reshape(factors, [batch, units, 2]), [0, 2, 1]);
+  const pairs = ops.reshape(rows, [batch, 2, units, targets]);
+  const sum = ops.sum(ops.mul(pairs, ops.reshape(weights, [batch, 2, units, 1])), [1]);
+  return ops.reshape(sum, [...lead, units, targets]);
 }
 
-/** Row m is a sum of rows 2m and 2m + 1. */
-function rowPairs(count: number): RowPattern {
+/** Row m of a sequence is a sum of its rows m and H + m. */
+function rowPairs(batch: number, units: number): RowPattern {
   return {
-    name: 'pairs',
-    rows: count / 2,
-    columns: count,
-    places: () => Int32Array.from({ length: 2 * count }, (_, at) => (at % 2 === 0 ? at >> 2 : at >> 1)),
+    name: `pairs of ${units} units`,
+    rows: batch * units,
+    columns: batch * 2 * units,
+    places: () =>
+      Int32Array.from({ length: 4 * batch * units }, (_, at) => {
+        const row = at >> 2;
+        if (at % 2 === 0) return row;
+        const sequence = Math.floor(row / units);
+        return (sequence + Number(at % 4 === 3)) * units + row;
+      }),
   };
 }

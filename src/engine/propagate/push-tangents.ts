@@ -1,8 +1,8 @@
 /**
  * Many tangents of each sequence pushed through one step: G <- A G, columns of G as tangents.
  *
- * Rows of G are h then c. An operator's c columns stand apart as two diagonals where the cell says so, its rows may
- * alternate between h and c, and with a projection they are those of m = o psi(c), from which h is projected.
+ * Rows of G are h then c. An operator's c columns stand apart as two diagonals where the cell says so; with a projection
+ * its rows are those of m = o psi(c), from which h is projected.
  */
 import type { BareCell, StepVectors } from '../cells/tensor-cell';
 import type { Ops, Value } from '../ops';
@@ -20,12 +20,12 @@ const SMALL_INPUT = 0.25;
  */
 export function pushTangents(ops: Ops, cell: BareCell, vectors: StepVectors, tangents: Value): Value {
   return ops.tidy(() => {
-    const [batch, , count] = tangents.shape as [number, number, number];
+    const count = tangents.shape[2]!;
     const carry = cell.carry(vectors);
     const [hidden, cellRows] = carry ? ops.split(tangents, cell.blockSizes, 1) : [tangents, null];
     const product = pushUnformed(ops, cell, vectors, hidden!) ?? pushFormed(ops, cell, vectors, hidden!);
     if (!carry || !cellRows) return product;
-    return addCarry(ops, cell, product, ops.reshape(carry, [batch, cell.units, 2, 1]), cellRows, count);
+    return addCarry(ops, cell, product, carry, cellRows, count);
   });
 }
 
@@ -62,9 +62,10 @@ function padRows(ops: Ops, rows: Value, more: number): Value {
 function addCarry(ops: Ops, cell: BareCell, product: Value, carry: Value, cellRows: Value, count: number): Value {
   const { units, projection } = cell;
   const [batch] = product.shape as [number];
-  const pairs = ops.reshape(product, [batch, units, 2, count]);
-  const whole = ops.add(pairs, ops.mul(carry, ops.reshape(cellRows, [batch, units, 1, count])));
-  const [memory, next] = ops.split(whole, 2, 2).map((part) => ops.reshape(part, [batch, units, count]));
+  const pairs = ops.reshape(product, [batch, 2, units, count]);
+  const diagonals = ops.reshape(ops.transpose(carry, [0, 2, 1]), [batch, 2, units, 1]);
+  const whole = ops.add(pairs, ops.mul(diagonals, ops.reshape(cellRows, [batch, 1, units, count])));
+  const [memory, next] = ops.split(whole, 2, 1).map((part) => ops.reshape(part, [batch, units, count]));
   const hidden = projection ? ops.matMul(spread(ops, projection, batch), memory!, true, false) : memory!;
   return ops.concat([hidden, next!], 1);
 }
