@@ -104,7 +104,7 @@ export async function* analyze(order: AnalysisOrder, signal: AbortSignal): Async
 /** One run: its plan, its clock, and what it has gathered for the summary. */
 class Run {
   fraction = 0;
-  private readonly pairsReport = emptyPairsReport();
+  private readonly bases = emptyPairsReport();
   private readonly startedAt = performance.now();
   private readonly clock = new AbortController();
   private readonly signal: AbortSignal;
@@ -189,7 +189,7 @@ class Run {
       states,
       run: layerRun,
       input,
-      pairs: request.modes.includes('pairs') ? this.pairsReport : null,
+      bases: this.bases,
       lags,
       exponents,
       spectra,
@@ -224,7 +224,8 @@ class Run {
     lags: LagCurves,
     chunkBytes: number,
   ): AsyncGenerator<AnalysisStep, void, void> {
-    const options = { signal: this.signal, chunkBytes };
+    const basis = this.order.request.exact ? {} : { basis: this.bases };
+    const options = { signal: this.signal, chunkBytes, ...basis };
     const chunks = mode === 'diagonal' ? layerRun.diagonal(direction, options) : layerRun.final(direction, options);
     for await (const chunk of chunks) {
       const event = stepNorms(chunk, layerRun.batch, layerRun.inputDim);
@@ -241,7 +242,7 @@ class Run {
     chunkBytes: number,
   ): AsyncGenerator<AnalysisStep, void, void> {
     const { exact: isExact } = this.order.request;
-    const report = this.pairsReport;
+    const report = this.bases;
     const options = {
       sources: ['input', 'initial', 'state'] as const,
       isExact,

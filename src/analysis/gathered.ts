@@ -13,8 +13,8 @@ export interface Gathered {
   readonly request: RunRequest;
   /** What a random input was drawn from; null for a file. */
   readonly randomInput: string | null;
-  /** How all pairs were computed; null where they were not asked for. */
-  readonly pairs: PairsReport | null;
+  /** What was kept in bases of lower rank, and how all pairs were computed. */
+  readonly bases: PairsReport;
   readonly layer: RecurrentLayer;
   readonly started: StartedEvent;
   readonly states: StatesEvent;

@@ -149,8 +149,10 @@ export interface Summary {
     readonly peakBytes: number;
     readonly exact: boolean;
     readonly probeError: number | null;
-    /** How all pairs were computed, by kind of source; runs of sources that were done anew without a basis. */
-    readonly pairs?: { readonly ways: Readonly<Record<string, string>>; readonly redone: number };
+    /** How often something was computed anew in full because a basis had lost something. */
+    readonly redone?: number;
+    /** How all pairs were computed, by kind of source. */
+    readonly pairs?: Readonly<Record<string, string>>;
   };
   readonly hidden: LayerVerdict;
   readonly cell: LayerVerdict | null;

@@ -45,22 +45,28 @@ export interface DirectionStates {
   readonly gates: Readonly<Record<string, RealArray>>;
 }
 
+/** What was seen of bases of lower rank. */
+export interface BasisReport {
+  /** Largest relative difference between what was kept in a basis and its probe in full; null where none was used. */
+  probeError: number | null;
+  /** How often something was computed anew in full because a basis had lost something. */
+  redone: number;
+}
+
 /** What a propagation may use and when it must stop. */
 export interface PropagateOptions {
   /** Aborts between chunks; the generator then ends by throwing `signal.reason`. */
   readonly signal: AbortSignal;
+  /** Where long products may be kept in a basis of their rank; filled in as the run goes. Left out: every row propagated. */
+  readonly basis?: BasisReport;
   /** The engine keeps a chunk's arrays below this many bytes (at least one timestep is always given). */
   readonly chunkBytes: number;
 }
 
 /** How pairs were computed. */
-export interface PairsReport {
+export interface PairsReport extends BasisReport {
   /** Way of each kind of source. */
   readonly ways: Partial<Record<PairsSource, 'direct' | 'blocked' | 'scan'>>;
-  /** Largest relative difference between a source in a basis and its probe in full; null where no basis was used. */
-  probeError: number | null;
-  /** Runs of sources that were computed anew in full because a basis had lost something. */
-  redone: number;
 }
 
 /** A report of nothing yet. */

@@ -44,16 +44,24 @@ export class Directions {
 
   /** `[rows, columns]` of uniform numbers, each row of about unit length; the caller's. */
   make(rows: number, columns: number): Value {
-    // A variance of 1/3; the generator is Knuth's linear one of 32 bits, good enough to mix rows and fast.
-    const scale = Math.sqrt(3 / columns) / 2 ** 31;
-    const data = new Float32Array(rows * columns);
+    const scale = Math.sqrt(3 / columns);
+    return this.ops.upload(
+      this.numbers(rows * columns).map((value) => value * scale),
+      [rows, columns],
+    );
+  }
+
+  /** Uniform numbers between -1 and 1. */
+  numbers(count: number): Float32Array {
+    // Knuth's linear generator of 32 bits: good enough to mix rows, and fast.
+    const data = new Float32Array(count);
     let { state } = this;
-    for (let at = 0; at < data.length; at++) {
+    for (let at = 0; at < count; at++) {
       state = (Math.imul(state, 1664525) + 1013904223) | 0;
-      data[at] = state * scale;
+      data[at] = state / 2 ** 31;
     }
     this.state = state;
-    return this.ops.upload(data, [rows, columns]);
+    return data;
   }
 }
 

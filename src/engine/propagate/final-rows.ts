@@ -11,10 +11,10 @@ import type { Arithmetic } from './arithmetic';
 import { pullStep } from './pull-step';
 
 /** Rows are brought back near 1 when their largest entry leaves 2^-16 .. 2^16. */
-const RESCALE_EXPONENT = 16;
+export const RESCALE_EXPONENT = 16;
 
 /** A stretch whose rows end outside 2^-60 .. 2^60 is taken back. */
-const STRETCH_EXPONENT = 60;
+export const STRETCH_EXPONENT = 60;
 
 /** So many binary digits the rows may drift in a stretch, by the speed of the one before. */
 const DRIFT_EXPONENT = 24;
@@ -26,8 +26,57 @@ export interface PullOperands {
   readonly valid: Value | null;
 }
 
+/** Rows that are pulled stretch by stretch; see `FinalRows` and `BasisRows`. */
+export interface PulledRows {
+  /** Exponents of the blocks of rows at the start of a stretch. */
+  readonly exponents: Int32Array;
+  /** True when nothing is left that could be pulled. */
+  isZero(): boolean;
+  /** How many steps the next stretch may have; at least `shortest`. */
+  stretch(shortest: number): number;
+  /** (dtarget/dx)^T of consecutive steps, the newest first; the caller's. */
+  pull(operands: readonly PullOperands[]): readonly Value[];
+  /** Ends a stretch; false when it was taken back. */
+  settle(): boolean;
+  dispose(): void;
+}
+
+/** Steps of the next stretch, by the speed at which rows grew or shrank in the last one. */
+export class StretchLength {
+  private longest = 0;
+
+  /**
+   * How many steps the next stretch may have.
+   *
+   * @param shortest - At least so many.
+   */
+  of(shortest: number): number {
+    return Math.max(shortest, this.longest);
+  }
+
+  /** After a stretch that went too far. */
+  reset(): void {
+    this.longest = 0;
+  }
+
+  /**
+   * After a stretch.
+   *
+   * @param steps - Its length.
+   * @param before - Magnitudes at its start.
+   * @param now - At its end.
+   */
+  learn(steps: number, before: Float64Array, now: Float64Array): void {
+    let drift = 0;
+    now.forEach((value, at) => {
+      if (isOrdinary(value) && isOrdinary(before[at])) drift = Math.max(drift, Math.abs(Math.log2(value / before[at])));
+    });
+    this.longest = Math.floor((DRIFT_EXPONENT * steps) / Math.max(drift, 0.1));
+  }
+}
+
 /** The rows of `sequences` sequences. */
-export class FinalRows {
+export class FinalRows implements PulledRows {
   /** `[R * b]`: exponent of block r of sequence i at `r * b + i`; of the rows at the start of a stretch. */
   readonly exponents: Int32Array;
   /** G, `[b, S, q]`, or `[S, q]` for one sequence; q = S targets, those of h first. */
@@ -35,7 +84,7 @@ export class FinalRows {
   /** The rows at the start of the stretch; the same value while nothing was pulled. */
   private saved: Value;
   private pulled = 0;
-  private longest = 0;
+  private readonly length = new StretchLength();
   /** Largest entries at the start of the stretch, laid out as the exponents. */
   private readonly largest: Float64Array;
   private readonly ops: Ops;
@@ -79,7 +128,12 @@ export class FinalRows {
    * @param shortest - At least so many.
    */
   stretch(shortest: number): number {
-    return Math.max(shortest, this.longest);
+    return this.length.of(shortest);
+  }
+
+  /** G of one sequence as it is, `[S, q]`; stays owned by this object. */
+  values(): Value {
+    return this.rows;
   }
 
   /**
@@ -118,16 +172,10 @@ export class FinalRows {
     if (steps > 1 && this.isTooFar(now)) {
       this.ops.dispose(this.rows);
       this.rows = this.saved;
-      this.longest = 0;
+      this.length.reset();
       return false;
     }
-    let drift = 0;
-    now.forEach((value, at) => {
-      if (isOrdinary(value) && isOrdinary(this.largest[at])) {
-        drift = Math.max(drift, Math.abs(Math.log2(value / this.largest[at])));
-      }
-    });
-    this.longest = Math.floor((DRIFT_EXPONENT * steps) / Math.max(drift, 0.1));
+    this.length.learn(steps, this.largest, now);
     if (this.saved !== this.rows) this.ops.dispose(this.saved);
     this.saved = this.rows;
     this.largest.set(now);
@@ -198,7 +246,11 @@ export class FinalRows {
   }
 }
 
-/** Neither zero nor infinite nor NaN. */
-function isOrdinary(value: number): boolean {
+/**
+ * Neither zero nor infinite nor NaN.
+ *
+ * @param value - Any number.
+ */
+export function isOrdinary(value: number): boolean {
   return value !== 0 && Number.isFinite(value);
 }

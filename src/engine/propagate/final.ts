@@ -9,12 +9,13 @@ import { timeIndex } from '../../core/reference/run-cell';
 import type { CellRun } from '../cells/run-cell';
 import { sliceVectors } from '../cells/step-vectors';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
-import type { PropagateOptions } from '../engine';
+import type { BasisReport, PropagateOptions } from '../engine';
 import type { Ops, Value } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { FinalBlocks } from './final-blocks';
-import { FinalRows, type PullOperands } from './final-rows';
+import { BasisRows } from './basis-rows';
+import { FinalRows, type PulledRows, type PullOperands } from './final-rows';
 import { planFinal } from './plan';
 import { uploadPoints } from './step-points';
 
@@ -38,15 +39,17 @@ export async function* propagateFinal(
   const { batch, steps } = run;
   const { chunkBytes } = options;
   const shape = { ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' };
-  const { chunkSteps, sequences, groupSteps } = planFinal(shape);
-  const pace = new Pace(options.signal);
   const arithmetic = chooseArithmetic(ops, cell);
+  const basis = options.basis && isWorthBasis(ops, arithmetic, steps) ? options.basis : null;
+  // A basis is one sequence's own.
+  const { chunkSteps, sequences, groupSteps } = planFinal({ ...shape, isOneByOne: basis !== null });
+  const pace = new Pace(options.signal);
   const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, cell.blockSizes, chunkSteps, sequences);
   const tiles: Tile[] = [];
   try {
     for (let first = 0; first < batch; first += sequences) {
       const count = Math.min(sequences, batch - first);
-      tiles.push(new Tile(arithmetic, run, first, count, groupSteps));
+      tiles.push(new Tile(arithmetic, run, first, count, groupSteps, basis));
     }
     for (let end = steps; end > 0; end -= chunkSteps) {
       const count = Math.min(chunkSteps, end);
@@ -61,9 +64,25 @@ export async function* propagateFinal(
   }
 }
 
+/** Where rows are pulled in a basis: by the native engine in its own precision, when the state is wide and the run long. */
+function isWorthBasis(ops: Ops, arithmetic: Arithmetic, steps: number): boolean {
+  return ops.native !== null && arithmetic.ops === ops && arithmetic.cell.stateSize >= 128 && steps >= 128;
+}
+
+/** Steps after which a basis is first tried. */
+const FIRST_LAG = 32;
+
+/** Steps that are pulled again together. */
+const REPLAYED_STEPS = 64;
+
 /** Sequences that go through the products together. */
 class Tile {
-  private readonly rows: FinalRows;
+  private rows: PulledRows;
+  /** Pulled steps that were settled. */
+  private done = 0;
+  private nextLag = FIRST_LAG;
+  /** All rows as they were when the basis was made, to go back to. */
+  private checkpoint: { readonly rows: FinalRows; readonly done: number } | null = null;
 
   constructor(
     private readonly arithmetic: Arithmetic,
@@ -71,19 +90,39 @@ class Tile {
     private readonly first: number,
     private readonly count: number,
     private readonly groupSteps: number,
+    /** Null where every row is propagated. */
+    private basis: BasisReport | null,
   ) {
     this.rows = new FinalRows(arithmetic, count);
   }
 
   /** Pulls through the steps of a chunk, the computed steps `end - 1` down to `end - chunk.count`. */
   async fill(end: number, chunk: FinalChunk, blocks: FinalBlocks, pace: Pace): Promise<void> {
-    const { arithmetic, run, first, count, rows } = this;
-    if (rows.isZero()) {
+    const { run, first, count } = this;
+    if (this.rows.isZero()) {
       blocks.zero(first, count, chunk);
       return;
     }
     const steps = Array.from({ length: chunk.count }, (_, i) => end - 1 - i);
     const exponents: Int32Array[] = [];
+    await this.pullSteps(steps, blocks, exponents, pace);
+    const newest = timeIndex(run.direction, run.steps, end - 1);
+    blocks.finish({ firstSequence: first, sequences: count, newest, steps: steps.length, exponents }, chunk);
+  }
+
+  dispose(): void {
+    this.rows.dispose();
+    this.checkpoint?.rows.dispose();
+  }
+
+  /** Pulls through some steps, stretch by stretch. */
+  private async pullSteps(
+    steps: readonly number[],
+    blocks: FinalBlocks | null,
+    exponents: Int32Array[],
+    pace: Pace,
+  ): Promise<void> {
+    const { arithmetic, run, first, count } = this;
     const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
     const vectors = arithmetic.ops.tidy(() => {
       const made = arithmetic.vectors((ops) => uploadPoints(ops, run, selection));
@@ -92,18 +131,40 @@ class Tile {
     try {
       while (exponents.length < steps.length) {
         const from = exponents.length;
-        const to = Math.min(steps.length, from + rows.stretch(this.groupSteps));
+        const to = Math.min(steps.length, from + this.rows.stretch(this.groupSteps));
         await this.pullStretch(steps, from, to, vectors, blocks, exponents, pace);
+        this.findBasis();
       }
     } finally {
       arithmetic.ops.dispose(...Object.values(vectors));
     }
-    const newest = timeIndex(run.direction, run.steps, end - 1);
-    blocks.finish({ firstSequence: first, sequences: count, newest, steps: steps.length, exponents }, chunk);
   }
 
-  dispose(): void {
+  /** Goes over to a basis when it is time to try, and the rank is small enough. */
+  private findBasis(): void {
+    const { arithmetic, rows, basis, done } = this;
+    if (!basis || done < this.nextLag || !(rows instanceof FinalRows)) return;
+    this.nextLag = Math.ceil((done * 7) / 6);
+    const found = BasisRows.from(arithmetic, rows.values(), rows.exponents, done);
+    if (!found) return;
+    this.checkpoint = { rows, done };
+    this.rows = found;
+  }
+
+  /** Goes back to all rows as they were before the basis, and pulls them to where the basis has failed. */
+  private async recover(basis: BasisReport, pace: Pace): Promise<void> {
+    const { run, done } = this;
+    const { rows, done: from } = this.checkpoint!;
     this.rows.dispose();
+    this.rows = rows;
+    this.done = from;
+    this.checkpoint = null;
+    this.basis = null;
+    basis.redone++;
+    for (let k = from; k < done; k += REPLAYED_STEPS) {
+      const steps = Array.from({ length: Math.min(REPLAYED_STEPS, done - k) }, (_, i) => run.steps - 1 - k - i);
+      await this.pullSteps(steps, null, [], pace);
+    }
   }
 
   /** Pulls through steps `from .. to`, in halves when the rows went too far for float32. */
@@ -112,7 +173,7 @@ class Tile {
     from: number,
     to: number,
     vectors: StepVectors,
-    blocks: FinalBlocks,
+    blocks: FinalBlocks | null,
     exponents: Int32Array[],
     pace: Pace,
   ): Promise<void> {
@@ -121,8 +182,16 @@ class Tile {
       await pace.breathe();
     }
     const before = this.rows.exponents.slice();
-    if (this.rows.settle()) {
+    const { rows, basis } = this;
+    if (rows.settle()) {
+      this.done += to - from;
+      if (basis && rows instanceof BasisRows) basis.probeError = Math.max(basis.probeError ?? 0, rows.probeError);
       for (let at = from; at < to; at++) exponents.push(before);
+      return;
+    }
+    if (basis && rows instanceof BasisRows && rows.isLost) {
+      await this.recover(basis, pace);
+      await this.pullStretch(steps, from, to, vectors, blocks, exponents, pace);
       return;
     }
     const middle = from + ((to - from) >> 1);
@@ -130,12 +199,13 @@ class Tile {
     await this.pullStretch(steps, middle, to, vectors, blocks, exponents, pace);
   }
 
-  private pullGroup(group: readonly number[], start: number, vectors: StepVectors, blocks: FinalBlocks): void {
+  private pullGroup(group: readonly number[], start: number, vectors: StepVectors, blocks: FinalBlocks | null): void {
     const { arithmetic, count } = this;
     const { ops, readableOps } = arithmetic;
     ops.tidy(() => {
       const part = sliceVectors(ops, vectors, start * count, group.length * count);
       const inputs = this.rows.pull(this.operandsOf(part, group));
+      if (!blocks) return;
       const joined = ops.concat(inputs, 0);
       readableOps.tidy(() => {
         blocks.put(arithmetic.readable(joined), start * count);

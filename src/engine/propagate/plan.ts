@@ -43,6 +43,8 @@ export interface PlanShape extends CellSizes {
   readonly chunkBytes: number;
   /** Whether products of several sequences are done together as fast as one by one. */
   readonly hasBatchedProducts: boolean;
+  /** Whether every sequence goes through products of its own whatever the engine does; left out: it does not. */
+  readonly isOneByOne?: boolean;
 }
 
 /** Pieces of `final`. */
@@ -75,7 +77,8 @@ export function planFinal(shape: PlanShape): FinalPlan {
   const operatorBytes = 4 * operatorRows * operatorColumns;
   const rowsBytes = 4 * operatorRows * stateSize;
   const { chunkBytes, tileBytes, togetherBytes } = budgets(shape);
-  const most = shape.hasBatchedProducts ? Math.min(tileBytes / operatorBytes, togetherBytes / rowsBytes) : 1;
+  const isTogether = shape.hasBatchedProducts && !shape.isOneByOne;
+  const most = isTogether ? Math.min(tileBytes / operatorBytes, togetherBytes / rowsBytes) : 1;
   const sequences = between(1, most, batch);
   const groupSteps = between(1, tileBytes / (operatorBytes * sequences), Math.min(steps, MAX_GROUP_STEPS));
   const resultBytes = 4 * batch * stateSize * inputDim;
