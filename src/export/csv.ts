@@ -13,7 +13,7 @@ import { rowsOf } from './array-declarations';
 const FLUSH_CHARACTERS = 1 << 20;
 
 /** Rows between two yields; some milliseconds. */
-const ROWS_PER_SLICE = 1 << 13;
+export const ROWS_PER_SLICE = 1 << 13;
 
 /** One CSV file that grows. */
 class CsvFile {

@@ -7,10 +7,10 @@
 import { TempogradError } from '../core/errors';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { OpenSink } from '../shared/file-sink';
-import type { RunEvent } from '../shared/run';
+import type { RunEvent, StartedEvent } from '../shared/run';
 import { addToRecord, emptyRecord, type RunRecord } from '../shared/run-record';
-import { RunCsv } from './csv';
 import { arrayBytes, declareArrays } from './array-declarations';
+import { ROWS_PER_SLICE, RunCsv } from './csv';
 import { RunArrays } from './run-arrays';
 
 /** Where the arrays of a run go; null = nowhere. */
@@ -37,6 +37,8 @@ export interface WriteHost {
    * step need not be written. Writing goes on without a pause when left out.
    */
   pause?(): Promise<boolean>;
+  /** Told how much of the tables is written, 0 to 1: most of their time goes into writing, not computing. */
+  onTableProgress?(fraction: number): void;
 }
 
 /** What became of a run. */
@@ -65,6 +67,8 @@ export async function writeRun(
   const files: string[] = [];
   let arrays: RunArrays | null = null;
   let csv: RunCsv | null = null;
+  let slices = 0;
+  let expectedSlices = 1;
   let abort: () => Promise<void> = () => Promise.resolve();
   try {
     for await (const step of steps) {
@@ -80,12 +84,16 @@ export async function writeRun(
         if (targets.csvFolder !== null) {
           const folder = targets.csvFolder;
           host.makeFolder(folder);
+          expectedSlices = tableRows(started) / ROWS_PER_SLICE;
           csv = new RunCsv((name) => host.openSink(host.join(folder, name)), started);
         }
       }
       arrays?.add(step);
       // A step that is written in part only is the last before `cancelled`.
-      for (const _slice of csv?.add(step) ?? []) if ((await host.pause?.()) === false) break;
+      for (const _slice of csv?.add(step) ?? []) {
+        host.onTableProgress?.(Math.min(1, ++slices / expectedSlices));
+        if ((await host.pause?.()) === false) break;
+      }
       onEvent(step.event);
     }
     if (record.isCancelled) {
@@ -106,6 +114,12 @@ export async function writeRun(
     await csv?.abort();
     throw error;
   }
+}
+
+/** Rows of all tables together, nearly: a scale is a column of its own, and pairs leave out what is not after. */
+function tableRows(started: StartedEvent): number {
+  const shapes = declareArrays(started).filter(({ name }) => !name.startsWith('scale_'));
+  return shapes.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }
 
 /** The name of what is kept of a cancelled run; never that of an input. */

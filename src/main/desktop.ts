@@ -223,6 +223,7 @@ class Desktop {
         connectRunPort(this.#window.webContents, this.#supervisor);
         await this.#model.reload();
       },
+      onExportProgress: (fraction) => this.#notify({ kind: 'export-progress', fraction }),
       onRunBegun: (runId) => this.#runs.handleBegun(runId),
       onRunEnded: (runId, ending) => this.#runs.handleEnded(runId, ending),
       onGone: (error) => this.#runs.handleGone(error),

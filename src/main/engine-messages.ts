@@ -65,6 +65,8 @@ export type FromEngine =
   | { readonly kind: 'pong'; readonly beat: number }
   | { readonly kind: 'answer'; readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly kind: 'answer'; readonly id: number; readonly ok: false; readonly error: ErrorRecord }
+  /** How much of the run behind an export has been computed and written, 0 to 1. */
+  | { readonly kind: 'export-progress'; readonly fraction: number }
   /** A run no longer waits for its turn. */
   | { readonly kind: 'begun'; readonly runId: number }
   | { readonly kind: 'ended'; readonly runId: number; readonly ending: RunEnding };

@@ -31,7 +31,13 @@ export interface EngineWork {
   analyze(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void>;
   weightMatrix(held: HeldModel, input: EngineCalls['weightMatrix'][0]): EngineCalls['weightMatrix'][1];
   jacobianSlice(input: EngineCalls['jacobianSlice'][0], signal: AbortSignal): Promise<EngineCalls['jacobianSlice'][1]>;
-  exportRun(material: RunMaterial, order: ExportOrder, signal: AbortSignal): Promise<EngineCalls['exportRun'][1]>;
+  /** Tells now and then how much has been written, 0 to 1. */
+  exportRun(
+    material: RunMaterial,
+    order: ExportOrder,
+    signal: AbortSignal,
+    onProgress: (fraction: number) => void,
+  ): Promise<EngineCalls['exportRun'][1]>;
 }
 
 /** A port from which one value comes. */
@@ -210,7 +216,8 @@ export class EngineSession {
       case 'exportRun': {
         const order = input as ExportOrder;
         const material = this.#material(order.request);
-        return this.#aloneUntil(this.#exports, (signal) => this.#work.exportRun(material, order, signal));
+        const tell = (fraction: number): void => this.#post({ kind: 'export-progress', fraction });
+        return this.#aloneUntil(this.#exports, (signal) => this.#work.exportRun(material, order, signal, tell));
       }
     }
   }

@@ -44,6 +44,7 @@ export interface SupervisorOptions {
   readonly onStatus: (status: EngineStatus) => void;
   /** A process runs and answers, the first one or another; what it must hold is given to it again here. */
   readonly onReady: (isRestart: boolean) => Promise<void>;
+  readonly onExportProgress: (fraction: number) => void;
   readonly onRunBegun: (runId: number) => void;
   readonly onRunEnded: (runId: number, ending: RunEnding) => void;
   /** The process has ended unasked; pending calls are already answered. */
@@ -241,6 +242,9 @@ export class EngineSupervisor {
         else pending?.reject(fromErrorRecord(message.error));
         break;
       }
+      case 'export-progress':
+        this.#options.onExportProgress(message.fraction);
+        break;
       case 'begun':
         this.#options.onRunBegun(message.runId);
         break;

@@ -55,8 +55,8 @@ export function makeEngineWork(version: string): EngineWork {
       }
       return signal.aborted ? null : collector.slice;
     },
-    exportRun: (material, order, signal) =>
-      exportRun(analyze(orderOf(material, version), signal), signal, material, order),
+    exportRun: (material, order, signal, onProgress) =>
+      exportRun(analyze(orderOf(material, version), signal), signal, material, order, onProgress),
   };
 }
 

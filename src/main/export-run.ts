@@ -15,6 +15,7 @@ import type { RunMaterial } from './engine-session';
  * @param signal - Cancels it.
  * @param material - What it is made from; no file of it is written over.
  * @param order - Which files.
+ * @param onProgress - Told the share that is written, 0 to 1, whenever it has grown by a hundredth.
  * @throws TempogradError what the run throws; `output/not-writable`; `output/too-large`; `usage/bad-option` for the path
  * of an input.
  */
@@ -23,10 +24,11 @@ export async function exportRun(
   signal: AbortSignal,
   material: RunMaterial,
   order: ExportOrder,
+  onProgress: (fraction: number) => void,
 ): Promise<EngineCalls['exportRun'][1]> {
   const batch = new OutputBatch(inputsOf(material));
   try {
-    await writeInto(batch, untilCancelled(steps), signal, material, order);
+    await writeInto(batch, untilCancelled(steps), { signal, onProgress: inHundredths(onProgress) }, material, order);
     await batch.commit();
     return { path: order.path };
   } catch (error) {
@@ -46,15 +48,29 @@ async function* untilCancelled(steps: AsyncIterable<AnalysisStep>): AsyncGenerat
   }
 }
 
+/** Passes on only what a percentage would show. */
+function inHundredths(tell: (fraction: number) => void): (fraction: number) => void {
+  let told = -1;
+  return (fraction) => {
+    const hundredths = Math.floor(fraction * 100);
+    if (hundredths <= told) return;
+    told = hundredths;
+    tell(fraction);
+  };
+}
+
 async function writeInto(
   batch: OutputBatch,
   steps: AsyncIterable<AnalysisStep>,
-  signal: AbortSignal,
+  { signal, onProgress }: { readonly signal: AbortSignal; readonly onProgress: (fraction: number) => void },
   material: RunMaterial,
   { format, path }: ExportOrder,
 ): Promise<void> {
   const targets = { npz: format === 'npz' ? path : null, csvFolder: format === 'csv' ? path : null };
-  const { record } = await writeRun(steps, targets, batch.host(signal));
+  const host = { ...batch.host(signal), onTableProgress: onProgress };
+  const { record } = await writeRun(steps, targets, host, (event) => {
+    if (event.kind === 'progress' && format !== 'csv') onProgress(event.fraction);
+  });
   if (format === 'json') await batch.addText(path, `${JSON.stringify(record.summary, null, 2)}\n`);
   if (format === 'report') {
     // Loaded only when asked for: the chart library behind it is large.

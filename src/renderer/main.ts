@@ -34,6 +34,8 @@ function receiveNotice(notice: Notice): void {
       return;
     case 'exporting':
       return useExports().accept(notice.fileName);
+    case 'export-progress':
+      return useExports().acceptProgress(notice.fraction);
     case 'settings':
       return useSettings().accept(notice.settings);
     case 'message':

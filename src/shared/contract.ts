@@ -210,6 +210,8 @@ export type Notice =
   | { readonly kind: 'opening'; readonly fileName: string }
   /** A run is being written to this file, or (null) no longer. */
   | { readonly kind: 'exporting'; readonly fileName: string | null }
+  /** How much of it has been computed and written, 0 to 1. */
+  | { readonly kind: 'export-progress'; readonly fraction: number }
   | { readonly kind: 'settings'; readonly settings: Settings }
   /** Something to tell that no request led to: settings that were damaged. */
   | { readonly kind: 'message'; readonly message: string }

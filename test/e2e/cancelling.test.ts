@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answerDialogs, launchApp, makeFolder, type RunningApp } from './launch-app';
+import { answerDialogs, launchApp, makeFolder, PICTURES, type RunningApp } from './launch-app';
 import { writeLstm } from './models';
 
 const STEPS = '60000';
@@ -105,6 +105,11 @@ describe('Cancel', () => {
     await page.getByTestId('cancel-export').waitFor();
     // Until it has begun to write.
     await expect.poll(() => readdirSync(target).length, { timeout: 20_000 }).toBeGreaterThan(1);
+    // It says how far it is, and goes on.
+    const percent = async (): Promise<number> => parseInt(await page.getByTestId('export-percent').innerText(), 10);
+    const first = await percent();
+    await expect.poll(percent, { timeout: 20_000 }).toBeGreaterThan(first);
+    await page.screenshot({ path: join(PICTURES, `exporting-${item.toLowerCase()}.png`) });
     // A run waits for it, says so, and can be cancelled at once.
     await page.getByTestId('run-button').click();
     expect(await page.getByTestId('progress').innerText()).toBe('Waiting for the export…');

@@ -42,3 +42,33 @@ describe('the arrays of a cancelled run', () => {
     expect(await keptAs(taken)).toEqual({ files: [name], names: [name] });
   });
 });
+
+describe('the tables of a run', () => {
+  it('are told as written little by little, to the end', async () => {
+    const fixture = loadKerasFixture('keras3-lstm');
+    const { request, data } = fixtureRun(fixture, 'reference');
+    const source = { format: '', producer: '', path: '', bytes: 0, sha256: '' };
+    const input = { kind: 'random' as const, steps: 3000, batch: 1, seed: 0 };
+    const order = {
+      model: await readFixtureModel(fixture),
+      source,
+      version: 'test',
+      request: { ...request, input },
+      data: { ...data, input: null },
+    };
+    const told: number[] = [];
+    const host = {
+      openSink: () => makeMemorySink(),
+      makeFolder: () => undefined,
+      join: (folder: string, name: string) => `${folder}/${name}`,
+      freeBytes: () => null,
+      onTableProgress: (fraction: number) => told.push(fraction),
+    };
+    await writeRun(analyze(order, new AbortController().signal), { npz: null, csvFolder: 'tables' }, host);
+    expect(told.length).toBeGreaterThan(5);
+    expect(told).toEqual([...told].sort((a, b) => a - b));
+    // The last slice of each table is not told of.
+    expect(told.at(-1)).toBeGreaterThan(0.6);
+    expect(told.at(-1)).toBeLessThanOrEqual(1);
+  });
+});

@@ -51,7 +51,7 @@ beforeEach(async () => {
       analyze: (material, runId, signal) => analyze(material, runId, signal),
       weightMatrix: () => ({ rows: 0, columns: 0, data: new Float32Array() }),
       jacobianSlice: (input, signal) => jacobianSlice(input, signal),
-      exportRun: (material, order, signal) => exportRun(material, order, signal),
+      exportRun: (...given) => exportRun(...given),
     },
   });
   await session.answer(1, 'loadModel', FILE, portOf(MODEL));
@@ -156,6 +156,20 @@ describe('engine session', () => {
       session.answer(4, 'exportRun', order, null),
     ]);
     expect(log).toEqual(['begin export', 'end export', 'begin run 1', 'end run 1', 'begin export', 'end export']);
+  });
+
+  it('tells main how far an export is', async () => {
+    exportRun = (_material, _order, _signal, onProgress) => {
+      onProgress(0.25);
+      onProgress(0.5);
+      return Promise.resolve({ path: '/out.json' });
+    };
+    await session.answer(3, 'exportRun', { request: REQUEST, format: 'json', path: '/out.json' }, null);
+    expect(posted).toEqual([
+      { kind: 'export-progress', fraction: 0.25 },
+      { kind: 'export-progress', fraction: 0.5 },
+      { kind: 'answer', id: 3, ok: true, value: { path: '/out.json' } },
+    ]);
   });
 
   it('ends a run at once that is cancelled while it waits for an export', async () => {

@@ -40,6 +40,7 @@ class FakeChild implements ChildChannel {
 
 let children: FakeChild[];
 let states: EngineStatus['state'][];
+let fractions: number[];
 let gone: string[];
 let onReady: (isRestart: boolean) => Promise<void>;
 let supervisor: EngineSupervisor;
@@ -58,6 +59,7 @@ beforeEach(() => {
   children = [];
   states = [];
   gone = [];
+  fractions = [];
   onReady = vi.fn(() => Promise.resolve());
   supervisor = new EngineSupervisor({
     startChild: () => {
@@ -68,6 +70,7 @@ beforeEach(() => {
     log: () => undefined,
     onStatus: ({ state }) => states.push(state),
     onReady: (isRestart) => onReady(isRestart),
+    onExportProgress: (fraction) => fractions.push(fraction),
     onRunBegun: () => undefined,
     onRunEnded: () => undefined,
     onGone: ({ message }) => gone.push(message),
@@ -95,6 +98,12 @@ describe('engine supervisor', () => {
     supervisor.start();
     void supervisor.ready();
     expect(children).toHaveLength(1);
+  });
+
+  it('passes on how far an export is', async () => {
+    await bringUp();
+    child().say({ kind: 'export-progress', fraction: 0.25 });
+    expect(fractions).toEqual([0.25]);
   });
 
   it('answers calls in any order', async () => {

@@ -9,6 +9,7 @@ import App from '../../src/renderer/App.vue';
 import { runCommand } from '../../src/renderer/commands';
 import { useEngine } from '../../src/renderer/stores/engine';
 import { useProblem } from '../../src/renderer/stores/problem';
+import { useExports } from '../../src/renderer/stores/run-exports';
 import { useRuns } from '../../src/renderer/stores/runs';
 import { useSelection } from '../../src/renderer/stores/selection';
 import { useSession } from '../../src/renderer/stores/session';
@@ -304,6 +305,23 @@ describe('the views', () => {
       format: 'npz',
       request: { layer: 'encoder' },
     });
+  });
+
+  it('say how much of an export is written', async () => {
+    useExports().accept('encoder.npz');
+    await flushPromises();
+    expect(text('export-status')).toContain('Writing encoder.npz…');
+    expect(find('export-percent').exists()).toBe(false);
+    useExports().acceptProgress(0.436);
+    await flushPromises();
+    expect(text('export-percent')).toBe('43 %');
+    expect(find('export-percent').attributes('aria-valuenow')).toBe('43');
+    await useExports().cancel();
+    await flushPromises();
+    expect(find('export-percent').exists()).toBe(false);
+    useExports().accept(null);
+    useExports().acceptProgress(0.9);
+    expect(useExports().fraction).toBeNull();
   });
 
   it('follow the commands of the menu', async () => {

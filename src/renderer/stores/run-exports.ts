@@ -29,12 +29,20 @@ export const useExports = defineStore('exports', () => {
   /** Name of the file being written; null when none is. */
   const fileName = ref<string | null>(null);
   const isCancelling = ref(false);
+  /** How much of it is written, 0 to 1; null before anything is. */
+  const fraction = ref<number | null>(null);
 
   /** Takes what main says. */
   function accept(next: string | null): void {
     if (next === null && isCancelling.value) useShell().say('Export cancelled; nothing was written');
     fileName.value = next;
+    fraction.value = null;
     isCancelling.value = false;
+  }
+
+  /** Takes how far the writing is. */
+  function acceptProgress(next: number): void {
+    if (fileName.value !== null) fraction.value = next;
   }
 
   /** Asks for the end of the writing. */
@@ -45,7 +53,7 @@ export const useExports = defineStore('exports', () => {
     if (!reply.ok) useProblem().show(reply.error, 'export');
   }
 
-  return { fileName, isCancelling, accept, cancel };
+  return { fileName, isCancelling, fraction, accept, acceptProgress, cancel };
 });
 
 async function exportRun(runRequest: RunRequest, format: RequestInput<'exportRun'>['format']): Promise<void> {
