@@ -83,9 +83,11 @@ function unsupportedError(layer: Layer, others: readonly string[]): TempogradErr
   const { operation, className, name } = layer;
   const reason = operation.kind === 'unsupported' ? operation.reason : `it is a ${className}, not a recurrent layer`;
   return new TempogradError('cell/unsupported', `layer ${name} cannot be analysed: ${reason}`, {
-    ...(others.length === 0 && {
-      remedy: 'The model has no other recurrent layer; `tempograd inspect` lists what it holds.',
-    }),
+    // Only a recurrent layer can be fed directly, so `--at-layer` is no advice for this one.
+    remedy:
+      others.length === 0
+        ? 'The model has no other recurrent layer; `tempograd inspect` lists what it holds.'
+        : `Choose a recurrent layer: ${others.join(', ')}.`,
     details: { layer: name, layers: [...others] },
   });
 }

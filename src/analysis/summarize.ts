@@ -116,6 +116,7 @@ function verdictOn(state: StateName, gathered: Gathered): LayerVerdict {
       state,
       warmUp: request.warmUp,
       span: request.span,
+      runSteps: started.sourceSteps,
       lyapunovMax: meanOf(exponents.get(direction)),
     });
   }

@@ -282,6 +282,10 @@ describe('--layer', () => {
     expect(resultOf(name).code).toBe(3);
     expect(errorOf(name)).toMatchObject({ code, message: expect.stringMatching(message) as string });
   });
+
+  it('is no matter of --at-layer where the layer is not recurrent', () => {
+    expect(errorOf('notRecurrent').remedy).toBe('Choose a recurrent layer: memory.');
+  });
 });
 
 describe('--mode', () => {
@@ -399,7 +403,7 @@ describe('numbers that floats do not hold', () => {
   it('a number that is not defined is null, with the reason', () => {
     const { hidden, warnings, diagnostics } = summaryOf('allMasked');
     expect(hidden).toMatchObject({ verdict: 'undetermined', slope: null, lyapunovMax: null });
-    expect(hidden.why).toMatch(/too few for a verdict/);
+    expect(hidden.why).toMatch(/^4 unmasked steps of 5 are too few for a verdict/);
     const reasons = warnings.map(({ message }) => message).join('\n');
     expect(reasons).toMatch(/lyapunovMax is null/);
     for (const [name, value] of Object.entries(diagnostics)) {

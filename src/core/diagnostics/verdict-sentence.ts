@@ -131,11 +131,15 @@ export function mixedSentence(
 /**
  * Why a short run says nothing.
  *
- * @param context - State and lengths.
+ * @param context - State and lengths; T without the masked steps.
+ * @param runSteps - T with them.
  */
-export function tooShortSentence(context: SentenceContext): string {
-  const verb = context.steps === 1 ? 'is' : 'are';
-  return `${formatSteps(context.steps)} ${verb} too few for a verdict on ${symbol(context)}: it needs at least 10.`;
+export function tooShortSentence(context: SentenceContext, runSteps: number): string {
+  const { steps } = context;
+  const verb = steps === 1 ? 'is' : 'are';
+  const counted =
+    steps < runSteps ? `${steps} unmasked step${steps === 1 ? '' : 's'} of ${runSteps}` : formatSteps(steps);
+  return `${counted} ${verb} too few for a verdict on ${symbol(context)}: it needs at least 10.`;
 }
 
 /**

@@ -27,6 +27,8 @@ export interface VerdictOptions {
   readonly warmUp: number | null;
   /** The memory asked for, in steps; null = max(T, 100). */
   readonly span: number | null;
+  /** T with the masked steps, which the series leave out; as many as there are when left out. */
+  readonly runSteps?: number;
   /** D12, batch mean, passed through; null when not computed. */
   readonly lyapunovMax: number | null;
 }
@@ -78,7 +80,7 @@ export function stateVerdict(sequences: readonly Float64Array[], options: Verdic
 
   const bad = findNotFinite(sequences);
   if (bad !== null) return { ...undetermined(notFiniteSentence(context, bad)), horizon: null, meanLag: null };
-  if (steps < MIN_STEPS) return undetermined(tooShortSentence(context));
+  if (steps < MIN_STEPS) return undetermined(tooShortSentence(context, options.runSteps ?? steps));
 
   const zeros = readings.filter((reading) => reading.zeroFrom !== null);
   const rest = readings.filter((reading) => reading.zeroFrom === null);

@@ -55,6 +55,9 @@ describe('stateVerdict: the table of method.md 3.1', () => {
       confidence: null,
       why: '8 steps are too few for a verdict on dh_T/dx: it needs at least 10.',
     });
+    const masked = judge([series(8, (k) => -k)], { runSteps: 40 });
+    expect(masked.why).toBe('8 unmasked steps of 40 are too few for a verdict on dh_T/dx: it needs at least 10.');
+    expect(judge([series(1, () => 0)], { runSteps: 9 }).why).toMatch(/^1 unmasked step of 9 is too few/);
     expect(judge([series(1, () => 0)]).why).toBe('1 step is too few for a verdict on dh_T/dx: it needs at least 10.');
   });
 });
