@@ -62,7 +62,7 @@ async function readSavedModel({ source, name }: ModelFile, options: FormatOption
     const model = await readSavedKeras({ objects, saved, nodes, tensors: bundle.tensors }, producer, context);
     if (model.layers.some(isRecurrent) || context.failures.length === 0) return model;
   }
-  const generation = isKeras3(bundle.tensors) ? 3 : 2;
+  const generation = isKeras3(nodes) ? 3 : 2;
   return readNamedTensors('saved-model', { producer, generation }, weightsOf(bundle.tensors, nodes), options);
 }
 

@@ -2,6 +2,7 @@
  * The tensors of a checkpoint under the names that their variables had, without what only training needs.
  */
 import type { StoredTensor } from '../../stored-tensor';
+import { modelPaths } from './model-variables';
 import type { CheckpointNode } from './object-graph';
 
 /** Where TensorFlow 2 keeps the value of a variable below the path of its object. */
@@ -9,22 +10,26 @@ const VALUE_SUFFIX = '/.ATTRIBUTES/VARIABLE_VALUE';
 
 /** Counters and moments by name, TensorFlow 1 and 2. */
 const TRAINING_ONLY =
-  /(^|\/)\.OPTIMIZER_SLOT\/|^(_?optimizer|keras_api|save_counter|global_step|_CHECKPOINTABLE_OBJECT_GRAPH)(\/|$)|(^|\/)beta[12]_power(_\d+)?$|\/(Adam|RMSProp|Momentum|Adagrad|Adadelta|Ftrl|ExponentialMovingAverage)(_\d+)?$|^train(ing|_op)?\/(Adam|RMSprop|SGD)\//;
+  /(^|\/)\.OPTIMIZER_SLOT\/|^(_?optimizer|keras_api|save_counter|global_step|_CHECKPOINTABLE_OBJECT_GRAPH)(\/|$)|(^|\/)beta[12]_power(_\d+)?$|\/(Adam(W|Optimizer|ax)?|NAdam|Nadam|RMSProp|Momentum|Adagrad|AdagradDA|Adadelta|Ftrl|ExponentialMovingAverage|Lion)(_\d+)?$|^(train(ing|_op)?\/)(Adam(W|ax)?|Nadam|RMSprop|SGD|Adagrad|Adadelta|Ftrl)(_\d+)?\/|^(Adam|Nadam|RMSprop|SGD)(_\d+)?\/(m|v|vhat|rms|momentum)\//;
 
 /** Keras 3's `export()` keeps each variable twice: once in order, once in a list of its own. */
 const TWICE = /^_all_variables\//;
 
+/** Names of parts that only the objects of Keras 3 hold. */
+const KERAS3_PARTS = ['_all_variables', '_operations', '_compiled_trainable_state', '_trainable_variables_indices'];
+
 /**
  * True for the words of Keras 3.
  *
- * @param tensors - All tensors by key.
+ * @param nodes - The object graph, empty without one.
  */
-export function isKeras3(tensors: ReadonlyMap<string, StoredTensor>): boolean {
-  return [...tensors.keys()].some((key) => TWICE.test(key) || /(^|\/)_operations\/\d/.test(key));
+export function isKeras3(nodes: readonly CheckpointNode[]): boolean {
+  return nodes.some(({ children }) => KERAS3_PARTS.some((part) => children.has(part)));
 }
 
 /**
- * The tensors that can be weights, named as their variables were.
+ * The tensors that can be weights, named as their variables were; where those names do not tell them apart, by their
+ * paths from the root.
  *
  * @param tensors - All tensors by key.
  * @param nodes - The object graph, empty without one.
@@ -33,22 +38,27 @@ export function weightsOf(
   tensors: ReadonlyMap<string, StoredTensor>,
   nodes: readonly CheckpointNode[],
 ): readonly StoredTensor[] {
-  const fullNames = uniqueNames(nodes);
+  const paths = modelPaths(nodes);
   const isDouble = [...tensors.keys()].some((key) => key.startsWith('variables/'));
-  return [...tensors]
-    .filter(([key, { dtype }]) => !TRAINING_ONLY.test(key) && !(isDouble && TWICE.test(key)) && /float/.test(dtype))
-    .map(([key, tensor]) => ({
-      ...tensor,
-      name: fullNames.get(key) ?? (key.endsWith(VALUE_SUFFIX) ? key.slice(0, -VALUE_SUFFIX.length) : key),
-    }));
+  const weights = [...tensors].filter(([key, { dtype }]) => {
+    if (!/float/.test(dtype) || (isDouble && TWICE.test(key))) return false;
+    // Objects tell what is an optimizer's; a checkpoint without them has nothing but names.
+    return paths.size > 0 ? paths.has(key) && !TRAINING_ONLY.test(paths.get(key)!) : !TRAINING_ONLY.test(key);
+  });
+  const fullNames = uniqueNames(nodes, new Set(weights.map(([key]) => key)));
+  return weights.map(([key, tensor]) => ({
+    ...tensor,
+    name:
+      fullNames.get(key) ?? paths.get(key) ?? (key.endsWith(VALUE_SUFFIX) ? key.slice(0, -VALUE_SUFFIX.length) : key),
+  }));
 }
 
 /** Full names of variables by key, when they tell all of them apart. */
-function uniqueNames(nodes: readonly CheckpointNode[]): ReadonlyMap<string, string> {
+function uniqueNames(nodes: readonly CheckpointNode[], weights: ReadonlySet<string>): ReadonlyMap<string, string> {
   const names = new Map<string, string>();
   const seen = new Map<string, string>();
   for (const { key, fullName } of nodes) {
-    if (key === null || TRAINING_ONLY.test(key) || TWICE.test(key)) continue;
+    if (key === null || !weights.has(key)) continue;
     const other = seen.get(fullName);
     if (fullName === '' || (other !== undefined && other !== key)) return new Map();
     seen.set(fullName, key);

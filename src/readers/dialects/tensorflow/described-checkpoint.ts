@@ -9,7 +9,7 @@ import type { StoredTensor } from '../../stored-tensor';
 import { isModelEntry, readEntry } from '../keras/layer-config';
 import type { ModelVariables } from '../keras/variables';
 import { walk, type CheckpointNode } from './object-graph';
-import { KERAS3_LAYERS, objectVariables } from './object-variables';
+import { keras3Layers, objectVariables } from './object-variables';
 
 /** A model is the checkpoint's root, or held by it. */
 const MAX_HOLDERS = 1000;
@@ -36,7 +36,8 @@ export function describedVariables(
 }
 
 function layerAt(nodes: readonly CheckpointNode[], model: number, position: number): number | null {
-  return walk(nodes, model, [`layer-${String(position)}`]) ?? walk(nodes, model, [KERAS3_LAYERS, String(position)]);
+  const holder = keras3Layers(nodes, model);
+  return holder === null ? walk(nodes, model, [`layer-${String(position)}`]) : walk(nodes, holder, [String(position)]);
 }
 
 /** The nesting of descriptions is bounded by the JSON reader. */
@@ -46,8 +47,13 @@ function nameLayers(
   config: JsonValue | undefined,
   names: Map<number, string>,
 ): void {
-  const listed = isArray(config) ? config : field(config, 'layers');
-  for (const [position, item] of (isArray(listed) ? listed : []).entries()) {
+  const all = isArray(config) ? config : field(config, 'layers');
+  const listed = isArray(all) ? all : [];
+  // A Sequential model of Keras 2 describes its input first and does not count it among its layers.
+  const isCounted = keras3Layers(nodes, model) !== null || field(config, 'input_layers') !== undefined;
+  const first = listed[0] === undefined ? null : readEntry(listed[0], 0);
+  const skipped = !isCounted && first?.className === 'InputLayer' ? 1 : 0;
+  for (const [position, item] of listed.slice(skipped).entries()) {
     const entry = readEntry(item, position);
     const node = layerAt(nodes, model, position);
     if (node === null) continue;

@@ -16,7 +16,18 @@ export interface ObjectCheckpoint {
 }
 
 /** Where a model of Keras 3 holds its layers. */
-export const KERAS3_LAYERS = '_operations';
+const KERAS3_LAYERS = '_operations';
+
+/**
+ * Number of the object in which a model of Keras 3 holds its layers, null for a model of Keras 2.
+ *
+ * @param nodes - All objects.
+ * @param model - Number of the model's object.
+ */
+export function keras3Layers(nodes: readonly CheckpointNode[], model: number): number | null {
+  // A Sequential model holds a functional one.
+  return walk(nodes, model, [KERAS3_LAYERS]) ?? walk(nodes, model, ['_functional', KERAS3_LAYERS]);
+}
 
 /**
  * The variables of the model that an object is.
@@ -26,7 +37,7 @@ export const KERAS3_LAYERS = '_operations';
  */
 export function objectVariables(checkpoint: ObjectCheckpoint, model: number): ModelVariables {
   const layers = new Map<string, number>();
-  const holder = walk(checkpoint.nodes, model, [KERAS3_LAYERS]) ?? model;
+  const holder = keras3Layers(checkpoint.nodes, model) ?? model;
   for (const child of checkpoint.nodes[holder]?.children.values() ?? []) {
     const name = checkpoint.names.get(child);
     if (name !== undefined && !layers.has(name)) layers.set(name, child);
