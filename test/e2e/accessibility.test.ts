@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { dropFiles, launchApp, makeFolder, PICTURES, type RunningApp } from './launch-app';
+import { dropFiles, launchApp, makeFolder, PICTURES, ROOT, type RunningApp } from './launch-app';
 import { makeDropFolder, makeModelFolder, writePaddedModel } from './models';
 
 const THEMES = ['light', 'dark'] as const;
@@ -133,9 +133,20 @@ describe('what is asked when a file is opened', () => {
   });
 });
 
+describe('weights without an architecture', () => {
+  it('meet the rules', async () => {
+    await page.getByRole('button', { name: 'Dismiss' }).click();
+    await dropFiles(page, [join(ROOT, 'test/fixtures/keras/keras3-weights-v3-stacked/model.weights.h5')]);
+    await page.getByTestId('layer-order').waitFor();
+    for (const theme of THEMES) {
+      await setTheme(theme);
+      expect(await inspect(`weights-only-${theme}`)).toEqual([]);
+    }
+  });
+});
+
 describe('the keyboard', () => {
   it('reaches the tabs and moves between them', async () => {
-    await page.getByRole('button', { name: 'Dismiss' }).click();
     await page.getByTestId('tab-verdict').click();
     await page.keyboard.press('ArrowRight');
     await expect.poll(() => page.getByTestId('tab-steps').getAttribute('aria-selected')).toBe('true');
