@@ -91,9 +91,18 @@ def arrays_of_safetensors(path):
     return [t.to(torch.float64).numpy() for file in files for t in load_file(file).values()]
 
 
+# Operators by which exporters put weights together.
+COMPUTED_BY_ONNX = set(
+    "Identity Cast Transpose Reshape Unsqueeze Squeeze Concat Slice Split Gather Shape ConstantOfShape Expand "
+    "DequantizeLinear Neg Add Sub Mul Div".split()
+)
+MOST_COMPUTED = 10_000_000
+
+
 def arrays_of_onnx(path):
     import onnx
-    from onnx import numpy_helper
+    from onnx import helper, numpy_helper
+    from onnx.reference import ReferenceEvaluator
 
     found = []
 
@@ -103,25 +112,79 @@ def arrays_of_onnx(path):
         array[tuple(places.T) if places.ndim == 2 else np.unravel_index(places, array.shape)] = values
         return array
 
-    def walk(nodes):
+    def walk(nodes, around):
+        known = dict(around)
         for node in nodes:
             for attribute in node.attribute:
+                value = None
                 if attribute.HasField("t"):
-                    found.append(numpy_helper.to_array(attribute.t, str(path.parent)))
+                    value = numpy_helper.to_array(attribute.t, str(path.parent))
                 if attribute.HasField("sparse_tensor"):
-                    found.append(dense(attribute.sparse_tensor))
+                    value = dense(attribute.sparse_tensor)
+                if value is not None:
+                    found.append(value)
+                    if node.op_type == "Constant":
+                        known[node.output[0]] = value
+        compute(nodes, known)
+        for node in nodes:
+            for attribute in node.attribute:
                 if attribute.HasField("g"):
-                    walk_graph(attribute.g)
+                    kept = kept_states(node, attribute.g, known) if node.op_type == "Loop" else {}
+                    walk_graph(attribute.g, {**known, **kept})
 
-    def walk_graph(graph):
-        found.extend(numpy_helper.to_array(tensor, str(path.parent)) for tensor in graph.initializer)
-        found.extend(dense(tensor) for tensor in graph.sparse_initializer)
-        walk(graph.node)
+    def kept_states(loop, body, known):
+        """States that the body of a Loop gives back as it got them are, at each step, what the loop was given."""
+        sources = {node.output[0]: node.input[0] for node in body.node if node.op_type == "Identity"}
+        kept = {}
+        for outside, inside, given_back in zip(loop.input[2:], body.input[2:], body.output[1:]):
+            name = given_back.name
+            for _ in range(len(sources)):
+                name = sources.get(name, name)
+            if outside in known and name == inside.name:
+                kept[inside.name] = known[outside]
+        return kept
+
+    def compute(nodes, known):
+        """What nodes give on constants alone is a tensor of the file as well: onnx's own evaluator says its numbers."""
+        waiting = [node for node in nodes if node.op_type in COMPUTED_BY_ONNX and node.domain in ("", "ai.onnx")]
+        while waiting:
+            ready = [node for node in waiting if all(name in known for name in node.input if name)]
+            if not ready:
+                return
+            waiting = [node for node in waiting if node not in ready]
+            for node in ready:
+                try:
+                    results = evaluate(node, known)
+                except Exception:  # an operator that does not fit its inputs gives nothing
+                    continue
+                known.update(zip(node.output, results))
+                found.extend(result for result in results if isinstance(result, np.ndarray))
+
+    def evaluate(node, known):
+        feeds = {name: known[name] for name in node.input if name}
+        sizes = feeds.get(node.input[-1]) if node.op_type in ("ConstantOfShape", "Expand") else None
+        if sizes is not None and np.prod(sizes.astype(np.float64)) > MOST_COMPUTED:
+            return []
+        inputs = [helper.make_tensor_value_info(name, 1, None) for name in feeds]
+        outputs = [helper.make_tensor_value_info(name, 1, None) for name in node.output if name]
+        graph = helper.make_graph([node], "one", inputs, outputs)
+        one = helper.make_model(graph, opset_imports=model.opset_import)
+        return ReferenceEvaluator(one).run(None, feeds)
+
+    def walk_graph(graph, around):
+        known = dict(around)
+        for tensor in graph.initializer:
+            known[tensor.name] = numpy_helper.to_array(tensor, str(path.parent))
+            found.append(known[tensor.name])
+        for tensor in graph.sparse_initializer:
+            known[tensor.values.name] = dense(tensor)
+            found.append(known[tensor.values.name])
+        walk(graph.node, known)
 
     model = onnx.load(path, load_external_data=False)
-    walk_graph(model.graph)
+    walk_graph(model.graph, {})
     for function in model.functions:
-        walk(function.node)
+        walk(function.node, {})
     return [array for array in found if array.dtype.kind in "fiu"]
 
 
