@@ -15,6 +15,7 @@ import { addAnalyzeOptions, makeAnalyzeOrder, type AnalyzeOrder } from './analyz
 import { EXIT, reportError } from './exit-codes';
 import { limitOption } from './limit-option';
 import { planCleaning } from './leftovers';
+import { modelPath } from './model-path';
 import { processOutput } from './output';
 import { followParent, isSupervised, superviseCommand } from './supervise';
 
@@ -73,7 +74,7 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .addHelpText('after', '\nExample:\n  tempograd inspect model.keras')
     .action(async (model: string, { json = false, limit = {} }: { json?: boolean; limit?: Partial<ReadLimits> }) => {
       const { inspectCommand } = await import('./inspect');
-      await inspectCommand(model, limit, json, output);
+      await inspectCommand(modelPath(model), limit, json, output);
     });
 
   addAnalyzeOptions(program.command('analyze').argument('<model>', 'a model file or folder'))
@@ -83,7 +84,7 @@ function makeProgram(finish: (exitCode: number) => void): Command {
       '\nExample:\n  tempograd analyze model.keras --layer encoder --input data.csv --out run.npz --report run.html',
     )
     .action(async (model: string, raw: object) => {
-      const order = makeAnalyzeOrder(model, raw);
+      const order = makeAnalyzeOrder(modelPath(model), raw);
       const work = async (signal: AbortSignal): Promise<number> => {
         const { analyzeCommand } = await import('./analyze');
         return analyzeCommand(order, { version, output, signal });

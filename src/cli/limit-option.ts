@@ -13,11 +13,16 @@ export function limitOption(): Option {
 }
 
 function addLimit(text: string, before: Partial<ReadLimits> = {}): Partial<ReadLimits> {
-  const [, name = '', digits = ''] = /^(\w+)=(\d{1,15})$/.exec(text) ?? [];
-  if (!isLimitName(name) || Number(digits) < 1) {
-    throw new TempogradError('usage/bad-option', `--limit takes NAME=VALUE with a whole number, not "${text}"`, {
-      remedy: `The names are ${Object.keys(DEFAULT_LIMITS).join(', ')}.`,
-    });
+  const [, name = '', digits = ''] = /^(\w+)=(\d+)$/.exec(text) ?? [];
+  const value = Number(digits);
+  if (!isLimitName(name) || value < 1 || !Number.isSafeInteger(value)) {
+    throw new TempogradError(
+      'usage/bad-option',
+      `--limit takes NAME=VALUE with a whole number from 1 to ${String(Number.MAX_SAFE_INTEGER)}, not "${text}"`,
+      {
+        remedy: `The names are ${Object.keys(DEFAULT_LIMITS).join(', ')}.`,
+      },
+    );
   }
-  return { ...before, [name]: Number(digits) };
+  return { ...before, [name]: value };
 }

@@ -42,7 +42,7 @@ export async function openModelFile(path: string, options: ReaderOptions): Promi
 }
 
 /**
- * What a model file holds, its numbers left in the process that read them.
+ * What a model file holds, its numbers left in the process that read them, and the size of all its files.
  *
  * @param path - A file or folder.
  * @param options - What the file may not store.
@@ -53,9 +53,9 @@ export async function describeModelFile(
   options: ReaderOptions,
 ): Promise<{ readonly description: ModelDescription; readonly bytes: number }> {
   const job = { kind: 'model', path, options, describe: true, hash: false, withoutModel: true } as const;
-  const { description, bytes } = await readInChild(job);
+  const { description } = await readInChild(job);
   if (!description) throw new Error('the reader process gave no description');
-  return { description, bytes };
+  return { description, bytes: bytesToRead(path) };
 }
 
 async function readInChild(job: Extract<ReaderJob, { kind: 'model' }>): Promise<ReadModelResult> {

@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { makeAnalyzeOrder } from '../../src/cli/analyze-options';
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes';
 import { fileNames } from '../../src/cli/layer-files';
+import { limitOption } from '../../src/cli/limit-option';
 import { planCleaning } from '../../src/cli/leftovers';
+import { modelPath } from '../../src/cli/model-path';
 import { OutputBatch } from '../../src/host/output-batch';
 import { columns, jsonText, oneLine, printable } from '../../src/cli/terminal-text';
 import { ERROR_CODES, TempogradError } from '../../src/core/errors';
@@ -145,5 +147,25 @@ describe('after a worker that was killed', () => {
       join('mine', temporary('run.html', 78)),
       join('mine', 'notes.txt'),
     ]);
+  });
+});
+
+describe('the path of a model', () => {
+  it('may be the prefix of a checkpoint, where no file has this very name', () => {
+    writeFileSync(path('ckpt-1.index'), OLD);
+    expect(modelPath(path('ckpt-1'))).toBe(path('ckpt-1.index'));
+    expect(modelPath(path('ckpt-2'))).toBe(path('ckpt-2'));
+    writeFileSync(path('ckpt-1'), OLD);
+    expect(modelPath(path('ckpt-1'))).toBe(path('ckpt-1'));
+  });
+});
+
+describe('--limit', () => {
+  const parse = (text: string): unknown => limitOption().parseArg!(text, undefined);
+
+  it('takes any whole number that a computer counts exactly, and names the largest', () => {
+    expect(parse('maxJsonBytes=9007199254740991')).toEqual({ maxJsonBytes: Number.MAX_SAFE_INTEGER });
+    expect(() => parse('maxJsonBytes=2000000000000000000')).toThrow(/from 1 to 9007199254740991/);
+    expect(() => parse('maxJsonBytes=0')).toThrow(/from 1 to/);
   });
 });
