@@ -20,9 +20,10 @@ async function codeOf(bytes: Uint8Array): Promise<string> {
 
 describe('a safetensors header', () => {
   it.each<[string, Uint8Array, string]>([
+    ['longer than any file', new Uint8Array([0, 0, 0, 0, 0, 0, 0, 0x10, 0x7b, 0, 0, 0]), 'reader/truncated'],
     ['longer than the file', file(`{"a":${tensor('F32', [1], 0, 4)}}`, 4, 1000n), 'reader/truncated'],
-    ['of 2^63 bytes', file('{}', 0, 1n << 63n), 'reader/limit-exceeded'],
-    ['of more than 100 MB', file('{}', 0, 100n * 1024n * 1024n + 1n), 'reader/limit-exceeded'],
+    ['of 2^63 bytes', file('{}', 0, 1n << 63n), 'reader/truncated'],
+    ['of more than 100 MB', file('{}', 0, 100n * 1024n * 1024n + 1n), 'reader/truncated'],
     ['that is not JSON', file('{"a":}', 0), 'reader/corrupt'],
     [
       'with a name twice',
@@ -49,6 +50,13 @@ describe('a safetensors header', () => {
     ['with a key like a member', file(`{"__proto__":${tensor('F32', [1], 0, 4)}}`, 4), 'opened'],
   ])('%s', async (_, bytes, code) => {
     expect(await codeOf(bytes)).toBe(code);
+  });
+
+  it('that is all there, and longer than the limit', async () => {
+    const source = memorySource(file(`{"a":${tensor('F32', [1], 0, 4)}}`, 4));
+    await expect(
+      readModel(source, 'a.safetensors', { limits: { maxSafetensorsHeaderBytes: 8 } }),
+    ).rejects.toMatchObject({ code: 'reader/limit-exceeded', details: { limit: 'maxSafetensorsHeaderBytes' } });
   });
 });
 

@@ -117,10 +117,11 @@ function readHeader(source: ByteSource, file: string, options: FormatOptions): H
   if (source.size < LENGTH_BYTES) throw truncated(`${file} ends inside the length of its header`);
   const prefix = source.read(0, LENGTH_BYTES);
   const length = new DataView(prefix.buffer, prefix.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
-  checkLimit(`Size of the header of ${file} in bytes`, Number(length), 'maxSafetensorsHeaderBytes', options.limits);
+  // No limit helps against a header that is not there.
   if (Number(length) > source.size - LENGTH_BYTES) {
     throw truncated(`${file} says that its header has ${String(length)} bytes, but ends at ${String(source.size)}`);
   }
+  checkLimit(`Size of the header of ${file} in bytes`, Number(length), 'maxSafetensorsHeaderBytes', options.limits);
   const bytes = source.read(LENGTH_BYTES, Number(length));
   if (bytes[0] !== 0x7b) throw corrupt(`The header of ${file} does not start with {`);
   const text = decodeUtf8(bytes, file);
