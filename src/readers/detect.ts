@@ -25,6 +25,8 @@ export interface Detection {
   readonly kind: ContainerKind;
   /** "an HDF5 file", "a gzip archive". */
   readonly description: string;
+  /** What helps, where more is known than that the file is no model. */
+  readonly remedy?: string;
 }
 
 const HDF5_SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a];
@@ -32,12 +34,14 @@ const NPY_SIGNATURE = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
 /** The superblock stands at 0 or, behind a user block, at 512 and its doublings. */
 const MAX_USER_BLOCK_BYTES = 1 << 24;
 
-/** Signatures of what people drop by mistake, with their names. */
-const OTHER_SIGNATURES: readonly (readonly [readonly number[], string])[] = [
-  [[0x1f, 0x8b], 'a gzip archive'],
-  [[0x42, 0x5a, 0x68], 'a bzip2 archive'],
-  [[0xfd, 0x37, 0x7a, 0x58, 0x5a], 'an xz archive'],
-  [[0x37, 0x7a, 0xbc, 0xaf], 'a 7z archive'],
+const UNPACK = 'Unpack it first and give the model that is inside.';
+
+/** Signatures of what people drop by mistake, with their names and what helps. */
+const OTHER_SIGNATURES: readonly (readonly [readonly number[], string, string?])[] = [
+  [[0x1f, 0x8b], 'a gzip archive', UNPACK],
+  [[0x42, 0x5a, 0x68], 'a bzip2 archive', UNPACK],
+  [[0xfd, 0x37, 0x7a, 0x58, 0x5a], 'an xz archive', UNPACK],
+  [[0x37, 0x7a, 0xbc, 0xaf], 'a 7z archive', UNPACK],
   [[0x25, 0x50, 0x44, 0x46], 'a PDF document'],
   [[0x89, 0x50, 0x4e, 0x47], 'a PNG image'],
   [[0xff, 0xd8, 0xff], 'a JPEG image'],
@@ -66,19 +70,20 @@ export function detectContainer(source: ByteSource): Detection {
   if (isSafetensors(head)) return { kind: 'safetensors', description: 'a safetensors file' };
   if (endsWithTableMagic(source)) return { kind: 'tensor-index', description: 'the index of a TensorFlow checkpoint' };
   if (findUserBlock(source) !== null) return { kind: 'hdf5', description: 'an HDF5 file with a user block' };
-  for (const [signature, description] of OTHER_SIGNATURES) {
-    if (startsWith(head, signature)) return { kind: 'other', description };
+  for (const [signature, description, remedy] of OTHER_SIGNATURES) {
+    if (startsWith(head, signature)) return { kind: 'other', description, ...(remedy && { remedy }) };
   }
   if (startsWith(head.subarray(4), [0x54, 0x46, 0x4c, 0x33])) {
     return { kind: 'other', description: 'a TensorFlow Lite model, whose recurrent layers are fused and quantised' };
   }
   if (startsWith(head.subarray(257), [0x75, 0x73, 0x74, 0x61, 0x72])) {
-    return { kind: 'other', description: 'a tar archive; unpack it first' };
+    return { kind: 'other', description: 'a tar archive', remedy: UNPACK };
   }
   if (isOldPickle(head, source)) {
     return {
       kind: 'other',
-      description: 'a Python pickle of protocol 0 or 1; write it again with protocol 2 or newer',
+      description: 'a Python pickle of protocol 0 or 1',
+      remedy: 'Write it again with protocol 2 or newer.',
     };
   }
   return describeText(head) ?? describeMessage(source);

@@ -83,8 +83,9 @@ async function readFile(source: ByteSource, name: string, settings: FormatOption
   const file = await openModelFile(source, name, settings.limits);
   const format = FORMATS.find((candidate) => candidate.matches(file));
   if (format) return format.read(file, settings);
-  const { kind, description } = file.container;
+  const { kind, description, remedy } = file.container;
   throw new TempogradError('reader/unknown-format', `${name} is ${description}, not a model that can be read`, {
+    ...(remedy && { remedy }),
     details: { kind, ...(file.archive && { entries: file.archive.names.slice(0, 20) }) },
   });
 }

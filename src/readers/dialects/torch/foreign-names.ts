@@ -33,6 +33,9 @@ const PLAIN: readonly (readonly [RegExp, RegExp])[] = [
   [/^numpy\._?core\.numeric$/, /^_frombuffer$/],
 ];
 
+/** Recurrent modules, which are understood without their code. */
+const UNDERSTOOD = /^torch\.nn\.modules\.rnn\.(RNN|LSTM|GRU)(Cell)?$/;
+
 const MAX_NAMES = 12;
 const MAX_DETAILS = 100;
 
@@ -60,8 +63,9 @@ export function foreignWarnings(
   classes: ReadonlySet<string>,
   hasUnreadPacked: boolean,
 ): readonly Warning[] {
-  const modules = foreign.filter((path) => classes.has(path) || path.startsWith('torch.nn.'));
-  const others = foreign.filter((path) => !modules.includes(path));
+  const told = foreign.filter((path) => !UNDERSTOOD.test(path));
+  const modules = told.filter((path) => classes.has(path) || path.startsWith('torch.nn.'));
+  const others = told.filter((path) => !modules.includes(path));
   const warnings: Warning[] = [];
   if (modules.length > 0) {
     warnings.push({
