@@ -23,13 +23,35 @@ export function recurrentLayers(model: RecurrentModel): readonly FoundLayer[] {
   const unsupported = model.layers.filter((layer) => layer.operation.kind === 'unsupported');
   const recurrent = unsupported.find((layer) => RECURRENT_CLASS.test(layer.className));
   if (recurrent) throw unsupportedError(recurrent, []);
-  const [refused] = unsupported;
-  const kinds = [...new Set(model.layers.map((layer) => layer.className))].slice(0, 12).join(', ');
+  throw noneFound(model, unsupported);
+}
+
+/** Classes that are surely no recurrent layer: why one of them cannot be run says nothing here. */
+const PLAIN_CLASS = /conv|dense|linear|embedding|norm|pool|flatten|dropout|gemm|matmul|attention|relu|softmax/i;
+/** So many classes or names are listed. */
+const MAX_LISTED = 12;
+
+/** What a model without a recurrent layer holds instead, and what that means for its user. */
+function noneFound(model: RecurrentModel, unsupported: readonly Layer[]): TempogradError {
+  const list = (words: readonly string[]): string => [...new Set(words)].slice(0, MAX_LISTED).join(', ');
+  const start = 'the model has no recurrent layer that can be analysed';
+  // What only has names has no classes to tell.
+  if (model.layers.length > 0 && model.layers.every(({ className }) => className === 'unknown')) {
+    return new TempogradError(
+      'cell/none-found',
+      `${start}; the file holds weights only: ${list(model.layers.map(({ name }) => name))}`,
+      {
+        remedy:
+          'None of its tensors has the names and shapes of an RNN, LSTM or GRU; `tempograd inspect` lists them. Give a model that has such a layer.',
+      },
+    );
+  }
+  const refused = unsupported.find(({ className }) => !PLAIN_CLASS.test(className));
   const reason = refused?.operation.kind === 'unsupported' ? `; ${refused.name}: ${refused.operation.reason}` : '';
-  throw new TempogradError(
-    'cell/none-found',
-    `the model has no recurrent layer that can be analysed (it has: ${kinds || 'no layers'})${reason}`,
-  );
+  const kinds = list(model.layers.map(({ className }) => className));
+  return new TempogradError('cell/none-found', `${start} (it has: ${kinds || 'no layers'})${reason}`, {
+    remedy: `The file has no ${refused ? 'readable ' : ''}recurrent layer, so there is nothing to analyse: give a model with an RNN, LSTM or GRU.`,
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 /** What a summary has to say of a run's input and of what was left out. */
-import type { Assumption, RecurrentModel, Warning } from '../core/model';
+import { isRecurrent, type Assumption, type RecurrentModel, type Warning } from '../core/model';
 import type { StartedEvent } from '../shared/run';
 import { frameworkDifferences } from './framework-differences';
 import type { RunSize } from './size-run';
@@ -41,5 +41,24 @@ export function runNotes(
       remedy: 'Use --wrt layer-input for the diagonal.',
     });
   }
-  return { assumptions: [...model.assumptions, ...own], warnings };
+  return { assumptions: [...assumptionsOf(model, layer), ...own], warnings };
+}
+
+/** Assumptions of a model, without those of recurrent layers that the one at hand does not stand on. */
+function assumptionsOf(model: RecurrentModel, layer: number): readonly Assumption[] {
+  const below = new Set([layer]);
+  for (const index of below) for (const input of inputsOf(model, index)) below.add(input);
+  const kept = model.layers.filter((_, index) => below.has(index)).map(({ name }) => name);
+  const others = model.layers.filter((other, index) => !below.has(index) && isRecurrent(other));
+  const isOf = (what: string, name: string): boolean => what.endsWith(` of ${name}`);
+  return model.assumptions.filter(
+    ({ what }) => kept.some((name) => isOf(what, name)) || !others.some(({ name }) => isOf(what, name)),
+  );
+}
+
+/** Layers that a layer takes something from. */
+function inputsOf({ layers }: RecurrentModel, index: number): readonly number[] {
+  const found = layers[index]!;
+  const more = isRecurrent(found) ? [...found.operation.initialState, found.operation.backwardInput] : [];
+  return [...found.inputs, ...more].flatMap((input) => (input ? [input.layer] : []));
 }
