@@ -51,16 +51,18 @@ export async function rollUp(scope: Scope, constants: Constants): Promise<OnnxGr
   for (const products of projectedFirst([...kernels.values()], scope)) {
     if (products.some((product) => known.has(product))) continue;
     const chain = await chainOf(products, scope, constants, consumers);
-    const step = chain && (await sameStep(chain.hidden, chain.depends, scope, constants, parts));
+    const step =
+      chain &&
+      (await sameStep(chain.hidden, chain.depends, scope, constants, parts, behind(chain.lastProduct, consumers)));
     if (!chain || !step) continue;
     for (const node of step.nodes) known.add(node);
     rolled.push(await scanOf(chain, step, `unrolled_${String(rolled.length)}`, scope, constants, parts));
   }
   if (rolled.length === 0) return graph;
-  const behind = new Map(rolled.map(({ at, scan }) => [at, scan]));
+  const scans = new Map(rolled.map(({ at, scan }) => [at, scan]));
   const replaced = new Map(rolled.flatMap((one) => [...one.replaced]));
   const nodes = graph.nodes.flatMap((node) => {
-    const scan = behind.get(node);
+    const scan = scans.get(node);
     return scan ? [replaced.get(node) ?? node, scan] : [replaced.get(node) ?? node];
   });
   return { ...graph, nodes };
@@ -119,6 +121,20 @@ function consumersOf(graph: OnnxGraph): ReadonlyMap<string, readonly OnnxNode[]>
   return consumers;
 }
 
+/** What depends on a product, nearest first; no further than a step reaches. */
+function behind(product: OnnxNode, consumers: ReadonlyMap<string, readonly OnnxNode[]>): ReadonlySet<string> {
+  const found = new Set<string>(product.outputs);
+  for (const name of found) {
+    for (const node of consumers.get(name) ?? []) {
+      if (found.size >= MAX_BEHIND) return found;
+      for (const output of node.outputs) if (output !== '') found.add(output);
+    }
+  }
+  return found;
+}
+
+const MAX_BEHIND = 200;
+
 async function chainOf(
   products: readonly OnnxNode[],
   scope: Scope,
@@ -130,7 +146,7 @@ async function chainOf(
   for (let node = open.pop(); node; node = open.pop()) {
     if (depends.has(node)) continue;
     depends.add(node);
-    for (const output of node.outputs) open.push(...(consumers.get(output) ?? []));
+    for (const output of node.outputs) for (const consumer of consumers.get(output) ?? []) open.push(consumer);
   }
   const isDependent = (name: string): boolean => {
     const source = scope.find(name);
