@@ -13,7 +13,12 @@ import type { OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode } from './model';
 interface Inlining {
   readonly functions: ReadonlyMap<string, OnnxFunction>;
   readonly limits: ReadLimits;
-  readonly prefixes: Set<string>;
+  /** Names of calls, each with how often it was wanted. */
+  readonly prefixes: Map<string, number>;
+  /** First parts of the model's own names, up to each slash: no call may be called like that. */
+  readonly taken: ReadonlySet<string>;
+  /** Names of values in calls, each with how often it was wanted. */
+  readonly values: Map<string, number>;
   /** Nodes so far, wide ones counted as several. */
   count: number;
   /** Characters of the names made so far. */
@@ -46,7 +51,15 @@ export function inlineFunctions(graph: OnnxGraph, functions: readonly OnnxFuncti
     if (known.has(key)) throw corrupt(`The model has the function ${made.name} twice`);
     known.set(key, made);
   }
-  return inlineGraph(graph, TOP, { functions: known, limits, prefixes: new Set(), count: 0, characters: 0 });
+  return inlineGraph(graph, TOP, {
+    functions: known,
+    limits,
+    prefixes: new Map(),
+    taken: takenBy(graph),
+    values: new Map(),
+    count: 0,
+    characters: 0,
+  });
 }
 
 const TOP: Call = { around: [], outside: (name) => name, nameOf: ({ name }) => name, attributes: new Map() };
@@ -69,7 +82,9 @@ function inlineNode(node: OnnxNode, call: Call, inlining: Inlining): readonly On
     const given = attribute.reference === null ? attribute : call.attributes.get(attribute.reference);
     // An attribute that the call leaves out is left out.
     if (!given) continue;
-    const graph = given.graph && given === attribute ? inlineGraph(given.graph, call, inlining) : given.graph;
+    // A graph that is handed to a function is copied to each place that takes it, and counted there.
+    const inner = given === attribute ? call : { ...TOP, around: call.around };
+    const graph = given.graph && inlineGraph(given.graph, inner, inlining);
     attributes.set(key, { ...given, graph });
   }
   const renamed = {
@@ -109,7 +124,7 @@ function inlineCall(
   const call: Call = {
     around,
     outside: (name) => {
-      const known = names.get(name) ?? joined(prefix, name, inlining);
+      const known = names.get(name) ?? valueName(prefix, name, inlining);
       names.set(name, known);
       return known;
     },
@@ -137,12 +152,49 @@ function joined(prefix: string, name: string, inlining: Inlining): string {
   return `${prefix}/${name}`;
 }
 
+/** The name of a value in a call, made unique: `b/c` in the call `a` is not `c` in the call `a/b`. */
+function valueName(prefix: string, name: string, inlining: Inlining): string {
+  const { values } = inlining;
+  const wanted = joined(prefix, name, inlining);
+  let count = values.get(wanted) ?? 0;
+  let value = wanted;
+  while (values.has(value)) value = `${wanted}#${String(++count + 1)}`;
+  if (value !== wanted) values.set(wanted, count);
+  values.set(value, 0);
+  return value;
+}
+
 /** The name of a call, made unique. */
-function prefixOf(name: string, { prefixes }: Inlining): string {
-  let prefix = name;
-  for (let count = 2; prefixes.has(prefix); count++) prefix = `${name}#${String(count)}`;
-  prefixes.add(prefix);
+function prefixOf(name: string, { prefixes, taken }: Inlining): string {
+  let count = (prefixes.get(name) ?? 0) + 1;
+  let prefix = count === 1 ? name : `${name}#${String(count)}`;
+  while (taken.has(prefix) || (prefix !== name && prefixes.has(prefix))) {
+    count++;
+    prefix = `${name}#${String(count)}`;
+  }
+  prefixes.set(name, count);
+  prefixes.set(prefix, Math.max(1, prefixes.get(prefix) ?? 0));
   return prefix;
+}
+
+/** What stands before a slash in the names of a graph's values, its inner graphs included. */
+function takenBy(graph: OnnxGraph): ReadonlySet<string> {
+  const taken = new Set<string>();
+  const seen = new Set<OnnxGraph>();
+  const open = [graph];
+  for (let inner = open.pop(); inner; inner = open.pop()) {
+    if (seen.has(inner)) continue;
+    seen.add(inner);
+    const values = [...inner.initializers.keys(), ...inner.inputs.map(({ name }) => name)];
+    for (const node of inner.nodes) {
+      for (const output of node.outputs) values.push(output);
+      for (const { graph: body } of node.attributes.values()) if (body) open.push(body);
+    }
+    for (const value of values) {
+      for (let at = value.indexOf('/'); at >= 0; at = value.indexOf('/', at + 1)) taken.add(value.slice(0, at));
+    }
+  }
+  return taken;
 }
 
 function keyOf(domain: string, name: string, overload: string): string {

@@ -22,7 +22,7 @@ export class Scope {
    * @param graph - The graph.
    * @param parent - The scope around it, null for the model's own graph.
    * @param aliases - Names of this graph that stand for names around it.
-   * @throws TempogradError `reader/corrupt` where two nodes give a value of the same name.
+   * @throws TempogradError `reader/corrupt` where two nodes, or a node and an initializer, give a value of the same name.
    */
   constructor(graph: OnnxGraph, parent: Scope | null, aliases: ReadonlyMap<string, string> = new Map()) {
     this.graph = graph;
@@ -34,8 +34,10 @@ export class Scope {
     for (const node of graph.nodes) {
       for (const [output, name] of node.outputs.entries()) {
         if (name === '') continue;
-        if (this.#values.get(name)?.kind === 'node') {
-          throw new TempogradError('reader/corrupt', `Two nodes give the value ${name}`, { details: { name } });
+        const known = this.#values.get(name)?.kind;
+        if (known === 'node' || known === 'initializer') {
+          const other = known === 'node' ? 'Two nodes give' : 'A node and an initializer give';
+          throw new TempogradError('reader/corrupt', `${other} the value ${name}`, { details: { name } });
         }
         this.#values.set(name, { kind: 'node', node, output, scope: this });
       }
