@@ -102,6 +102,8 @@ export function concat(tensors: readonly RealTensor[], axis: number): RealTensor
     k === at ? tensors.reduce((sum, tensor) => sum + (tensor.shape[at] ?? 0), 0) : size,
   );
   const data = emptyLike(tensors, sizeOf(shape));
+  // Sizes in front of an empty axis are no bound on anything.
+  if (data.length === 0) return { shape, data };
   const outer = sizeOf(shape.slice(0, at));
   let offset = 0;
   for (let row = 0; row < outer; row++) {
@@ -154,6 +156,8 @@ export function take(
   const inner = sizeOf(tensor.shape.slice(at + 1));
   const outer = sizeOf(tensor.shape.slice(0, at));
   const data = emptyLike([tensor], outer * entries.length * inner);
+  const taken = [...tensor.shape.slice(0, at), ...shape, ...tensor.shape.slice(at + 1)];
+  if (data.length === 0) return { shape: taken, data };
   for (let row = 0; row < outer; row++) {
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] ?? 0;
@@ -161,7 +165,7 @@ export function take(
       data.set(tensor.data.subarray(start, start + inner), (row * entries.length + index) * inner);
     }
   }
-  return { shape: [...tensor.shape.slice(0, at), ...shape, ...tensor.shape.slice(at + 1)], data };
+  return { shape: taken, data };
 }
 
 /**
