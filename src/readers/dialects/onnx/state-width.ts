@@ -6,10 +6,11 @@
  */
 import { TempogradError } from '../../../core/errors';
 import type { Constants } from './constants';
+import type { OnnxNode } from './model';
 import type { Scope } from './scope';
 
 const MAX_STEPS = 100;
-const KEEPING: ReadonlySet<string> = new Set(['Identity', 'Cast', 'Slice']);
+const KEEPING: ReadonlySet<string> = new Set(['Identity', 'Cast']);
 
 /**
  * Nothing when initial_c has the width of the cell, or a width that cannot be told.
@@ -51,12 +52,23 @@ async function widthOf(name: string, scope: Scope, constants: Constants): Promis
     if (source?.kind !== 'node' || source.node.domain !== '') return null;
     const { node } = source;
     if (node.operator === 'ConstantOfShape') return lastEntry(node.inputs[0] ?? '', source.scope, constants);
-    if (node.operator === 'Expand') return lastEntry(node.inputs[1] ?? '', source.scope, constants);
-    if (!KEEPING.has(node.operator)) return null;
+    if (node.operator === 'Expand') {
+      const width = await lastEntry(node.inputs[1] ?? '', source.scope, constants);
+      // A last size of 1 keeps that of the input.
+      if (width !== 1) return width;
+    } else if (!KEEPING.has(node.operator) && !(await keepsWidth(node, source.scope, constants))) return null;
     value = node.inputs[0] ?? '';
     place = source.scope;
   }
   return null;
+}
+
+/** Whether a Slice of a state `[d, B, H]` leaves its last axis alone. */
+async function keepsWidth(node: OnnxNode, scope: Scope, constants: Constants): Promise<boolean> {
+  if (node.operator !== 'Slice') return false;
+  const stored = await constants.find(node.inputs[3] ?? '', scope);
+  const axes = stored ? Array.from((await stored.read()).data) : (node.attributes.get('axes')?.integers ?? []);
+  return axes.length > 0 && axes.every((axis) => axis === 0 || axis === 1);
 }
 
 /** The last entry of a shape that is stored, or joined of parts of which the last one is. */
