@@ -70,7 +70,8 @@ export function spreadOut(
     let place = 0;
     for (const [axis, length] of sizes.entries()) {
       const index = indices.data[entry * width + axis] ?? NaN;
-      if (!(index >= 0 && index < length)) throw corrupt(`Sparse tensor ${name} has a number at ${String(index)}`);
+      if (!Number.isInteger(index) || index < 0 || index >= length)
+        throw corrupt(`Sparse tensor ${name} has a number at ${String(index)}`);
       place = place * length + index;
     }
     if (place <= last) throw corrupt(`Sparse tensor ${name} has places that do not ascend`);
