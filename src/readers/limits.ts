@@ -48,6 +48,8 @@ export interface ReadLimits {
   readonly maxComputedBytes: number;
   /** Nodes of an ONNX graph with the functions of the model put in where they are called. */
   readonly maxInlinedNodes: number;
+  /** Entries of all lists of an ONNX file: inputs and attributes of nodes, sizes of tensors, numbers one by one. */
+  readonly maxListEntries: number;
   /** Layers of a flattened model, calls of shared layers counted. */
   readonly maxLayers: number;
   /** Models inside models. */
@@ -86,6 +88,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxKeptBytes: 6 * GIB,
   maxComputedBytes: 64 * MIB,
   maxInlinedNodes: 200_000,
+  maxListEntries: 1_000_000,
   maxLayers: 20_000,
   maxModelDepth: 32,
   maxInputValues: 500_000_000,

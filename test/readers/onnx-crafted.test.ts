@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { isRecurrent, type RecurrentModel } from '../../src/core/model';
 import { memorySource } from '../../src/readers/byte-source';
+import type { ReadLimits } from '../../src/readers/limits';
 import { readModel } from '../../src/readers/read-model';
-import { attribute, graph, makeFunction, model, node, tensor, value } from './onnx-bytes';
+import { attribute, bytesField, graph, intField, makeFunction, model, node, tensor, value } from './onnx-bytes';
 
-function read(bytes: Buffer): Promise<RecurrentModel> {
-  return readModel(memorySource(bytes), 'model.onnx');
+function read(bytes: Buffer, limits: Partial<ReadLimits> = {}): Promise<RecurrentModel> {
+  return readModel(memorySource(bytes), 'model.onnx', { limits });
 }
 
 const X = value('X', ['T', 'B', 2]);
@@ -152,5 +153,43 @@ describe('the width of an initial cell state', () => {
       [value('Y', ['T', 1, 'B', 2])],
     );
     expect((await read(model(main))).layers.filter(isRecurrent).map(({ name }) => name)).toEqual(['lstm']);
+  });
+});
+
+describe('lists of the file', () => {
+  const many = Array.from({ length: 200 }, (_, i) => i);
+  const main = (...parts: readonly Buffer[]): Buffer => Buffer.concat([graph([lstm()], [W, R], [X], [Y]), ...parts]);
+  const other = (...parts: readonly Buffer[]): Buffer =>
+    model(main(bytesField(1, Buffer.concat([node('Foo', ['X'], ['q']), ...parts]))));
+  const stored = (...parts: readonly Buffer[]): Buffer => model(main(bytesField(5, Buffer.concat(parts))));
+
+  it.each([
+    ['inputs of the graph', model(main(...many.map((i) => bytesField(11, value(String(i), [])))))],
+    ['outputs of the graph', model(main(...many.map((i) => bytesField(12, value(String(i), [])))))],
+    ['sizes of an input', model(main(bytesField(11, value('big', many))))],
+    ['inputs of a node', other(...many.map((i) => bytesField(1, String(i))))],
+    ['outputs of a node', other(...many.map((i) => bytesField(2, String(i))))],
+    ['attributes of a node', other(...many.map((i) => bytesField(5, attribute.int(String(i), i))))],
+    ['integers of an attribute', other(bytesField(5, bytesField(8, Buffer.alloc(200, 1))))],
+    ['numbers of an attribute', other(bytesField(5, bytesField(7, Buffer.alloc(800))))],
+    ['sizes of a tensor', stored(bytesField(1, Buffer.alloc(200, 1)))],
+    ['numbers one by one', stored(intField(1, 200), intField(2, 6), ...many.map((i) => intField(5, i)))],
+  ])('are counted: %s', async (_, bytes) => {
+    expect((await read(bytes, { maxListEntries: 250 })).layers.some(isRecurrent)).toBe(true);
+    await expect(read(bytes, { maxListEntries: 200 })).rejects.toMatchObject({
+      code: 'reader/limit-exceeded',
+      details: { limit: 'maxListEntries' },
+    });
+  });
+
+  it('of functions are counted before these are read', async () => {
+    const bytes = model(
+      main(),
+      many.map(() => Buffer.alloc(0)),
+    );
+    await expect(read(bytes, { maxNamedTensors: 100 })).rejects.toMatchObject({
+      code: 'reader/limit-exceeded',
+      details: { limit: 'maxNamedTensors' },
+    });
   });
 });

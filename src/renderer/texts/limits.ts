@@ -45,6 +45,7 @@ export const LIMIT_TEXTS: Readonly<Record<string, LimitText>> = {
   maxKeptBytes: bytes('All tensors of the model together', MEMORY),
   maxComputedBytes: bytes('What the model computes from its constants while it is read', BOMB),
   maxInlinedNodes: count('Nodes of an ONNX model with its functions where they are called', BOMB),
+  maxListEntries: count('Entries of the lists of an ONNX file: inputs of nodes, attributes, sizes of tensors', MEMORY),
   maxLayers: count('Layers of the model', COUNTING),
   maxModelDepth: count('Models inside models', NESTING),
   maxInputValues: count('Numbers of an input file', MEMORY),

@@ -8,7 +8,7 @@ import { TempogradError } from '../../../core/errors';
 import type { ByteSource } from '../../byte-source';
 import { readFields, readPackedVarints, readText, toInteger, type WireField } from '../../containers/protobuf';
 import { checkLimit, type ReadLimits } from '../../limits';
-import type { OnnxTensor } from './onnx-tensor';
+import type { CountEntry, OnnxTensor } from './onnx-tensor';
 import { readSparseTensor } from './sparse-tensors';
 import { readOnnxTensor } from './tensors';
 
@@ -82,6 +82,7 @@ const DEFAULT_DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx']);
 interface Walk {
   readonly limits: ReadLimits;
   nodes: number;
+  readonly count: CountEntry;
 }
 
 /**
@@ -100,8 +101,10 @@ export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimi
     if (field.number === 2) producer = textOf(field, 'the producer');
     else if (field.number === 3) version = textOf(field, 'the version of the producer');
     else if (field.number === 7) graph = bytesOf(field, 'the graph');
-    else if (field.number === 25) functions.push(bytesOf(field, 'a function'));
-    else if (field.number === 8) opset = readOpset(bytesOf(field, 'an operator set')) ?? opset;
+    else if (field.number === 25) {
+      checkLimit('Number of functions', functions.length + 1, 'maxNamedTensors', limits);
+      functions.push(bytesOf(field, 'a function'));
+    } else if (field.number === 8) opset = readOpset(bytesOf(field, 'an operator set')) ?? opset;
   }
   if (!graph) throw corrupt(`${name} holds no graph`);
   if (opset < 1 || opset > NEWEST_OPSET) {
@@ -109,7 +112,11 @@ export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimi
       details: { opset },
     });
   }
-  const walk = { limits, nodes: 0 };
+  let entries = 0;
+  const count = (): void => {
+    checkLimit('Entries of lists', ++entries, 'maxListEntries', limits);
+  };
+  const walk: Walk = { limits, nodes: 0, count };
   return {
     producer: [producer, version].filter((part) => part !== '').join(' '),
     opset,
@@ -138,12 +145,13 @@ function readGraph(source: ByteSource, depth: number, walk: Walk): OnnxGraph {
     if (field.number === 1) nodes.push(readCountedNode(field, depth, walk));
     else if (field.number === 5 || field.number === 15) {
       const source = bytesOf(field, 'an initializer');
-      const tensor = field.number === 5 ? readOnnxTensor(source) : readSparseTensor(source, readOnnxTensor);
+      const tensor =
+        field.number === 5 ? readOnnxTensor(source, walk.count) : readSparseTensor(source, readOnnxTensor, walk.count);
       if (initializers.has(tensor.name)) throw corrupt(`Initializer ${tensor.name} is in its graph twice`);
       checkLimit('Number of initializers', initializers.size + 1, 'maxNamedTensors', walk.limits);
       initializers.set(tensor.name, tensor);
-    } else if (field.number === 11) inputs.push(readInput(bytesOf(field, 'an input')));
-    else if (field.number === 12) outputs.push(readInput(bytesOf(field, 'an output')).name);
+    } else if (field.number === 11) inputs.push(readInput(bytesOf(field, 'an input'), walk));
+    else if (field.number === 12) outputs.push(readInput(bytesOf(field, 'an output'), walk).name);
   }
   return { nodes, initializers, inputs, outputs };
 }
@@ -154,6 +162,7 @@ function readNode(source: ByteSource, depth: number, walk: Walk): OnnxNode {
   const outputs: string[] = [];
   const attributes = new Map<string, OnnxAttribute>();
   for (const field of readFields(source, 'a node')) {
+    if (field.number === 1 || field.number === 2 || field.number === 5) walk.count();
     if (field.number === 1) inputs.push(textOf(field, 'an input of a node'));
     else if (field.number === 2) outputs.push(textOf(field, 'an output of a node'));
     else if (field.number === 3) name = textOf(field, 'the name of a node');
@@ -180,6 +189,7 @@ function readFunction(source: ByteSource, walk: Walk): OnnxFunction {
   const attributes = new Map<string, OnnxAttribute>();
   const nodes: OnnxNode[] = [];
   for (const field of readFields(source, 'a function')) {
+    if (field.number === 4 || field.number === 5 || field.number === 11) walk.count();
     if (field.number === 1) name = textOf(field, 'the name of a function');
     else if (field.number === 4) inputs.push(textOf(field, 'an input of a function'));
     else if (field.number === 5) outputs.push(textOf(field, 'an output of a function'));
@@ -211,12 +221,13 @@ function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly 
     else if (field.number === 3) integer = integerOf(field, 'an attribute');
     // A text of an attribute may be any bytes; those of the operators read here are ASCII.
     else if (field.number === 4) text = textOf(field, 'an attribute');
-    else if (field.number === 5) tensor = readOnnxTensor(bytesOf(field, 'a tensor'));
+    else if (field.number === 5) tensor = readOnnxTensor(bytesOf(field, 'a tensor'), walk.count);
     else if (field.number === 6) graph = readGraph(bytesOf(field, 'a graph'), depth + 1, walk);
-    else if (field.number === 7) for (const value of floatsOf(field)) floats.push(value);
-    else if (field.number === 8) for (const value of integersOf(field)) integers.push(value);
-    else if (field.number === 9) texts.push(textOf(field, 'an attribute'));
-    else if (field.number === 22) tensor = readSparseTensor(bytesOf(field, 'a sparse tensor'), readOnnxTensor);
+    else if (field.number === 7) addCounted(floatsOf(field), floats, walk);
+    else if (field.number === 8) addCounted(integersOf(field), integers, walk);
+    else if (field.number === 9) addCounted([textOf(field, 'an attribute')], texts, walk);
+    else if (field.number === 22)
+      tensor = readSparseTensor(bytesOf(field, 'a sparse tensor'), readOnnxTensor, walk.count);
     else if (field.number === 21) reference = textOf(field, 'the name of an attribute');
   }
   return [
@@ -235,8 +246,16 @@ function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly 
   ];
 }
 
+function addCounted<T>(values: Iterable<T>, list: T[], { count }: Walk): void {
+  for (const value of values) {
+    count();
+    list.push(value);
+  }
+}
+
 /** ValueInfoProto with a tensor type; another type has no shape. */
-function readInput(source: ByteSource): OnnxInput {
+function readInput(source: ByteSource, walk: Walk): OnnxInput {
+  walk.count();
   let [name, elementType] = ['', 0];
   let shape: (number | null)[] | null = null;
   for (const field of readFields(source, 'an input')) {
@@ -246,7 +265,10 @@ function readInput(source: ByteSource): OnnxInput {
       if (type.number !== 1) continue;
       for (const part of readFields(bytesOf(type, 'a tensor type'), 'a tensor type')) {
         if (part.number === 1) elementType = integerOf(part, 'an element type');
-        else if (part.number === 2) shape = [...readShape(bytesOf(part, 'a shape'))];
+        else if (part.number === 2) {
+          shape = [];
+          addCounted(readShape(bytesOf(part, 'a shape')), shape, walk);
+        }
       }
     }
   }
@@ -288,11 +310,11 @@ function* integersOf(field: WireField): Generator<number> {
   }
 }
 
-function floatsOf(field: WireField): readonly number[] {
+function* floatsOf(field: WireField): Generator<number> {
   const bytes = field.type === 'fixed32' ? field.bytes : readAll(bytesOf(field, 'an attribute'));
   if (bytes.length % 4 !== 0) throw corrupt('An attribute of floats does not end with a whole one');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: bytes.length / 4 }, (_, index) => view.getFloat32(4 * index, true));
+  for (let at = 0; at < bytes.length; at += 4) yield view.getFloat32(at, true);
 }
 
 function readAll(source: ByteSource): Uint8Array {

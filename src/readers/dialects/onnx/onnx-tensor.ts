@@ -2,6 +2,9 @@
 import type { ByteSource } from '../../byte-source';
 import type { WireField } from '../../containers/protobuf';
 
+/** Called for each entry of a list of the file before it is kept; throws where there are too many. */
+export type CountEntry = () => void;
+
 /** A tensor of the file, unread. */
 export interface OnnxTensor {
   readonly name: string;

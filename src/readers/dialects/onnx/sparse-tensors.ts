@@ -7,24 +7,32 @@ import { TempogradError } from '../../../core/errors';
 import { sizeOf, type RealTensor } from '../../../core/tensor';
 import type { ByteSource } from '../../byte-source';
 import { readFields, readPackedVarints, toInteger } from '../../containers/protobuf';
-import type { OnnxTensor } from './onnx-tensor';
+import type { CountEntry, OnnxTensor } from './onnx-tensor';
 
 /**
  * A sparse tensor's place; it is named as its values are.
  *
  * @param source - The SparseTensorProto.
  * @param readTensor - Reads a TensorProto.
- * @throws TempogradError `reader/corrupt`, `reader/truncated`.
+ * @param count - Counts its sizes.
+ * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`.
  */
-export function readSparseTensor(source: ByteSource, readTensor: (source: ByteSource) => OnnxTensor): OnnxTensor {
+export function readSparseTensor(
+  source: ByteSource,
+  readTensor: (source: ByteSource, count: CountEntry) => OnnxTensor,
+  count: CountEntry,
+): OnnxTensor {
   let [values, indices]: (OnnxTensor | null)[] = [null, null];
   const shape: number[] = [];
   for (const field of readFields(source, 'a sparse tensor')) {
-    if (field.number === 1 && field.type === 'bytes') values = readTensor(field.source);
-    else if (field.number === 2 && field.type === 'bytes') indices = readTensor(field.source);
-    else if (field.number === 3 && field.type === 'varint') shape.push(toInteger(field.value, 'a size of a tensor'));
-    else if (field.number === 3 && field.type === 'bytes') {
+    if (field.number === 1 && field.type === 'bytes') values = readTensor(field.source, count);
+    else if (field.number === 2 && field.type === 'bytes') indices = readTensor(field.source, count);
+    else if (field.number === 3 && field.type === 'varint') {
+      count();
+      shape.push(toInteger(field.value, 'a size of a tensor'));
+    } else if (field.number === 3 && field.type === 'bytes') {
       for (const size of readPackedVarints(field.source, 'the sizes of a tensor')) {
+        count();
         shape.push(toInteger(size, 'a size of a tensor'));
       }
     }

@@ -10,7 +10,7 @@ import { readFields, readPackedVarints, readText, toInteger, type WireField } fr
 import type { FormatOptions } from '../../reading';
 import { decodeNumbers, itemBytesOf } from '../../stored-numbers';
 import type { StoredTensor } from '../../stored-tensor';
-import type { OnnxTensor } from './onnx-tensor';
+import type { CountEntry, OnnxTensor } from './onnx-tensor';
 import { spreadOut } from './sparse-tensors';
 
 /** Names of the data types that hold real numbers, with the field that holds them where they are not raw. */
@@ -38,9 +38,10 @@ const TYPED_FIELDS: ReadonlySet<number> = new Set([4, 5, 7, 10, 11]);
  * A tensor's place.
  *
  * @param source - The TensorProto.
- * @throws TempogradError `reader/corrupt`, `reader/truncated`.
+ * @param count - Counts its sizes, and its numbers where they stand one by one.
+ * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`.
  */
-export function readOnnxTensor(source: ByteSource): OnnxTensor {
+export function readOnnxTensor(source: ByteSource, count: CountEntry): OnnxTensor {
   let name = '';
   let dataType = 0;
   let raw: ByteSource | null = null;
@@ -49,13 +50,20 @@ export function readOnnxTensor(source: ByteSource): OnnxTensor {
   const typed: WireField[] = [];
   const external = new Map<string, string>();
   for (const field of readFields(source, 'a tensor')) {
-    if (field.number === 1) for (const size of integersOf(field)) shape.push(toInteger(size, 'a size of a tensor'));
-    else if (field.number === 2 && field.type === 'varint') dataType = toInteger(field.value, 'the type of a tensor');
+    if (field.number === 1) {
+      for (const size of integersOf(field)) {
+        count();
+        shape.push(toInteger(size, 'a size of a tensor'));
+      }
+    } else if (field.number === 2 && field.type === 'varint') dataType = toInteger(field.value, 'the type of a tensor');
     else if (field.number === 8 && field.type === 'bytes') name = readText(field.source, 'the name of a tensor');
     else if (field.number === 9 && field.type === 'bytes') raw = field.source;
     else if (field.number === 13 && field.type === 'bytes') external.set(...readEntry(field.source));
     else if (field.number === 14 && field.type === 'varint') isExternal = field.value === 1n;
-    else if (TYPED_FIELDS.has(field.number)) typed.push(field);
+    else if (TYPED_FIELDS.has(field.number)) {
+      count();
+      typed.push(field);
+    }
   }
   if (shape.some((size) => size < 0) || !Number.isSafeInteger(8 * sizeOf(shape))) {
     throw corrupt(`Tensor ${name} has the shape [${shape.join(', ')}]`);
