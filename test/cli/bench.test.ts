@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { benchCommand } from '../../src/cli/bench/bench-command';
 import { BENCH_CASES, type BenchCase } from '../../src/cli/bench/cases';
 import { runCase } from '../../src/cli/bench/run-case';
+import { HAS_NATIVE } from '../engine/all-ops';
 
 const never = new AbortController().signal;
 const target = { ratio: null, fillRatio: null, peakBytes: null, seconds: null };
@@ -9,6 +10,7 @@ const small: BenchCase = {
   id: 'S',
   what: 'small',
   engine: 'tensorflow',
+  kind: 'LSTM',
   modes: ['diagonal', 'final'],
   ...{ steps: 60, units: 48, inputDim: 8, batch: 2, repeats: 1, isCold: false },
   target,
@@ -20,6 +22,14 @@ function collect(): { readonly lines: string[]; readonly output: { out(text: str
 }
 
 describe('bench', () => {
+  it.runIf(HAS_NATIVE)('holds all pairs against pushing every source, and their last row against final', async () => {
+    const result = await runCase({ ...small, id: 'P', modes: ['pairs'], batch: 1 }, never);
+    expect(result.error['pairs']?.max).toBeLessThan(1e-3);
+    expect(result.error['pairs']?.samples).toBe(2 * small.steps);
+    expect(result.usefulFlop).toBe((2 * 96 * 48 * 8 * 60 * 59) / 2);
+    expect(result.ratio?.median).toBeGreaterThan(0);
+  });
+
   it('holds every release to the ratios of the issue', () => {
     const byId = new Map(BENCH_CASES.map((one) => [one.id, one]));
     expect(byId.get('F2000')).toMatchObject({ steps: 2000, units: 256, inputDim: 64, target: { ratio: 0.45 } });

@@ -116,8 +116,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
 const results = new Map<string, Ended>();
 const resultOf = (name: string): Ended => results.get(name)!;
 const summaryOf = (name: string): Summary => JSON.parse(resultOf(name).out) as Summary;
-const errorOf = (name: string): { code: string; message: string } =>
-  (JSON.parse(resultOf(name).out) as { error: { code: string; message: string } }).error;
+const errorOf = (name: string): { code: string; message: string; remedy: string } =>
+  (JSON.parse(resultOf(name).out) as { error: { code: string; message: string; remedy: string } }).error;
 const arraysOf = (name: string): Map<string, NpyArray> => readNpz(readFileSync(path(name)));
 
 beforeAll(async () => {
@@ -277,7 +277,7 @@ describe('--layer', () => {
   it.each([
     ['ambiguous', 'cell/no-such-layer', /"memory" fits several layers: left\/memory, right\/memory/],
     ['noSuchLayer', 'cell/no-such-layer', /there is no layer "nothing"; recurrent layers: memory/],
-    ['notRecurrent', 'cell/unsupported', /is a InputLayer, not a recurrent layer/],
+    ['notRecurrent', 'cell/unsupported', /its class is InputLayer, which is not recurrent/],
   ])('%s is %s', (name, code, message) => {
     expect(resultOf(name).code).toBe(3);
     expect(errorOf(name)).toMatchObject({ code, message: expect.stringMatching(message) as string });

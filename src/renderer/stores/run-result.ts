@@ -129,6 +129,10 @@ export function applyEvent(result: RunResult, event: RunEvent): void {
       if (pair.c && event.c) fill(pair.c, event.c, event.start, event.count);
       return;
     }
+    // The window asks for neither yet; they are of the command alone.
+    case 'pairs':
+    case 'spectrum':
+      return;
     case 'progress':
       result.fraction = event.fraction;
       result.stage = event.stage;
