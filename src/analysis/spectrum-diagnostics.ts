@@ -154,7 +154,13 @@ function summaryOf(direction: Direction, result: SpectrumResult, batch: number):
     lyapunov: means.map(finiteOrNull),
     lyapunovStd: deviations.map(finiteOrNull),
     unresolved: unresolvedOf(result, batch),
+    logSingularRange: singularRange(rowsOf(result.logSingularValues, batch)),
   };
+}
+
+/** The first and the last of each sequence's values, which fall; averaged. */
+function singularRange(rows: readonly Float64Array[]): SpectrumSummary['logSingularRange'] {
+  return [meanOf(rows.map((row) => row[0]!)), meanOf(rows.map((row) => row[row.length - 1]!))];
 }
 
 /** Exponents that are not resolved in every sequence. */

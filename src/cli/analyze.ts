@@ -112,7 +112,7 @@ async function analyzeInto(
   }
   const named = typeof order.json === 'string' ? order.json : null;
   const written = [...files, named, order.report, order.trace].filter((path) => path !== null);
-  const text = `${[...records.map(textOf), ...skipped.map(skippedText)].join('\n')}${writtenText(written)}`;
+  const text = `${[...records.map((record) => textOf(record, order)), ...skipped.map(skippedText)].join('\n')}${writtenText(written)}`;
   const exitCode = summaries.some((summary) => matches(summary, order)) ? EXIT.failOnMatched : EXIT.done;
   return { exitCode, print: () => output.out(order.json === true ? `${jsonText(result)}\n` : text) };
 }
@@ -165,8 +165,9 @@ function planLayers(request: RunRequest, orderOf: (layer: string) => AnalysisOrd
   return { isAll, layers, skipped };
 }
 
-function textOf({ summary, started }: RunRecord): string {
-  return verdictText(summary!, started!.sourceSteps);
+function textOf({ summary, started }: RunRecord, { out, csv }: AnalyzeOrder): string {
+  const places = [out, csv].filter((place) => place !== null);
+  return verdictText(summary!, started!.sourceSteps, places);
 }
 
 function matches(summary: Summary, order: AnalyzeOrder): boolean {

@@ -6,14 +6,14 @@ import type { SpectrumSummary, Summary } from '../core/summary';
 const SHOWN = 4;
 
 /**
- * One line a direction: the leading exponents, how many there are, what is not resolved, fixed points.
+ * One line a direction: the leading exponents, how many there are, what is not resolved, singular values, fixed points.
  *
  * @param summary - The summary; without the mode spectrum there are no lines.
  */
 export function spectrumText({ spectra = [] }: Summary): readonly string[] {
   return spectra.map((spectrum) => {
     const whose = spectra.length === 2 ? `spectrum ${spectrum.direction}` : 'spectrum';
-    return `${whose}: ${[exponentsText(spectrum), unresolvedText(spectrum), pointsText(spectrum)].filter((part) => part !== '').join('; ')}`;
+    return `${whose}: ${[exponentsText(spectrum), unresolvedText(spectrum), singularText(spectrum), pointsText(spectrum)].filter((part) => part !== '').join('; ')}`;
   });
 }
 
@@ -28,6 +28,11 @@ function exponentsText({ lyapunov, lyapunovStd, stateSize }: SpectrumSummary): s
 
 function unresolvedText({ unresolved }: SpectrumSummary): string {
   return unresolved === 0 ? '' : `${unresolved} not resolved`;
+}
+
+function singularText({ logSingularRange: [largest, smallest] }: SpectrumSummary): string {
+  if (largest === null && smallest === null) return '';
+  return `log singular values of ds_T/ds_0 ${formatNumber(largest, 3)} to ${formatNumber(smallest, 3)}`;
 }
 
 function pointsText({ fixedPoints }: SpectrumSummary): string {

@@ -23,16 +23,21 @@ export interface SkippedLayer extends Pick<ErrorRecord, 'code' | 'message' | 're
  *
  * @param summary - The summary.
  * @param lags - How many lags there are: T of x.
+ * @param places - Where the arrays were written, empty where they were not.
  */
-export function verdictText(summary: Summary, lags: number): string {
+export function verdictText(summary: Summary, lags: number, places: readonly string[] = []): string {
   const { layer, run, engine } = summary;
   const size = `${layer.kind} ${layer.units} <- ${layer.inputDim}${projectionText(layer)}, ${layer.direction}`;
+  const hasVerdict = run.modes.includes('final');
   const rows = [...figureRows('h', summary.hidden, lags), ...(summary.cell ? figureRows('c', summary.cell, lags) : [])];
   const lines = [
     `${layer.name}  ${size}; ${run.batch} × ${run.steps} ${run.steps === 1 ? 'step' : 'steps'} of ${inputText(summary)}; ${engine.name === 'reference' ? 'reference engine' : engine.version} in ${formatSeconds(run.seconds)}`,
-    ...columns(rows).map((row) => `  ${row}`),
-    `  h: ${summary.hidden.why}`,
-    ...(summary.cell ? [`  c: ${summary.cell.why}`] : []),
+    ...(hasVerdict ? columns(rows).map((row) => `  ${row}`) : computedText(summary, places)),
+    ...(hasVerdict
+      ? [`  h: ${summary.hidden.why}`]
+      : ['  no verdict: it rests on the mode final, which was not asked for']),
+    ...(hasVerdict && summary.cell ? [`  c: ${summary.cell.why}`] : []),
+    ...(hasVerdict ? pairsText(summary, places) : []),
     ...spectrumText(summary).map((line) => `  ${line}`),
   ];
   for (const { what, assumed, change } of summary.assumptions)
@@ -41,6 +46,27 @@ export function verdictText(summary: Summary, lags: number): string {
   const shown = summary.warnings.filter(({ code }) => code !== 'diagnostics/left-out');
   for (const { code, message } of shown) lines.push(`  warning: ${code}: ${message}`);
   return `${lines.map(oneLine).join('\n')}\n`;
+}
+
+/** What a run without a verdict has computed. */
+function computedText(summary: Summary, places: readonly string[]): string[] {
+  const { modes } = summary.run;
+  const others = modes.filter((mode) => mode !== 'pairs' && mode !== 'spectrum');
+  const line = others.length > 0 ? [`  computed: ${others.join(', ')}; ${placesText(places)}`] : [];
+  return [...line, ...pairsText(summary, places)];
+}
+
+/** How many norms the mode pairs gives, and where they are. */
+function pairsText({ run, cell }: Summary, places: readonly string[]): string[] {
+  if (!run.modes.includes('pairs')) return [];
+  const { batch, steps } = run;
+  const pairs = (steps * (steps + 1)) / 2;
+  const count = `${pairs} pairs of a step and one not later${batch > 1 ? `, of each of ${batch} sequences` : ''}`;
+  return [`  pairs: log norms of h${cell ? ', c' : ''} and the state for ${count}; ${placesText(places)}`];
+}
+
+function placesText(places: readonly string[]): string {
+  return places.length > 0 ? `in ${places.join(', ')}` : '--out FILE or --csv FOLDER writes them';
 }
 
 /** What the sequences were. */

@@ -69,6 +69,8 @@ export interface SpectrumSummary {
   readonly lyapunovStd: readonly (number | null)[];
   /** How many of the exponents rounding hides, in any sequence. */
   readonly unresolved: number;
+  /** Natural logs of the largest and the smallest singular value of ds_T/ds_0, means; null where not computed or finite. */
+  readonly logSingularRange: readonly [largest: number | null, smallest: number | null];
   /** null for a state of more than 128 numbers. */
   readonly fixedPoints: FixedPointsSummary | null;
 }

@@ -92,7 +92,11 @@ describe.each(ENGINE_NAMES)('the mode spectrum on %s', (engine) => {
     expect(rows.length).toBe(1 + lyapunov.length);
     expect(tables.get('lyapunov_curve.csv')!.trim().split('\n').length).toBe(1 + B * 4 * 2 * H);
     expect(tables.get('singular_values.csv')!.trim().split('\n').length).toBe(1 + B * 2 * H);
-    const [{ lyapunov: means, lyapunovStd, fixedPoints, ...rest }] = summary.spectra!;
+    const [{ lyapunov: means, lyapunovStd, fixedPoints, logSingularRange, ...rest }] = summary.spectra!;
+    const values = arrays['singular_values']!.data;
+    const [largest, smallest] = logSingularRange;
+    expect(largest).toBeCloseTo((values[0]! + values[2 * H]!) / 2, 10);
+    expect(smallest).toBeCloseTo((values[2 * H - 1]! + values[4 * H - 1]!) / 2, 10);
     expect(fixedPoints!.starts).toBe(16);
     expect(fixedPoints!.lost + fixedPoints!.points.reduce((sum, { visits }) => sum + visits, 0)).toBe(16);
     for (const { residual } of fixedPoints!.points) expect(residual).toBeLessThan(1e-10);

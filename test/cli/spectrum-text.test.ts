@@ -8,6 +8,7 @@ const spectrum: SpectrumSummary = {
   lyapunov: [0.1, -0.05, null, -1, -2, -3.14159],
   lyapunovStd: [0, 0.01, null, 0, 0, 0],
   unresolved: 2,
+  logSingularRange: [-4.5, -80],
   fixedPoints: {
     starts: 16,
     lost: 1,
@@ -23,12 +24,19 @@ const textOf = (...spectra: SpectrumSummary[]): readonly string[] => spectrumTex
 describe('spectrumText', () => {
   it('names the leading exponents with their spread, what is not resolved, and fixed points', () => {
     expect(textOf(spectrum)).toEqual([
-      'spectrum: Lyapunov exponents 0.100, −0.0500 ± 0.010, —, −1.00, … −3.14 nats/step (6 of 8); 2 not resolved; fixed points 2, 1 stable',
+      'spectrum: Lyapunov exponents 0.100, −0.0500 ± 0.010, —, −1.00, … −3.14 nats/step (6 of 8); 2 not resolved; log singular values of ds_T/ds_0 −4.50 to −80.0; fixed points 2, 1 stable',
     ]);
   });
 
   it('has a line for each direction, and none without the mode', () => {
-    const plain = { ...spectrum, unresolved: 0, fixedPoints: null, lyapunov: [0.1], lyapunovStd: [0] };
+    const plain = {
+      ...spectrum,
+      unresolved: 0,
+      logSingularRange: [null, null] as const,
+      fixedPoints: null,
+      lyapunov: [0.1],
+      lyapunovStd: [0],
+    };
     expect(textOf(plain, { ...plain, direction: 'backward' })).toEqual([
       'spectrum forward: Lyapunov exponents 0.100 nats/step (1 of 8)',
       'spectrum backward: Lyapunov exponents 0.100 nats/step (1 of 8)',
