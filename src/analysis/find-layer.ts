@@ -103,7 +103,8 @@ const RECURRENT_CLASS = /RNN|LSTM|GRU|Bidirectional/;
 
 function unsupportedError(layer: Layer, others: readonly string[]): TempogradError {
   const { operation, className, name } = layer;
-  const reason = operation.kind === 'unsupported' ? operation.reason : `its class is ${className}, which is not recurrent`;
+  const reason =
+    operation.kind === 'unsupported' ? operation.reason : `its class is ${className}, which is not recurrent`;
   return new TempogradError('cell/unsupported', `layer ${name} cannot be analysed: ${reason}`, {
     // Only a recurrent layer can be fed directly, so `--at-layer` is no advice for this one.
     remedy:
