@@ -20,7 +20,8 @@ export class Constants {
   readonly #options: FormatOptions;
   readonly #known = new Map<OnnxNode, readonly StoredTensor[] | null>();
   readonly #open = new Set<OnnxNode>();
-  readonly #spread = new Set<OnnxTensor>();
+  /** Sparse tensors with their zeros: made once, since making one costs what it grows to. */
+  readonly #spread = new Map<OnnxTensor, Promise<RealTensor>>();
   /** Nodes that were computed. */
   readonly #charged = new Set<OnnxNode>();
   readonly #released = new Set<OnnxNode>();
@@ -157,12 +158,13 @@ export class Constants {
     const { sparse } = tensor;
     if (!sparse) return stored;
     const read = async (): Promise<RealTensor> => {
-      if (!this.#spread.has(tensor)) {
-        this.#spread.add(tensor);
-        this.#stored += 8 * sizeOf(sparse.values.shape);
-        this.#charge(8 * sizeOf(tensor.shape));
-      }
-      return stored.read();
+      const known = this.#spread.get(tensor);
+      if (known) return known;
+      this.#stored += 8 * sizeOf(sparse.values.shape);
+      this.#charge(8 * sizeOf(tensor.shape));
+      const dense = stored.read();
+      this.#spread.set(tensor, dense);
+      return dense;
     };
     const lazy = { ...stored, read };
     COMPUTED.add(lazy);
