@@ -36,7 +36,8 @@ export async function splitStates(scope: Scope, constants: Constants): Promise<O
     const isStepped = node.domain === '' && ['Loop', 'Scan'].includes(node.operator) && hasCellOperators(node);
     nodes.push(...(isStepped ? await splitNode(node, scope, constants) : [node]));
   }
-  return nodes.length === graph.nodes.length ? graph : { ...graph, nodes };
+  // A state that is neither given at first nor taken at last is split without a node more.
+  return graph.nodes.every((node, at) => node === nodes[at]) ? graph : { ...graph, nodes };
 }
 
 async function splitNode(node: OnnxNode, scope: Scope, constants: Constants): Promise<readonly OnnxNode[]> {
