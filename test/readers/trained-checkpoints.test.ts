@@ -6,6 +6,7 @@ import { NO_READER_OPTIONS, type ReadModelResult } from '../../src/host/reader-m
 import { memorySource } from '../../src/readers/byte-source';
 import { readModel } from '../../src/readers/read-model';
 import { isKeras3, weightsOf } from '../../src/readers/dialects/tensorflow/checkpoint-names';
+import { isOptimizerSlot } from '../../src/readers/dialects/optimizer-names';
 import type { StoredTensor } from '../../src/readers/stored-tensor';
 
 const FOLDER = 'test/fixtures/trained';
@@ -57,6 +58,20 @@ describe('names alone', () => {
     const all = named([...weights, ...slots.map((slot) => `lstm/kernel/${slot}`), ...others]);
     expect(weightsOf(all, []).map(({ name }) => name)).toEqual(weights);
   });
+
+  it.each(['Adam/m/lstm/kernel', 'adam/lstm_lstm_cell_kernel_velocity', 'opt_state/0/mu/lstm/kernel'])(
+    '%s is an optimizer’s',
+    (name) => {
+      expect(isOptimizerSlot(name)).toBe(true);
+    },
+  );
+
+  it.each(['adam/lstm/kernel', 'momentum/lstm/kernel', 'optimizer/lstm/kernel', 'lstm/adam_kernel'])(
+    '%s may be a weight',
+    (name) => {
+      expect(isOptimizerSlot(name)).toBe(false);
+    },
+  );
 
   it('without objects are not those of Keras 3', () => {
     expect(isKeras3([])).toBe(false);

@@ -14,6 +14,7 @@ import { newContext, type KerasContext } from './keras/context';
 import { findKerasLayers, type NamedLayers } from './keras/find-named-layers';
 import type { FoundCell, FoundLayer } from './keras/found-layer';
 import { addFoundLayers, addShapedLayers } from './keras/weights-only';
+import { isOptimizerSlot } from './optimizer-names';
 import { findPartedLayers } from './named-weights/find-parted-layers';
 import { addPartedLayers } from './named-weights/parted-layer';
 import { findTorchModules } from './torch/find-modules';
@@ -56,7 +57,8 @@ export async function readNamedWeights(
   const context = newContext({ generation: 3, version: null }, options);
   context.warnings.push(...warnings);
   const builder = new GraphBuilder(context.limits);
-  const unpacked = namePackedCells(tensors);
+  const weights = tensors.filter(({ name }) => !isOptimizerSlot(name.includes('/') ? name : name.replaceAll('.', '/')));
+  const unpacked = namePackedCells(weights);
   const used = toUsedWeights(unpacked.tensors);
   for (const note of [...unpacked.notes, ...used.notes]) assume(context, note);
   const torch = findTorchModules(used.tensors);

@@ -2,15 +2,16 @@
  * The tensors of a checkpoint under the names that their variables had, without what only training needs.
  */
 import type { StoredTensor } from '../../stored-tensor';
+import { isOptimizerSlot } from '../optimizer-names';
 import { modelPaths } from './model-variables';
 import type { CheckpointNode } from './object-graph';
 
 /** Where TensorFlow 2 keeps the value of a variable below the path of its object. */
 const VALUE_SUFFIX = '/.ATTRIBUTES/VARIABLE_VALUE';
 
-/** Counters and moments by name, TensorFlow 1 and 2. */
+/** Counters, and what only training needs, by its key. */
 const TRAINING_ONLY =
-  /(^|\/)\.OPTIMIZER_SLOT\/|^(_?optimizer|keras_api|save_counter|global_step|_CHECKPOINTABLE_OBJECT_GRAPH)(\/|$)|(^|\/)beta[12]_power(_\d+)?$|\/(Adam(W|Optimizer|ax)?|NAdam|Nadam|RMSProp|Momentum|Adagrad|AdagradDA|Adadelta|Ftrl|ExponentialMovingAverage|Lion)(_\d+)?$|^(train(ing|_op)?\/)(Adam(W|ax)?|Nadam|RMSprop|SGD|Adagrad|Adadelta|Ftrl)(_\d+)?\/|^(Adam|Nadam|RMSprop|SGD)(_\d+)?\/(m|v|vhat|rms|momentum)\//;
+  /(^|\/)\.OPTIMIZER_SLOT\/|^(_?optimizer|keras_api|save_counter|global_step|_CHECKPOINTABLE_OBJECT_GRAPH)(\/|$)/;
 
 /** Keras 3's `export()` keeps each variable twice: once in order, once in a list of its own. */
 const TWICE = /^_all_variables\//;
@@ -43,7 +44,8 @@ export function weightsOf(
   const weights = [...tensors].filter(([key, { dtype }]) => {
     if (!/float/.test(dtype) || (isDouble && TWICE.test(key))) return false;
     // Objects tell what is an optimizer's; a checkpoint without them has nothing but names.
-    return paths.size > 0 ? paths.has(key) && !TRAINING_ONLY.test(paths.get(key)!) : !TRAINING_ONLY.test(key);
+    const name = paths.size > 0 ? paths.get(key) : key;
+    return name !== undefined && !TRAINING_ONLY.test(name) && !isOptimizerSlot(name);
   });
   const fullNames = uniqueNames(nodes, new Set(weights.map(([key]) => key)));
   return weights.map(([key, tensor]) => ({
