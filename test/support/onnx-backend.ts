@@ -61,7 +61,11 @@ export async function loadBackendCase(name: string): Promise<BackendCase> {
 }
 
 function tensorOf(bytes: Buffer): Promise<RealTensor> {
-  return storeOnnxTensor(readOnnxTensor(memorySource(bytes), () => undefined), 'recorded', {} as FormatOptions).read();
+  return storeOnnxTensor(
+    readOnnxTensor(memorySource(bytes), () => undefined),
+    'recorded',
+    {} as FormatOptions,
+  ).read();
 }
 
 function message(number: number, bytes: Buffer): Buffer {
