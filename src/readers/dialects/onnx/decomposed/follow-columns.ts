@@ -59,7 +59,7 @@ function splitOf(
 }
 
 /**
- * Some features of a form.
+ * Some features of a form. Other axes may be named where they are kept whole, as `h[:, :H]` is written.
  *
  * @param node - A Slice.
  * @param inputs - Its inputs.
@@ -76,13 +76,27 @@ export function followSlice(
     if (given?.kind === 'constant') return Array.from(given.tensor.data);
     return given === undefined || given === null ? (node.attributes.get(key)?.integers ?? null) : null;
   };
-  const [starts, ends, axes, steps] = [read('starts', 1), read('ends', 2), read('axes', 3), read('steps', 4)];
-  if (value?.kind !== 'form' || starts?.length !== 1 || ends?.length !== 1 || (steps?.[0] ?? 1) !== 1) return null;
+  const [starts, ends, steps] = [read('starts', 1), read('ends', 2), read('steps', 4)];
+  if (value?.kind !== 'form' || !starts || starts.length === 0 || ends?.length !== starts.length) return null;
+  const isAll = (node.inputs[3] ?? '') === '' && !node.attributes.has('axes');
+  const axes = isAll ? starts.map((_, axis) => axis) : read('axes', 3);
   const { width } = value.form;
-  if (width === null || axes?.length !== 1 || !isLastAxis(axes[0] ?? 0, value.rank)) return null;
-  const place = (at: number): number => Math.min(Math.max(at < 0 ? at + width : at, 0), width);
-  const form = selectColumns(value.form, place(starts[0] ?? 0), place(ends[0] ?? 0), budget);
+  if (width === null || axes?.length !== starts.length || steps?.some((step) => step !== 1)) return null;
+  let [start, end] = [0, width];
+  for (const [index, axis] of axes.entries()) {
+    const [first = 0, last = 0] = [starts[index], ends[index]];
+    if (isLastAxis(axis, value.rank)) [start, end] = [placeOf(first, width), placeOf(last, width)];
+    else if (first !== 0 || last < WHOLE) return null;
+  }
+  const form = selectColumns(value.form, start, end, budget);
   return form && { ...value, form };
+}
+
+/** The least end that writers mean "to the last one" by. */
+const WHOLE = 2 ** 31 - 1;
+
+function placeOf(at: number, width: number): number {
+  return Math.min(Math.max(at < 0 ? at + width : at, 0), width);
 }
 
 /**
