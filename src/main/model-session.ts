@@ -8,6 +8,7 @@ import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { TempogradError } from '../core/errors';
 import type { ReadLimits } from '../readers/limits';
+import { bytesToRead } from '../host/bytes-to-read';
 import type { ChildChannel, StartChild } from '../host/child-channel';
 import { openFileSource } from '../host/file-source';
 import { parseInChild, type Parsed } from '../host/parse-process';
@@ -212,7 +213,7 @@ export class ModelSession {
     const [readerPort, enginePort] = this.#options.makeChannel();
     const parsed = await parseInChild<ReadModelResult>(this.#options.startReader, {
       job: { kind: 'model', path, options: { ...NO_READER_OPTIONS, ...choices, limits }, describe, hash: true },
-      bytes: source.size,
+      bytes: bytesToRead(path),
       name: path,
       ports: [readerPort],
     });

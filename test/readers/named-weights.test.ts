@@ -385,3 +385,30 @@ describe('very many names', () => {
     expect(named(await open(shapes))).toHaveLength(1);
   });
 });
+
+describe('a cell written by hand', () => {
+  const gates = ['i', 'f', 'g', 'o'];
+  const plain: Shapes = Object.fromEntries(
+    gates.flatMap((gate) => [[`cell.W_${gate}`, [3, 4]] as const, [`cell.U_${gate}`, [4, 4]] as const]),
+  );
+  const opens = async (more: Shapes): Promise<boolean> => {
+    const bytes = counted({ ...plain, ...more });
+    return (await readModel(memorySource(bytes), 'cell.safetensors')).layers.some(isRecurrent);
+  };
+  const biases = (name: string): Shapes => Object.fromEntries(gates.map((gate) => [`cell.${name}_${gate}`, [4]]));
+
+  it('opens with the biases of its gates', async () => {
+    expect(await opens({})).toBe(true);
+    expect(await opens(biases('b'))).toBe(true);
+    expect(await opens(biases('bias'))).toBe(true);
+  });
+
+  it.each([
+    ['biases of another scheme', biases('b_h')],
+    ['a second matrix for a gate', { 'cell.W_hi': [4, 4] }],
+    ['a gate without the matrix of the state', { 'cell.W_z': [3, 4] }],
+    ['a bias for a gate that it has not', { ...biases('b'), 'cell.b_z': [4] }],
+  ])('does not with %s', async (_, more) => {
+    expect(await opens(more)).toBe(false);
+  });
+});

@@ -13,7 +13,7 @@ import { pickleOfNpy } from '../../containers/npy';
 import { unpickle } from '../../containers/pickle';
 import { PickleObject, type PickleGlobal, type PickleValue } from '../../containers/pickle-values';
 import type { ZipArchive } from '../../containers/zip';
-import type { ReadLimits } from '../../limits';
+import { checkLimit, type ReadLimits } from '../../limits';
 import type { StoredTensor } from '../../stored-tensor';
 import { foreignNames } from '../torch/foreign-names';
 import { tensorOf } from '../torch/pickled-tensors';
@@ -53,9 +53,12 @@ export async function openNpzStore(archive: ZipArchive, what: string, limits: Re
     if (known) return known;
     const made: Group = { inner: new Set(), tensors: new Map(), address: BigInt(groups.size) };
     groups.set(path, made);
+    checkLimit(`Groups of ${what}`, groups.size, 'maxNamedTensors', limits);
     if (path !== '') groupAt(path.slice(0, Math.max(path.lastIndexOf('/'), 0))).inner.add(lastOf(path));
     return made;
   };
+  let characters = 0;
+  let variables = 0;
   groupAt('');
   const open = (): Promise<ByteSource> => Promise.reject(corrupt(what, 'a storage', 'is not in it'));
   const file: TorchFile = { name: what, littleEndian: true, limits, open, nested: new Map() };
@@ -64,10 +67,19 @@ export async function openNpzStore(archive: ZipArchive, what: string, limits: Re
     const pickle = pickleOfNpy(await archive.open(entry), `${what}: ${path}`);
     if (!pickle) throw corrupt(what, path, 'is no array of one Python object');
     const holder = path === ROOT ? VARIABLES : `${path}/${VARIABLES}`;
+    checkLimit(
+      `Groups inside groups of ${what}`,
+      holder.split('/', limits.maxHdf5Depth + 2).length,
+      'maxHdf5Depth',
+      limits,
+    );
     const group = groupAt(holder);
     const { value, globals } = unpickle(pickle, 0, `${what}: ${path}`, limits);
     refuseForeign(globals, `${what}: ${path}`);
     for (const [name, item] of dictionaryOf(value, what, path)) {
+      characters += holder.length + name.length + 1;
+      checkLimit(`Variables of ${what}`, ++variables, 'maxNamedTensors', limits);
+      checkLimit(`Names of the variables of ${what}`, characters, 'maxNameBytes', limits);
       const tensor = tensorOf(numbersOf(item), () => `${holder}/${name}`, file);
       if (tensor) group.tensors.set(name, tensor);
     }

@@ -26,7 +26,7 @@ const LSTM_GATES = [
 ] as const;
 
 /** `W_i`, `wxi`, `b_hf`, `ih_g/weight`. */
-const NAME = /^(w_?[xih]?|u|b_?[xih]?|ih|hh|[xh]2)_?([a-z])(\/(weight|bias))?$/;
+const NAME = /^(w_?[xih]?|u|b(?:ias)?_?[xih]?|ih|hh|[xh]2)_?([a-z])(\/(weight|bias))?$/;
 
 /** Weights of the cell state at the gates, whose place is in the code. */
 const PEEPHOLE = /^(w_?c|p|v)_?[ifo]$/;
@@ -61,8 +61,15 @@ export function findOwnCell(group: TensorGroup): FoundInGroup | null {
   for (const { input, state, biases } of SCHEMES) {
     const [inputs, states] = [stored.get(input), stored.get(state)];
     if (!inputs || !states) continue;
-    const gates = [...inputs.keys()].filter((gate) => states.has(gate));
-    const vectors = ['b', `b${input}`, `b${state}`, ...biases].flatMap((prefix) => stored.get(prefix) ?? []);
+    const gates = [...inputs.keys()];
+    const prefixes = [...new Set(['b', `b${input}`, `b${state}`, ...biases])];
+    // What is left over has a meaning that the code alone knows.
+    const known = new Set([input, state, ...prefixes]);
+    const isWhole = [...stored].every(
+      ([prefix, own]) => known.has(prefix) && [...own.keys()].every((gate) => gates.includes(gate)),
+    );
+    if (!isWhole || states.size !== inputs.size) continue;
+    const vectors = prefixes.flatMap((prefix) => stored.get(prefix) ?? []);
     const found = cellOf(gates, inputs, states, vectors);
     if (found) return found;
   }
@@ -77,7 +84,7 @@ function sortByPrefix(group: TensorGroup): ByPrefix | null {
     if (PEEPHOLE.test(bare)) return null;
     const [, before = '', gate = '', , part] = NAME.exec(bare) ?? [];
     if (gate === '') continue;
-    const prefix = before.replace('_', '');
+    const prefix = before.replace('_', '').replace('bias', 'b');
     const own = part === 'bias' ? 'b' + prefix : prefix;
     const gates = stored.get(own) ?? new Map<string, Stored>();
     // Two names for one place, as `W_i` and `w_i`: no plain cell.
