@@ -3,7 +3,8 @@
 Usage: compare.py FOLDER   (FOLDER/accepted.jsonl as test/readers/fuzz/write-mutants.ts writes it)
 
 A tensor counts as equal when the framework finds a tensor of the same numbers (as float64) in the file, whatever it calls
-it. A file that the framework itself refuses, or whose framework is not installed, is counted apart: nothing can be said.
+it, or finds the parts that normalization makes it of. A file that the framework itself refuses, or whose framework is not
+installed, is counted apart: nothing can be said.
 """
 
 import collections
@@ -66,18 +67,57 @@ def arrays_of_torch(path):
 
     found = []
 
+    def as_double(tensor):
+        return tensor.detach().to(torch.float64).numpy()
+
     def walk(value):
         if isinstance(value, torch.Tensor):
-            found.append(value.detach().to(torch.float64).numpy())
+            found.append(as_double(value))
         elif isinstance(value, dict):
             for part in value.values():
                 walk(part)
+            tensors = {str(name): part for name, part in value.items() if isinstance(part, torch.Tensor)}
+            found.extend(weights_made_of({name: as_double(tensor) for name, tensor in tensors.items()}))
         elif isinstance(value, (list, tuple)):
             for part in value:
                 walk(part)
 
     walk(torch.load(path, map_location="cpu", weights_only=True))
     return found
+
+
+def weights_made_of(tensors):
+    """Weights that normalization keeps in parts: W / (u W v), and g v / |v|, added up one number after the other."""
+    made = []
+    for name, tensor in tensors.items():
+        stem, _, last = name.rpartition(".") if ".parametrizations." in f".{name}" else name.rpartition("_")
+        if last in ("orig", "original"):
+            ends = ("_u", "_v") if last == "orig" else (".0._u", ".0._v")
+            u, v = (tensors.get(stem + end) for end in ends)
+            if u is not None and v is not None and tensor.shape == (*u.shape, *v.shape) and tensor.ndim == 2:
+                with np.errstate(all="ignore"):
+                    made.append(tensor / total(u * total(tensor * v)))
+        if last in ("g", "original0"):
+            v = tensors.get(stem + ("_v" if last == "g" else ".original1"))
+            if v is not None and v.ndim == 2:
+                made.append(normalized(tensor, v))
+    return [weight for weight in made if weight is not None]
+
+
+def normalized(g, v):
+    """PyTorch keeps a size for each row, for each column, or one for all."""
+    with np.errstate(all="ignore"):
+        if g.shape == (v.shape[0], 1):
+            return v * (g / np.sqrt(total(v * v))[:, None])
+        if g.shape == (1, v.shape[1]):
+            return v * (g / np.sqrt(total((v * v).T)))
+        return v * (g / np.sqrt(total((v * v).ravel()))) if g.shape == () else None
+
+
+def total(values):
+    """Sums along the last axis; numpy's own sum adds in pairs, which rounds otherwise."""
+    start = np.zeros((*values.shape[:-1], 1))
+    return np.add.accumulate(np.concatenate([start, values], axis=-1), axis=-1)[..., -1]
 
 
 def arrays_of_safetensors(path):
@@ -88,7 +128,8 @@ def arrays_of_safetensors(path):
     if path.suffix == ".json":
         index = json.loads(path.read_text())
         files = [path.parent / name for name in set(index["weight_map"].values())]
-    return [t.to(torch.float64).numpy() for file in files for t in load_file(file).values()]
+    tensors = {name: t.to(torch.float64).numpy() for file in files for name, t in load_file(file).items()}
+    return [*tensors.values(), *weights_made_of(tensors)]
 
 
 # Operators by which exporters put weights together.

@@ -110,7 +110,9 @@ function normalized(g: StoredTensor, v: StoredTensor): Form {
       }
     };
     visit((index, group) => {
-      squares[group] = (squares[group] ?? NaN) + (data[index] ?? NaN) ** 2;
+      const value = data[index] ?? NaN;
+      // Not ** 2, which interpreted and compiled code may round otherwise.
+      squares[group] = (squares[group] ?? NaN) + value * value;
     });
     const scales = squares.map((square, group) => (sizes[group] ?? NaN) / Math.sqrt(square));
     const weight = new Float64Array(data.length);
