@@ -120,21 +120,6 @@ def total(values):
     return np.add.accumulate(np.concatenate([start, values], axis=-1), axis=-1)[..., -1]
 
 
-def spectral_quotients(tensors):
-    """W / (u W v) of spectral_norm, added in the order of the reader so that the last bits agree."""
-    found = []
-    for name in [key for key in tensors if isinstance(key, str) and key.endswith("_orig")]:
-        parts = [tensors.get(name[: -len("orig")] + end) for end in ("orig", "u", "v")]
-        if any(part is None for part in parts):
-            continue
-        weight, left, right = (part.detach().double().numpy() for part in parts)
-        if weight.ndim != 2 or left.shape != weight.shape[:1] or right.shape != weight.shape[1:]:
-            continue
-        products = np.cumsum(weight * right, axis=1)[:, -1]
-        found.append(weight / np.cumsum(left * products)[-1])
-    return found
-
-
 def arrays_of_safetensors(path):
     import torch
     from safetensors.torch import load_file
