@@ -3,11 +3,11 @@
  */
 import type { RealTensor } from '../../../../core/tensor';
 import type { Reading } from '../../../reading';
-import type { StoredTensor } from '../../../stored-tensor';
 import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import type { Scope } from '../scope';
 import type { Atom, Budget, LinearForm } from './linear-forms';
+import type { TakenTensor } from './weight-roles';
 
 /** What a name stands for inside the body. */
 export type BodyValue =
@@ -54,7 +54,7 @@ export interface Trace {
   readonly values: Map<string, BodyValue | null>;
   readonly inputs: Map<string, Atom>;
   /** Constants that nodes of the body take. */
-  readonly taken: StoredTensor[];
+  readonly taken: TakenTensor[];
   /** Names that become states. */
   readonly next: ReadonlySet<string>;
   /** Parts of sequences that are true or false. */

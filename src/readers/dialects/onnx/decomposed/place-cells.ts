@@ -8,19 +8,18 @@ import {
   type LayerOperation,
   type RecurrentOperation,
   type ValueRef,
-  type WeightInfo,
 } from '../../../../core/model';
 import { wholeSequence } from '../../../../core/whole-sequence';
 import type { RealTensor } from '../../../../core/tensor';
 import type { GraphBuilder } from '../../../graph-builder';
 import { assume, unsupported, type Reading } from '../../../reading';
-import type { StoredTensor } from '../../../stored-tensor';
 import { takeTensor } from '../../../take-tensor';
 import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import type { Scope } from '../scope';
 import { uniformValue } from '../uniform';
 import { readBodyCells, type BodyCell } from './read-body';
+import { weightInfos } from './weight-roles';
 
 /** Where cells go, and what is known around the node. */
 export interface Surroundings {
@@ -81,7 +80,7 @@ export async function placeBodyCells(
         operation: operationOf(found, isReversed, initialState),
         inputs: input ? [input] : [],
         // The tensors of several cells are not told apart.
-        weights: cells.length === 1 ? found.taken.map(infoOf) : [],
+        weights: cells.length === 1 ? weightInfos(found.taken, found.cell) : [],
         path: name,
         sourceGateOrder: GATES[found.cell.kind],
       }),
@@ -105,10 +104,6 @@ export async function placeBodyCells(
     }
   }
   return placed;
-}
-
-function infoOf({ name, shape, dtype }: StoredTensor): WeightInfo {
-  return { role: 'other', name, shape: [...shape], dtype, direction: null };
 }
 
 /** Each cell behind the one that feeds it; a circle is put in the order of the file. */

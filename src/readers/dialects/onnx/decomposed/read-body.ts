@@ -5,7 +5,6 @@
  */
 import { TempogradError } from '../../../../core/errors';
 import type { Reading } from '../../../reading';
-import type { StoredTensor } from '../../../stored-tensor';
 import type { Constants } from '../constants';
 import type { OnnxNode } from '../model';
 import { Scope } from '../scope';
@@ -15,6 +14,7 @@ import { unmask, type Unmasked } from './masks';
 import { matchCells } from './match-cell';
 import { stepOf, traceBody } from './trace-body';
 import type { Trace } from './body-values';
+import type { TakenTensor } from './weight-roles';
 
 /** A cell of a body, with names of the graph around. */
 export interface BodyCell extends MatchedCell {
@@ -26,7 +26,7 @@ export interface BodyCell extends MatchedCell {
   /** Number of the cell among those found that gives x; null for none. */
   readonly below: number | null;
   /** Constants that the body takes, whichever cell they belong to. */
-  readonly taken: readonly StoredTensor[];
+  readonly taken: readonly TakenTensor[];
   /** Names of the initial h and c. */
   readonly initial: readonly string[];
   /** Outputs of the node that are h of all steps, h and c of the last one, by number; null for none. */

@@ -106,10 +106,13 @@ async function valueOf(name: string, trace: Trace): Promise<BodyValue | null> {
   const known = trace.values.get(name);
   if (known !== undefined) return known;
   const stored = await trace.constants.find(name, trace.scope);
-  if (stored && stored.shape.length > 0 && stored.dtype.includes('float')) trace.taken.push(stored);
   const outer = stored === null && trace.scope.find(name) !== null ? trace.scope.outerName(name) : null;
-  const value: BodyValue | null = stored
-    ? { kind: 'constant', tensor: await takeTensor(stored, trace.layer, trace.reading) }
+  const tensor = stored && (await takeTensor(stored, trace.layer, trace.reading));
+  if (stored && tensor && stored.shape.length > 0 && stored.dtype.includes('float')) {
+    trace.taken.push({ stored, values: tensor });
+  }
+  const value: BodyValue | null = tensor
+    ? { kind: 'constant', tensor }
     : outer === null
       ? null
       : { kind: 'outer', name: outer };
