@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { TempogradError } from '../../src/core/errors';
-import { isRecurrent, type RecurrentModel } from '../../src/core/model';
+import { isRecurrent, type CellDescription, type RecurrentModel } from '../../src/core/model';
 import { memorySource } from '../../src/readers/byte-source';
+import { describeModel } from '../../src/readers/describe-model';
+import { weightInfos } from '../../src/readers/dialects/onnx/decomposed/weight-roles';
 import { readModel } from '../../src/readers/read-model';
 
 function bytesOf(name: string): Uint8Array {
@@ -107,10 +109,78 @@ describe('loops of tf2onnx', () => {
     );
   });
 
+  it('take gates by slices of all axes, of which the others must be whole', async () => {
+    const bytes = Uint8Array.from(bytesOf('keras3-loop-gru'));
+    const end = Buffer.from(BigInt64Array.of(2147483647n, 3n).buffer);
+    const at = Buffer.from(bytes.buffer).indexOf(end);
+    expect(at).toBeGreaterThan(0);
+    bytes.set(new Uint8Array(BigInt64Array.of(1n, 3n).buffer), at);
+    const { layers } = await readModel(memorySource(bytes), 'model.onnx');
+    expect(layers.filter(isRecurrent)).toEqual([]);
+  });
+
   it('bound their gates by Min and Max', async () => {
     const { layers } = await read('keras-loop-gru-hard');
     const { recurrentActivation } = layers.find(isRecurrent)!.operation.forward as { recurrentActivation: unknown };
     expect(recurrentActivation).toEqual({ name: 'hard_sigmoid', slope: Math.fround(0.2), offset: 0.5 });
+  });
+});
+
+describe('weights of cells stepped by plain operators', () => {
+  async function described(name: string) {
+    const ranges: { readonly name: string; readonly range: readonly number[] }[] = [];
+    const model = await readModel(memorySource(bytesOf(name)), 'model.onnx', {
+      onTensor: (tensor, { data }) => ranges.push({ name: tensor.name, range: [Math.min(...data), Math.max(...data)] }),
+    });
+    return { layers: describeModel(model).layers.filter(({ kind }) => kind !== null), ranges };
+  }
+
+  it.each([
+    ['keras3-loop-gru', ['recurrent_kernel zrn', 'kernel zrn', 'bias zrn', 'bias zrn']],
+    ['keras3-loop-gru-before', ['kernel zrn', 'bias zrn', 'recurrent_kernel zr', 'recurrent_kernel n']],
+    ['keras3-loop-gru-both-ways', ['recurrent_kernel zrn', 'kernel zrn', 'bias zrn', 'bias zrn']],
+    ['keras3-loop-gru-masked', ['recurrent_kernel zrn', 'kernel zrn', 'bias zrn', 'bias zrn']],
+    ['keras3-loop-gru-no-bias', ['recurrent_kernel zrn', 'kernel zrn']],
+    ['keras3-loop-rnn', ['recurrent_kernel h', 'kernel h', 'bias h']],
+    ['loop-rnn-relu', ['kernel h', 'bias h', 'recurrent_kernel h', 'bias h']],
+    ['scan-lstm-projected', ['kernel ifgo', 'bias ifgo', 'recurrent_kernel ifgo', 'bias ifgo', 'projection h']],
+    [
+      'loop-gru-before',
+      ['z', 'r', 'n'].flatMap((gate) => ['kernel', 'recurrent_kernel', 'bias'].map((role) => `${role} ${gate}`)),
+    ],
+  ])('%s: each has its role, and the statistics of its own numbers', async (name, roles) => {
+    const { layers, ranges } = await described(name);
+    expect(layers.length).toBeGreaterThan(0);
+    for (const { weights } of layers) {
+      expect(weights.map(({ role, gates }) => `${role} ${Object.keys(gates ?? {}).join('')}`).sort()).toEqual(
+        [...roles].sort(),
+      );
+      for (const { name: tensor, gates } of weights) {
+        const all = Object.values(gates ?? {});
+        const range = [Math.min(...all.map(({ min }) => min!)), Math.max(...all.map(({ max }) => max!))];
+        expect(ranges).toContainEqual({ name: tensor, range });
+      }
+    }
+  });
+
+  it('that are no gates of the cell have no role', async () => {
+    const { layers } = await described('scan-lstm-input-forget');
+    expect(layers[0]?.weights.map(({ role, gates }) => [role, gates])).toEqual(Array(4).fill(['other', null]));
+  });
+
+  it('that are all zero are told by their shape', async () => {
+    const model = await read('keras3-loop-gru');
+    const { forward } = model.layers.find(isRecurrent)!.operation;
+    const zeros = (name: string) => ({
+      stored: { name, shape: [9], dtype: 'float32', read: () => Promise.reject(new Error('not asked for')) },
+      values: { shape: [9], data: new Float32Array(9) },
+    });
+    const cell = { ...forward!, bias: { shape: [2, 9], data: new Float64Array(18) } } as CellDescription;
+    const infos = weightInfos([zeros('a'), zeros('b')], cell);
+    expect(infos.map(({ role, name }) => [role, name])).toEqual([
+      ['bias', 'a'],
+      ['bias', 'b'],
+    ]);
   });
 });
 
