@@ -28,6 +28,9 @@ const LSTM_GATES = [
 /** `W_i`, `wxi`, `b_hf`, `ih_g/weight`. */
 const NAME = /^(w_?[xih]?|u|b(?:ias)?_?[xih]?|ih|hh|[xh]2)_?([a-z])(\/(weight|bias))?$/;
 
+/** What a head that reads the state is called where a gate would stand: `W_hq`, `b_q`. */
+const OUTPUTS: ReadonlySet<string> = new Set(['q', 'y']);
+
 /** Weights of the cell state at the gates, whose place is in the code. */
 const PEEPHOLE = /^(w_?c|p|v)_?[ifo]$/;
 
@@ -65,10 +68,11 @@ export function findOwnCell(group: TensorGroup): FoundInGroup | null {
     const prefixes = [...new Set(['b', `b${input}`, `b${state}`, ...biases])];
     // What is left over has a meaning that the code alone knows.
     const known = new Set([input, state, ...prefixes]);
+    const isOutput = (gate: string): boolean => OUTPUTS.has(gate) && states.has(gate);
     const isWhole = [...stored].every(
-      ([prefix, own]) => known.has(prefix) && [...own.keys()].every((gate) => gates.includes(gate)),
+      ([prefix, own]) => known.has(prefix) && [...own.keys()].every((gate) => gates.includes(gate) || isOutput(gate)),
     );
-    if (!isWhole || states.size !== inputs.size) continue;
+    if (!isWhole || !gates.every((gate) => states.has(gate))) continue;
     const vectors = prefixes.flatMap((prefix) => stored.get(prefix) ?? []);
     const found = cellOf(gates, inputs, states, vectors);
     if (found) return found;
