@@ -37,6 +37,9 @@ const COLUMN_COPIES = 5;
 /** Steps of a leaf of the scan, for sources as narrow as an input and for whole states. */
 const SCAN_LEAF_STEPS = { input: 16, state: 8 } as const;
 
+/** A basis is sought from so many steps on: at 1024 seeking it was measured to cost more than it saves. */
+const FEWEST_ADAPTIVE_STEPS = 4096;
+
 /** Fewer steps than so many leaves are pushed directly. */
 const FEWEST_LEAVES = 4;
 
@@ -59,7 +62,7 @@ const MERGE_OPERATIONS = 150;
 export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
   if (source === 'initial') return { algorithm: 'direct', leafSteps: 0, isAdaptive: false };
   const blockedLeaf = bestLeafSteps(sizes);
-  const isAdaptive = sizes.isNative && !sizes.isExact;
+  const isAdaptive = sizes.isNative && !sizes.isExact && sizes.steps >= FEWEST_ADAPTIVE_STEPS;
   const ways = [
     { algorithm: 'direct', leafSteps: 0, isAdaptive: false, flop: directCost(sizes, source) },
     { algorithm: 'blocked', leafSteps: blockedLeaf, isAdaptive, flop: blockedCost(sizes, source, blockedLeaf) },
@@ -118,8 +121,9 @@ function directCost(sizes: PairsSizes, source: 'input' | 'state'): number {
 /** Work and overhead of leaves and of every leaf's meeting with those before it. */
 function blockedCost(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
   const { steps, isNative, isExact } = sizes;
+  const isAdaptive = isNative && !isExact && steps >= FEWEST_ADAPTIVE_STEPS;
   const leaves = steps / leafSteps;
-  const perMeeting = MEETING_OPERATIONS[isNative && !isExact ? 'adaptive' : 'exact'];
+  const perMeeting = MEETING_OPERATIONS[isAdaptive ? 'adaptive' : 'exact'];
   const operations = LEAF_STEP_OPERATIONS * steps + (perMeeting * leaves * leaves) / 2;
   return blockedFlop(sizes, source, leafSteps) + OPERATION_FLOP * operations;
 }
