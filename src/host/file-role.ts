@@ -72,7 +72,7 @@ export function lookOfModel(path: string): ModelLook {
     const { kind, description } = detectContainer(source);
     if (kind === 'zip') {
       const first = firstEntryName(source);
-      const isKeras = /^(metadata|config)\.json$|^model\.weights\.h5$/.test(first);
+      const isKeras = /^(metadata|config)\.json$|^model\.weights\.(h5|npz|json)$/.test(first);
       return { kind: isKeras ? 'Keras' : first.includes('/') ? 'PyTorch' : 'ZIP archive', isWhole: true };
     }
     if (kind === 'json') {

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { lookOfModel, modelOfFolder, roleOf } from '../../src/host/file-role';
+import { writeZip } from '../readers/containers/write-zip';
 
 const root = mkdtempSync(join(tmpdir(), 'tempograd-role-'));
 afterAll(() => rmSync(root, { recursive: true }));
@@ -58,6 +59,15 @@ describe('lookOfModel', () => {
     const path = fileURLToPath(new URL(`../fixtures/${name}`, import.meta.url));
     expect(lookOfModel(path)).toEqual({ kind, isWhole });
   });
+
+  it.each(['metadata.json', 'config.json', 'model.weights.h5', 'model.weights.npz', 'model.weights.json'])(
+    'knows a .keras archive whose first entry is %s',
+    (name) => {
+      const path = join(folderOf({ 'm.keras': writeZip([{ name, bytes: Uint8Array.of(0) }]) }), 'm.keras');
+      expect(lookOfModel(path)).toEqual({ kind: 'Keras', isWhole: true });
+      expect(roleOf(path)).toBe('model');
+    },
+  );
 });
 
 describe('modelOfFolder', () => {
