@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ChildChannel } from '../../src/host/child-channel';
+import type * as ParseProcess from '../../src/host/parse-process';
 import type { FromReader, ReaderJob } from '../../src/host/reader-messages';
 import type { EngineSupervisor } from '../../src/main/engine-supervisor';
 import { ModelSession } from '../../src/main/model-session';
@@ -13,6 +14,16 @@ const RANDOM = {
   maskFile: null,
   initialStateFile: null,
 } as unknown as RunRequest;
+
+const sizes = vi.hoisted((): number[] => []);
+vi.mock('../../src/host/parse-process', async (original) => {
+  const real = await original<typeof ParseProcess>();
+  const parseInChild: typeof real.parseInChild = (startChild, order) => {
+    sizes.push(order.bytes);
+    return real.parseInChild(startChild, order);
+  };
+  return { ...real, parseInChild };
+});
 
 let folder: string;
 let state: string;
@@ -107,6 +118,13 @@ describe('model session', () => {
     expect(jobs).toEqual(['model a.h5 described']);
     expect(calls).toEqual(['loadModel a.h5with port']);
     expect(released).toBe(1);
+  });
+
+  it('gives the reader time for all files of a model', async () => {
+    writeFileSync(path('m.ckpt.index'), 'abcde');
+    writeFileSync(path('m.ckpt.data-00000-of-00001'), 'x'.repeat(1000));
+    await session.open(path('m.ckpt.index'));
+    expect(sizes.at(-1)).toBe(1005);
   });
 
   it('keeps a raised limit for its file, through a restart of the engine, and no longer', async () => {
