@@ -39,21 +39,27 @@ export function gateBlocks(tensor: RealTensor, kind: CellKind): readonly GateBlo
  * @param names - The gates, in the tensor's order.
  */
 export function columnBlocks(tensor: RealTensor, names: readonly string[]): readonly GateBlock[] {
-  return [...eachColumnBlock(tensor, names)];
+  return Array.from(eachColumnBlock(tensor, names), (block) => ({ ...block, data: Float64Array.from(block.data) }));
+}
+
+/** One gate's block as it is lent: in the tensor's own kind of numbers, and only until the next one is asked for. */
+export interface LentBlock extends Omit<GateBlock, 'data'> {
+  readonly data: RealTensor['data'];
 }
 
 /**
- * The same blocks, each made when it is asked for: all of a large tensor together are twice its size.
+ * The same blocks, one after the other in the same memory: all of a large tensor together are twice its size.
  *
  * @param tensor - `[rows, names * H]` or `[names * H]`.
  * @param names - The gates, in the tensor's order.
  */
-export function* eachColumnBlock(tensor: RealTensor, names: readonly string[]): Generator<GateBlock> {
+export function* eachColumnBlock(tensor: RealTensor, names: readonly string[]): Generator<LentBlock> {
   const width = tensor.shape[tensor.shape.length - 1];
   const rows = width === 0 ? 0 : tensor.data.length / width;
   const columns = width / names.length;
+  const isDouble = tensor.data instanceof Float64Array;
+  const data = isDouble ? new Float64Array(rows * columns) : new Float32Array(rows * columns);
   for (const [k, gate] of names.entries()) {
-    const data = new Float64Array(rows * columns);
     for (let row = 0; row < rows; row++) {
       const start = row * width + k * columns;
       data.set(tensor.data.subarray(start, start + columns), row * columns);

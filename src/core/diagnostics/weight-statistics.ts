@@ -16,7 +16,12 @@ import { blockNames, eachColumnBlock } from './gate-blocks';
  * @param columns - Columns.
  * @param isMatrix - False for a bias, whose spectral norm is null.
  */
-export function blockStatistics(data: Float64Array, rows: number, columns: number, isMatrix: boolean): GateStatistics {
+export function blockStatistics(
+  data: RealTensor['data'],
+  rows: number,
+  columns: number,
+  isMatrix: boolean,
+): GateStatistics {
   if (data.length === 0 || !data.every(Number.isFinite)) {
     return { min: null, max: null, mean: null, std: null, l2: null, spectralNorm: null };
   }
