@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { ErrorRecord } from '../core/errors';
-import type { Direction, PairsQuantity } from '../core/jacobian';
+import type { Direction, PairsChunk } from '../core/jacobian';
 import type { CellKind } from '../core/model';
 import type { EngineInfo, Summary } from '../core/summary';
 import { MAX_STEPS_OR_BATCH } from './run-limits';
@@ -169,18 +169,9 @@ export interface FinalEvent {
   readonly c: StepNorms | null;
 }
 
-/** Log norms of a rectangle of (target step, source step) of one sequence; fields as in `PairsChunk`. */
-export interface PairsEvent {
+/** Log norms of a rectangle of (target step, source step) of one sequence. */
+export interface PairsEvent extends Omit<PairsChunk, 'mode'> {
   readonly kind: 'pairs';
-  readonly direction: Direction;
-  readonly quantity: PairsQuantity;
-  readonly sequence: number;
-  readonly targetStart: number;
-  readonly targetCount: number;
-  readonly sourceStart: number;
-  readonly sourceCount: number;
-  /** `[targetCount, sourceCount]` */
-  readonly logNorms: Float64Array;
 }
 
 /** Lyapunov exponents and singular values of one direction; fields as in the engine's `SpectrumResult`. */

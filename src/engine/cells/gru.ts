@@ -73,7 +73,6 @@ export function openGru(ops: Ops, description: GruCell): BareCell {
     isFused: false,
     ...sizes,
     projection: null,
-    stateRow: (_block, unit) => unit,
     carry: () => null,
     ...form,
     forward: (x, state) =>

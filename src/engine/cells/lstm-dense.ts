@@ -26,7 +26,6 @@ export function denseLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): StepF
   const operators = (step: StepVectors): Value => ops.tidy(() => formOperators(ops, cell, weights, step));
   return {
     projection: null,
-    stateRow: (block, unit) => block * hiddenSize + unit,
     vectors: (points) => ops.tidy(() => stepVectors(ops, cell, weights, points)),
     operatorVectors: (step) => copyVectors(ops, step),
     operators,

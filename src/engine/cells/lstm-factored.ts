@@ -30,7 +30,6 @@ export function factoredLstm(ops: Ops, cell: LstmCell, weights: LstmWeights): St
   const hiddenSize = hiddenSizeOf(cell);
   return {
     projection,
-    stateRow: (block, unit) => block * hiddenSize + unit,
     vectors: (points) => ops.tidy(() => stepVectors(ops, cell, weights, points)),
     operatorVectors: ({ coefficients, carry }) => ({
       entries: factored.entries(coefficients),

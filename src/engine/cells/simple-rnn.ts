@@ -36,7 +36,6 @@ export function openSimpleRnn(ops: Ops, description: SimpleRnnCell): BareCell {
     isFused: false,
     ...sizes,
     projection: null,
-    stateRow: (_block, unit) => unit,
     forward: (x, state) =>
       runSteps(ops, weights.inputPart(x), state, (fromInput, { h }) => ({
         h: gateValue(ops, activation, clip, ops.add(fromInput, ops.matMul(h, weights.recurrentKernel))),

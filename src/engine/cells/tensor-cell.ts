@@ -45,10 +45,8 @@ export interface BareCell extends CellSizes {
   readonly kind: CellKind;
   /** Whether `forward` runs all its steps in one kernel. */
   readonly isFused: boolean;
-  /** `[H, P]` where the rows of an operator are those of m, unit for unit before those of c; else null. */
+  /** `[H, P]` where the rows of an operator are those of m, then those of c; else null: those of h, then of c. */
   readonly projection: Value | null;
-  /** The row of G (and of an operator without projection) that belongs to unit `unit` of h (block 0) or c (block 1). */
-  stateRow(block: number, unit: number): number;
   /**
    * The steps from a state on.
    *

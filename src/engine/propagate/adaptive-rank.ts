@@ -84,7 +84,7 @@ export function compress(
   const [, rows, width] = values.shape;
   const stateSize = basis ? basis.shape[1] : width;
   const most = Math.min(basis ? width - RANK_STEP : WORTHWHILE_SHARE * stateSize, count * rows);
-  for (let rank = roundUp(guess); rank <= most; rank = roundUp(1.5 * rank)) {
+  for (let rank = roundUpRank(guess); rank <= most; rank = roundUpRank(1.5 * rank)) {
     const made = ops.tidy(() => {
       const flat = ops.reshape(values, [count * rows, width]);
       const space = ops.matMul(directions.make(rank, count * rows), flat);
@@ -111,14 +111,15 @@ function isAllInside(
   basis: Value,
   inside: Value,
 ): boolean {
-  const { ops, readableOps } = arithmetic;
+  const { ops } = arithmetic;
   const [, rows, width] = values.shape;
   const left = ops.tidy(() => {
     const along = ops.transpose(directions.make(MEASURED_DIRECTIONS, width), [1, 0]);
     const whole = ops.matMul(ops.reshape(values, [count * rows, width]), along);
     const kept = ops.matMul(inside, ops.matMul(basis, along, true, false));
-    const sums = ops.sum(ops.square(ops.reshape(ops.sub(whole, kept), [count, rows * MEASURED_DIRECTIONS])), [1]);
-    return readableOps.tidy(() => readableOps.read(arithmetic.readable(sums)));
+    return arithmetic.read(
+      ops.sum(ops.square(ops.reshape(ops.sub(whole, kept), [count, rows * MEASURED_DIRECTIONS])), [1]),
+    );
   });
   // A direction has unit length in `width` dimensions and meets 1/width of the squares.
   const whole = width / MEASURED_DIRECTIONS;
@@ -149,17 +150,15 @@ export function makeProbes(arithmetic: Arithmetic, directions: Directions, block
  * @param probes - Of the run.
  */
 export function probeError(arithmetic: Arithmetic, blocks: RowBlocks, { weights, rows }: Probes): number {
-  const { ops, readableOps } = arithmetic;
+  const { ops } = arithmetic;
   const { count, values, basis, exponents } = blocks;
   const width = values.shape[2];
   const scales = Array.from(exponents, (exponent, k) => 2 ** (exponent - rows.exponents[k]));
-  const read = (value: Value): ArrayLike<number> =>
-    readableOps.tidy(() => readableOps.read(arithmetic.readable(value)));
   const differences = ops.tidy(() => {
     const combined = ops.reshape(ops.matMul(weights, values), [count, width]);
     const own = basis ? ops.matMul(combined, basis) : combined;
     const full = ops.reshape(rows.values, own.shape);
-    return read(ops.sum(ops.square(ops.sub(ops.mul(own, ops.upload(scales, [count, 1])), full)), [1]));
+    return arithmetic.read(ops.sum(ops.square(ops.sub(ops.mul(own, ops.upload(scales, [count, 1])), full)), [1]));
   });
   let largest = 0;
   for (let k = 0; k < count; k++) {
@@ -230,6 +229,11 @@ export function isTrusted(error: number): boolean {
   return error <= PROBE_TOLERANCE;
 }
 
-function roundUp(rank: number): number {
+/**
+ * The next rank that is tried, from a wanted one.
+ *
+ * @param rank - Wanted.
+ */
+export function roundUpRank(rank: number): number {
   return Math.max(RANK_STEP, Math.ceil(rank / RANK_STEP) * RANK_STEP);
 }

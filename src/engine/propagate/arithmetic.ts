@@ -12,6 +12,7 @@ import {
   type StepVectors,
   type TensorCell,
 } from '../cells/tensor-cell';
+import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 
 /** A pulled step of at most so many FLOP runs in float64. */
@@ -27,6 +28,8 @@ export interface Arithmetic {
   vectors(points: (ops: Ops) => StepPoints): StepVectors;
   /** The value in a form that can be read back; may be the value itself. */
   readable(value: Value): Value;
+  /** The numbers of a value of `ops`, in the engine's precision. */
+  read(value: Value): RealArray;
 }
 
 /**
@@ -46,14 +49,18 @@ export function chooseArithmetic(ops: Ops, cell: TensorCell, isDouble = false): 
       readableOps: ops,
       vectors: (points) => preciseVectors(cell, points),
       readable: (value) => value,
+      read: (value) => ops.read(value),
     };
   }
   const { doubles, cell: twin } = cell.twin();
+  const readableOps = ops.native ? ops : doubles.ops;
+  const readable = (value: Value): Value => (ops.native ? doubles.narrow(value) : value);
   return {
     ops: doubles.ops,
     cell: twin,
-    readableOps: ops.native ? ops : doubles.ops,
+    readableOps,
     vectors: (points) => doubles.ops.tidy(() => twin.vectors(points(doubles.ops))),
-    readable: (value) => (ops.native ? doubles.narrow(value) : value),
+    readable,
+    read: (value) => readableOps.tidy(() => readableOps.read(readable(value))),
   };
 }

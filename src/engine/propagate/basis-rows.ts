@@ -5,29 +5,17 @@
  * random combinations of the targets are pulled in full beside it, and show where a truncation has come to matter
  * (method.md 2.11). The true rows of block r are Q U times 2^exponents[r].
  */
-import { binaryExponent } from '../../core/linalg/scaling';
 import type { Ops, Value } from '../ops';
-import { Directions } from './adaptive-rank';
+import { Directions, isTrusted, roundUpRank } from './adaptive-rank';
 import type { Arithmetic } from './arithmetic';
-import {
-  isOrdinary,
-  RESCALE_EXPONENT,
-  StretchLength,
-  STRETCH_EXPONENT,
-  type PulledRows,
-  type PullOperands,
-} from './final-rows';
-import { pullStep } from './pull-step';
 import { thinQr } from './row-blocks';
+import { isTooFar, pullThrough, shiftOf, StretchLength, type PulledRows, type PullOperands } from './stretches';
 
 /** The first four fifths of a basis may leave out this much of the rows of h, and of c, relative to their norm. */
 const LEFT_OUT = 1e-6;
 
 /** A residual of float32 ends at 5e-7; what the last fifth of the columns adds is far below what can be measured. */
 const MEASURED_SHARE = 0.8;
-
-/** A basis whose probes differ by more from the full ones has lost something that matters. */
-const PROBE_TOLERANCE = 1e-4;
 
 /** Random combinations of each block of targets that are pulled in full. */
 const PROBES = 2;
@@ -40,9 +28,6 @@ const FIRST_SHARE = 0.5;
 
 /** What is tried next is this share of the rank. */
 const NEXT_SHARE = 0.75;
-
-/** Ranks are multiples of this, so that few shapes occur. */
-const RANK_STEP = 16;
 
 /** Rows of one sequence in a basis. */
 export class BasisRows implements PulledRows {
@@ -77,7 +62,7 @@ export class BasisRows implements PulledRows {
     lag: number,
     directions: Directions,
   ) {
-    const { ops, cell } = arithmetic;
+    const { ops } = arithmetic;
     this.ops = ops;
     this.directions = directions;
     this.exponents = exponents;
@@ -89,8 +74,7 @@ export class BasisRows implements PulledRows {
     this.weights = weights;
     this.lag = lag;
     this.nextLag = lag * LAG_GROWTH;
-    this.largest = new Float64Array(cell.stateBlocks).fill(1);
-    this.largest.set(this.blockNorms(targets));
+    this.largest = this.blockNorms(targets);
   }
 
   /**
@@ -104,7 +88,7 @@ export class BasisRows implements PulledRows {
   static from(arithmetic: Arithmetic, rows: Value, exponents: Int32Array, lag: number): BasisRows | null {
     const { ops, cell } = arithmetic;
     const directions = new Directions(ops);
-    const rank = roundUp(FIRST_SHARE * cell.stateSize);
+    const rank = roundUpRank(FIRST_SHARE * cell.stateSize);
     const found = smallerBasis(arithmetic, directions, rows, rank);
     if (!found) return null;
     const data = new Float32Array(cell.stateSize * PROBES * cell.stateBlocks);
@@ -137,18 +121,11 @@ export class BasisRows implements PulledRows {
     const { cell } = arithmetic;
     const rank = this.targets.shape[0];
     const { columns, inputs } = ops.tidy(() => {
-      let current = this.columns;
-      const collected: Value[] = [];
-      for (const { operator, carry, valid } of operands) {
-        const step = pullStep(ops, cell, current, operator, carry, valid);
-        if (current !== this.columns) ops.dispose(current);
-        current = step.rows;
-        collected.push(step.input);
-      }
+      const pulled = pullThrough(ops, cell, this.columns, operands);
       const count = operands.length * cell.inputDim;
-      const own = ops.slice(ops.concat(collected, 0), [0, 0], [count, rank]);
+      const own = ops.slice(ops.concat(pulled.inputs, 0), [0, 0], [count, rank]);
       const blocks = ops.matMul(own, this.targets);
-      return { columns: current, inputs: ops.split(blocks, operands.length, 0) };
+      return { columns: pulled.rows, inputs: ops.split(blocks, operands.length, 0) };
     });
     if (this.columns !== this.savedColumns) ops.dispose(this.columns);
     this.columns = ops.keep(columns);
@@ -179,7 +156,7 @@ export class BasisRows implements PulledRows {
     };
     if (steps > 1 && now.some((value, at) => isTooFar(this.largest[at], value))) return takeBack();
     const error = this.errorOf(q, targets, probes);
-    if (!(error <= PROBE_TOLERANCE)) {
+    if (!isTrusted(error)) {
       this.isLost = true;
       return takeBack();
     }
@@ -212,7 +189,7 @@ export class BasisRows implements PulledRows {
     if (this.lag < this.nextLag) return basis;
     this.nextLag = this.lag * LAG_GROWTH;
     const rank = this.targets.shape[0];
-    const wanted = roundUp(NEXT_SHARE * rank);
+    const wanted = roundUpRank(NEXT_SHARE * rank);
     if (wanted >= rank) return basis;
     const found = smallerBasis(arithmetic, this.directions, this.targets, wanted);
     if (!found) return basis;
@@ -224,9 +201,9 @@ export class BasisRows implements PulledRows {
 
   /** Norms of the blocks of the targets; over the basis on engine memory, over the targets here. */
   private blockNorms(targets: Value): Float64Array {
-    const { ops, arithmetic } = this;
+    const { arithmetic } = this;
     const { cell } = arithmetic;
-    const squares = readSquares(ops, arithmetic, targets);
+    const squares = readSquares(arithmetic, targets);
     return Float64Array.from(cell.blockSizes, (size, block) => {
       const start = block === 0 ? 0 : cell.hiddenSize;
       let sum = 0;
@@ -245,7 +222,7 @@ export class BasisRows implements PulledRows {
         return 2 ** (this.exponents[block] - this.probeExponents[block]);
       });
       const scaled = ops.mul(own, ops.upload(shifts, [1, shifts.length]));
-      return [ops.sub(scaled, probes), probes].map((value) => readSquares(ops, arithmetic, value));
+      return [ops.sub(scaled, probes), probes].map((value) => readSquares(arithmetic, value));
     });
     let largest = 0;
     for (let at = 0; at < squares.length; at++) {
@@ -260,7 +237,7 @@ export class BasisRows implements PulledRows {
   private rescaleTargets(): void {
     const { ops, arithmetic } = this;
     const { cell } = arithmetic;
-    const shifts = shiftsOf(this.largest);
+    const shifts = Array.from(this.largest, shiftOf);
     if (shifts.every((shift) => shift === 0)) return;
     const factors = new Float64Array(cell.stateSize);
     shifts.forEach((shift, block) => {
@@ -276,11 +253,11 @@ export class BasisRows implements PulledRows {
   /** The probes near 1; frees the argument where it is replaced. */
   private rescaledProbes(probes: Value): Value {
     const { ops, arithmetic } = this;
-    const squares = readSquares(ops, arithmetic, probes);
+    const squares = readSquares(arithmetic, probes);
     const largest = Float64Array.from(this.probeExponents, (_, block) => {
       return Math.sqrt(Math.max(...squares.slice(block * PROBES, (block + 1) * PROBES)));
     });
-    const shifts = shiftsOf(largest);
+    const shifts = Array.from(largest, shiftOf);
     if (shifts.every((shift) => shift === 0)) return probes;
     const factors = squares.map((_, at) => 2 ** -shifts[Math.floor(at / PROBES)]);
     shifts.forEach((shift, block) => (this.probeExponents[block] += shift));
@@ -306,8 +283,8 @@ function smallerBasis(
     const targets = ops.matMul(q, rows, true, false);
     const measured = Math.floor(MEASURED_SHARE * rank);
     const kept = ops.matMul(ops.slice(q, [0, 0], [size, measured]), ops.slice(targets, [0, 0], [measured, count]));
-    const left = readSquares(ops, arithmetic, ops.sub(rows, kept));
-    const whole = readSquares(ops, arithmetic, rows);
+    const left = readSquares(arithmetic, ops.sub(rows, kept));
+    const whole = readSquares(arithmetic, rows);
     const isSmall = cell.blockSizes.every((length, block) => {
       const start = block === 0 ? 0 : cell.hiddenSize;
       let [out, all] = [0, 0];
@@ -323,27 +300,7 @@ function smallerBasis(
 }
 
 /** Sums of squares of the columns of a matrix. */
-function readSquares(ops: Ops, { readableOps, ...rest }: Arithmetic, matrix: Value): number[] {
-  return ops.tidy(() => {
-    const sums = ops.sum(ops.square(matrix), [0]);
-    return Array.from(readableOps.tidy(() => readableOps.read(rest.readable(sums))));
-  });
-}
-
-/** Powers of two by which values are too far from 1. */
-function shiftsOf(largest: Float64Array): number[] {
-  return Array.from(largest, (value) => {
-    const exponent = isOrdinary(value) ? binaryExponent(value) : 0;
-    return Math.abs(exponent) > RESCALE_EXPONENT ? exponent : 0;
-  });
-}
-
-/** Whether a stretch changed a block by more than float32 can follow. */
-function isTooFar(before: number, now: number): boolean {
-  if (!isOrdinary(before)) return false;
-  return !isOrdinary(now) || Math.abs(binaryExponent(now)) > STRETCH_EXPONENT;
-}
-
-function roundUp(rank: number): number {
-  return Math.max(RANK_STEP, Math.ceil(rank / RANK_STEP) * RANK_STEP);
+function readSquares(arithmetic: Arithmetic, matrix: Value): number[] {
+  const { ops } = arithmetic;
+  return ops.tidy(() => Array.from(arithmetic.read(ops.sum(ops.square(matrix), [0]))));
 }

@@ -4,76 +4,11 @@
  * Steps go in stretches; the largest entry is looked at after each stretch and brought back near 1 by an exact power
  * of two. A stretch in which the rows grew or shrank too far for float32 is taken back, to be done in shorter ones.
  */
-import { binaryExponent, largestMagnitude } from '../../core/linalg/scaling';
+import { largestMagnitude } from '../../core/linalg/scaling';
 import type { BareCell } from '../cells/tensor-cell';
 import type { Ops, Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
-import { pullStep } from './pull-step';
-
-/** Rows are brought back near 1 when their largest entry leaves 2^-16 .. 2^16. */
-export const RESCALE_EXPONENT = 16;
-
-/** A stretch whose rows end outside 2^-60 .. 2^60 is taken back. */
-export const STRETCH_EXPONENT = 60;
-
-/** So many binary digits the rows may drift in a stretch, by the speed of the one before. */
-const DRIFT_EXPONENT = 24;
-
-/** What one step needs. */
-export interface PullOperands {
-  readonly operator: Value;
-  readonly carry: Value | null;
-  readonly valid: Value | null;
-}
-
-/** Rows that are pulled stretch by stretch; see `FinalRows` and `BasisRows`. */
-export interface PulledRows {
-  /** Exponents of the blocks of rows at the start of a stretch. */
-  readonly exponents: Int32Array;
-  /** True when nothing is left that could be pulled. */
-  isZero(): boolean;
-  /** How many steps the next stretch may have; at least `shortest`. */
-  stretch(shortest: number): number;
-  /** (dtarget/dx)^T of consecutive steps, the newest first; the caller's. */
-  pull(operands: readonly PullOperands[]): readonly Value[];
-  /** Ends a stretch; false when it was taken back. */
-  settle(): boolean;
-  dispose(): void;
-}
-
-/** Steps of the next stretch, by the speed at which rows grew or shrank in the last one. */
-export class StretchLength {
-  private longest = 0;
-
-  /**
-   * How many steps the next stretch may have.
-   *
-   * @param shortest - At least so many.
-   */
-  of(shortest: number): number {
-    return Math.max(shortest, this.longest);
-  }
-
-  /** After a stretch that went too far. */
-  reset(): void {
-    this.longest = 0;
-  }
-
-  /**
-   * After a stretch.
-   *
-   * @param steps - Its length.
-   * @param before - Magnitudes at its start.
-   * @param now - At its end.
-   */
-  learn(steps: number, before: Float64Array, now: Float64Array): void {
-    let drift = 0;
-    now.forEach((value, at) => {
-      if (isOrdinary(value) && isOrdinary(before[at])) drift = Math.max(drift, Math.abs(Math.log2(value / before[at])));
-    });
-    this.longest = Math.floor((DRIFT_EXPONENT * steps) / Math.max(drift, 0.1));
-  }
-}
+import { isTooFar, pullThrough, shiftOf, StretchLength, type PulledRows, type PullOperands } from './stretches';
 
 /** The rows of `sequences` sequences. */
 export class FinalRows implements PulledRows {
@@ -103,14 +38,9 @@ export class FinalRows implements PulledRows {
     const { ops, cell } = arithmetic;
     this.ops = ops;
     this.cell = cell;
-    const { units, hiddenSize, stateBlocks, stateSize: size } = cell;
+    const { stateBlocks, stateSize: size } = cell;
     const identity = new Float32Array(sequences * size * size);
-    for (let i = 0; i < sequences; i++) {
-      for (let unit = 0; unit < hiddenSize; unit++) identity[(i * size + cell.stateRow(0, unit)) * size + unit] = 1;
-      for (let unit = 0; unit < units && stateBlocks === 2; unit++) {
-        identity[(i * size + cell.stateRow(1, unit)) * size + hiddenSize + unit] = 1;
-      }
-    }
+    for (let row = 0; row < sequences * size; row++) identity[row * size + (row % size)] = 1;
     this.rows = ops.keep(ops.upload(identity, sequences === 1 ? [size, size] : [sequences, size, size]));
     this.saved = this.rows;
     this.exponents = new Int32Array(stateBlocks * sequences);
@@ -144,17 +74,7 @@ export class FinalRows implements PulledRows {
    */
   pull(operands: readonly PullOperands[]): readonly Value[] {
     const { ops, cell } = this;
-    const { rows, inputs } = ops.tidy(() => {
-      let current = this.rows;
-      const collected: Value[] = [];
-      for (const { operator, carry, valid } of operands) {
-        const step = pullStep(ops, cell, current, operator, carry, valid);
-        if (current !== this.rows) ops.dispose(current);
-        current = step.rows;
-        collected.push(step.input);
-      }
-      return { rows: current, inputs: collected };
-    });
+    const { rows, inputs } = ops.tidy(() => pullThrough(ops, cell, this.rows, operands));
     if (this.rows !== this.saved) ops.dispose(this.rows);
     this.rows = ops.keep(rows);
     this.pulled += operands.length;
@@ -169,7 +89,7 @@ export class FinalRows implements PulledRows {
     const steps = this.pulled;
     const now = this.measure();
     this.pulled = 0;
-    if (steps > 1 && this.isTooFar(now)) {
+    if (steps > 1 && now.some((value, at) => isTooFar(this.largest[at], value))) {
       this.ops.dispose(this.rows);
       this.rows = this.saved;
       this.length.reset();
@@ -192,10 +112,7 @@ export class FinalRows implements PulledRows {
   /** Largest absolute entries, `[R * b]`; over the state on engine memory, over the targets here. */
   private measure(): Float64Array {
     const { arithmetic, ops, cell, sequences } = this;
-    const columns = ops.tidy(() => {
-      const largest = ops.max(ops.abs(this.rows), [-2]);
-      return arithmetic.readableOps.tidy(() => arithmetic.readableOps.read(arithmetic.readable(largest)));
-    });
+    const columns = ops.tidy(() => arithmetic.read(ops.max(ops.abs(this.rows), [-2])));
     const largest = new Float64Array(cell.stateBlocks * sequences);
     for (let at = 0; at < largest.length; at++) {
       const { start, end } = this.targetsOf(at);
@@ -213,21 +130,10 @@ export class FinalRows implements PulledRows {
     return { start, end: start + cell.blockSizes[block] };
   }
 
-  /** Whether the stretch changed some rows by more than float32 can follow. */
-  private isTooFar(now: Float64Array): boolean {
-    return now.some((value, at) => {
-      if (!isOrdinary(this.largest[at])) return false;
-      return !isOrdinary(value) || Math.abs(binaryExponent(value)) > STRETCH_EXPONENT;
-    });
-  }
-
   /** Multiplies by powers of two where the largest entry went far from 1. */
   private rescale(): void {
     const { ops, cell, sequences } = this;
-    const shifts = Array.from(this.largest, (value) => {
-      const exponent = isOrdinary(value) ? binaryExponent(value) : 0;
-      return Math.abs(exponent) > RESCALE_EXPONENT ? exponent : 0;
-    });
+    const shifts = Array.from(this.largest, shiftOf);
     if (shifts.every((shift) => shift === 0)) return;
     const targets = cell.stateSize;
     const factors = new Float64Array(sequences * targets);
@@ -244,13 +150,4 @@ export class FinalRows implements PulledRows {
     ops.dispose(this.rows);
     this.rows = this.saved = ops.keep(scaled);
   }
-}
-
-/**
- * Neither zero nor infinite nor NaN.
- *
- * @param value - Any number.
- */
-export function isOrdinary(value: number): boolean {
-  return value !== 0 && Number.isFinite(value);
 }

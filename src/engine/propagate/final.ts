@@ -15,9 +15,10 @@ import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { FinalBlocks } from './final-blocks';
 import { BasisRows } from './basis-rows';
-import { FinalRows, type PulledRows, type PullOperands } from './final-rows';
+import { FinalRows } from './final-rows';
 import { planFinal } from './plan';
 import { uploadPoints } from './step-points';
+import type { PulledRows, PullOperands } from './stretches';
 
 /**
  * Chunks of the Jacobians of the last state. A forward recurrence gives falling `start`, a backward one rising.

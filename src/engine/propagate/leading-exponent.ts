@@ -5,7 +5,6 @@
  * is taken in float64 and an exact power of two brings them back near 1.
  */
 import { binaryExponent, largestMagnitude, logNorm, scaleByPower } from '../../core/linalg/scaling';
-import { timeIndex } from '../../core/reference/run-cell';
 import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
@@ -13,6 +12,7 @@ import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { VECTORS_LENGTH } from './plan';
+import { groupLength, isComputed } from './warm-up';
 import { uploadPoints } from './step-points';
 
 /** Steps between two looks at the norm. */
@@ -115,30 +115,6 @@ async function pushSequences(
   return tangents;
 }
 
-function isValid(run: CellRun, sequence: number, n: number): boolean {
-  return run.mask === null || run.mask[sequence * run.steps + timeIndex(run.direction, run.steps, n)] !== 0;
-}
-
-/** At most `longest` steps from step `n` on, ending where a sequence ends its warm-up. */
-function groupLength(
-  run: CellRun,
-  first: number,
-  tangents: readonly Tangent[],
-  n: number,
-  longest: number,
-  warmUp: number,
-): number {
-  let group = longest;
-  tangents.forEach((tangent, i) => {
-    let { valid } = tangent;
-    for (let step = 0; step < group && valid < warmUp; step++) {
-      if (isValid(run, first + i, n + step)) valid++;
-      if (valid === warmUp) group = step + 1;
-    }
-  });
-  return group;
-}
-
 /** Pushes all tangents through steps `start + parts[..]`, in one go or step by step. */
 function pushGroup(
   arithmetic: Arithmetic,
@@ -149,7 +125,7 @@ function pushGroup(
   start: number,
   tangents: readonly Tangent[],
 ): void {
-  const { ops, cell, readableOps } = arithmetic;
+  const { ops, cell } = arithmetic;
   const count = tangents.length;
   const size = tangents[0].vector.length;
   const joined = new Float64Array(count * size);
@@ -158,14 +134,14 @@ function pushGroup(
     let value = ops.upload(joined, [count, size]);
     for (const part of parts) {
       const before = value;
-      const flags = tangents.map((_, i) => Number(isValid(run, first + i, start + part)));
+      const flags = tangents.map((_, i) => Number(isComputed(run, first + i, start + part)));
       value = ops.tidy(() => {
         const pushed = cell.push(sliceVectors(ops, vectors, part * count, count), before);
         if (flags.every((flag) => flag === 1)) return pushed;
         return ops.select(ops.greater(ops.upload(flags, [count, 1]), ops.constant(0.5)), pushed, before);
       });
     }
-    return readableOps.tidy(() => readableOps.read(arithmetic.readable(value)));
+    return arithmetic.read(value);
   });
   const next = tangents.map((_, i) => Float64Array.from(result.subarray(i * size, (i + 1) * size)));
   if (parts.length > 1 && tangents.some((tangent, i) => isTooFar(tangent.vector, next[i]))) {
@@ -173,7 +149,7 @@ function pushGroup(
     return;
   }
   tangents.forEach((tangent, i) => {
-    for (const part of parts) if (isValid(run, first + i, start + part)) tangent.valid++;
+    for (const part of parts) if (isComputed(run, first + i, start + part)) tangent.valid++;
     normalise(tangent, next[i]);
   });
 }

@@ -81,7 +81,7 @@ export class TangentQr {
   private onHost(tangents: Value): Orthonormal {
     const { arithmetic, shape, hasTriangles, native } = this;
     const [batch, size, count] = shape;
-    const data = native ? native.readTangents(tangents) : this.read(tangents);
+    const data = native ? native.readTangents(tangents) : arithmetic.read(tangents);
     const isExact = data instanceof Float64Array && native === null;
     const below = isExact ? undefined : native?.isDouble ? DEPENDENT_BELOW : DEPENDENT_BELOW_FLOAT32;
     const made = new Float64Array(data.length);
@@ -101,11 +101,6 @@ export class TangentQr {
       if (hasTriangles) triangles.push(triangle);
     }
     return { tangents: arithmetic.ops.upload(made, shape), logs, triangles, lower: null, isDead };
-  }
-
-  private read(tangents: Value): Float32Array | Float64Array {
-    const { readableOps, readable } = this.arithmetic;
-    return readableOps.tidy(() => readableOps.read(readable(tangents)));
   }
 }
 

@@ -6,10 +6,7 @@
  * are never moved. Sources that were carried far share a small space and are kept in a basis of it; where their probes
  * say that a basis has lost something, they are computed anew and carried in full from then on.
  */
-import type { CellRun } from '../cells/run-cell';
-import type { ValidSteps } from '../cells/valid-steps';
 import type { PairsReport } from '../engine';
-import type { Pace } from '../pace';
 import {
   compress,
   Directions,
@@ -21,11 +18,10 @@ import {
   probeError,
   type Probes,
 } from './adaptive-rank';
-import type { Arithmetic } from './arithmetic';
 import type { SequenceBlock } from './pairs-direct';
-import { initialSource, runLeaf, type LeafOrder } from './pairs-leaf';
+import { initialSource, runLeaf, type SequenceTask } from './pairs-leaf';
 import { meetAll } from './quadrant';
-import { disposeRows, multiplyRows, type RowBlocks, type ScaledMatrix } from './row-blocks';
+import { disposeRows, multiplyRows, transposed, type RowBlocks, type ScaledMatrix } from './row-blocks';
 
 /** Consecutive sources that lie at the state before a leaf. */
 interface SourceRun {
@@ -37,30 +33,23 @@ interface SourceRun {
   readonly isFull: boolean;
 }
 
-/** What one sequence is computed with. */
-interface Sequence {
-  readonly arithmetic: Arithmetic;
-  readonly run: CellRun;
-  readonly valid: ValidSteps;
-  readonly sequence: number;
-  readonly order: LeafOrder;
-  readonly pace: Pace;
-}
-
 /**
  * Blocks of norms of one sequence.
  *
- * @param given - Operations, states, and what is wanted.
+ * @param task - Operations, states, and what is wanted.
  * @param report - Filled in as the run goes.
  */
-export async function* pairsBlocked(given: Sequence, report: PairsReport): AsyncGenerator<SequenceBlock, void, void> {
-  const { arithmetic, valid, sequence, order, pace } = given;
+export async function* pairsBlocked(
+  task: SequenceTask,
+  report: PairsReport,
+): AsyncGenerator<SequenceBlock, void, void> {
+  const { arithmetic, valid, sequence, order, pace } = task;
   const { ops } = arithmetic;
   const steps = valid.of(sequence).length;
-  const carried = new CarriedRuns(given, report);
+  const carried = new CarriedRuns(task, report);
   try {
     for (let lo = 0; lo < steps; lo += order.leafSteps) {
-      const { blocks, result } = await leafOf(given, lo);
+      const { blocks, result } = await runLeaf(task, lo);
       try {
         for (const block of blocks) yield { sequence, block };
         for await (const block of meetAll(arithmetic, result.targets, carried.runs, pace)) yield { sequence, block };
@@ -78,10 +67,6 @@ export async function* pairsBlocked(given: Sequence, report: PairsReport): Async
   }
 }
 
-function leafOf({ arithmetic, run, valid, sequence, order, pace }: Sequence, lo: number): ReturnType<typeof runLeaf> {
-  return runLeaf(arithmetic, run, valid, sequence, lo, order, pace);
-}
-
 /** All sources so far, the oldest first. */
 class CarriedRuns {
   runs: readonly SourceRun[] = [];
@@ -90,24 +75,23 @@ class CarriedRuns {
   private firstRank = 0;
 
   constructor(
-    private readonly given: Sequence,
+    private readonly task: SequenceTask,
     private readonly report: PairsReport,
   ) {
-    this.directions = new Directions(given.arithmetic.ops);
+    this.directions = new Directions(task.arithmetic.ops);
   }
 
   add(source: SourceRun['source'], blocks: RowBlocks): void {
-    const isFull = !this.given.order.isAdaptive || source === 'initial';
+    const isFull = !this.task.order.isAdaptive || source === 'initial';
     this.runs = [...this.runs, { source, blocks, probes: null, isFull }];
   }
 
   /** Carries all sources over a leaf that ends at step `hi`. */
   async carry(total: ScaledMatrix, hi: number): Promise<void> {
-    const { arithmetic, pace } = this.given;
+    const { arithmetic, pace } = this.task;
     const { ops } = arithmetic;
-    const value = ops.keep(ops.transpose(total.value, [1, 0]));
+    const factor = transposed(arithmetic, total);
     try {
-      const factor = { value, exponent: total.exponent };
       for (let at = 0; at < this.runs.length; at++) {
         const { blocks, probes, ...run } = this.runs[at];
         const moved = {
@@ -119,7 +103,7 @@ class CarriedRuns {
         await pace.breathe();
       }
     } finally {
-      ops.dispose(value);
+      ops.dispose(factor.value);
     }
     for (let at = 0; at < this.runs.length; at++) {
       await this.checkRun(at, hi);
@@ -136,7 +120,7 @@ class CarriedRuns {
 
   /** Computes a run anew where its probes say so. */
   private async checkRun(at: number, hi: number): Promise<void> {
-    const { arithmetic } = this.given;
+    const { arithmetic } = this.task;
     const { blocks, probes, source } = this.runs[at];
     if (!probes) return;
     const error = probeError(arithmetic, blocks, probes);
@@ -146,7 +130,7 @@ class CarriedRuns {
     }
     this.report.redone++;
     const { first, count } = blocks;
-    const anew = await carriedInFull(this.given, first, first + count, hi);
+    const anew = await carriedInFull(this.task, first, first + count, hi);
     this.free(this.runs[at]);
     const runs = anew.map((full): SourceRun => ({ source, blocks: full, probes: null, isFull: true }));
     this.runs = [...this.runs.slice(0, at), ...runs, ...this.runs.slice(at + 1)];
@@ -154,7 +138,7 @@ class CarriedRuns {
 
   /** Puts a run into a basis, or into a smaller one. */
   private shrink(at: number): void {
-    const { arithmetic } = this.given;
+    const { arithmetic } = this.task;
     const { source, blocks, probes, isFull } = this.runs[at];
     if (isFull) return;
     const guess = blocks.basis ? 0.75 * blocks.basis.shape[0] : this.firstRank;
@@ -168,7 +152,7 @@ class CarriedRuns {
 
   /** Joins neighbours of one length that have a basis each, so that there are few runs. */
   private join(): void {
-    const { arithmetic } = this.given;
+    const { arithmetic } = this.task;
     for (let at = this.runs.length - 2; at >= 0; at--) {
       const [earlier, later] = [this.runs[at], this.runs[at + 1]];
       if (!later || !earlier.probes || !later.probes || earlier.blocks.count > later.blocks.count) continue;
@@ -188,28 +172,32 @@ class CarriedRuns {
   }
 
   private free({ blocks, probes }: SourceRun): void {
-    const { arithmetic } = this.given;
+    const { arithmetic } = this.task;
     disposeRows(arithmetic, [blocks]);
     if (probes) disposeProbes(arithmetic, probes);
   }
 }
 
 /** The sources `first .. end`, carried from their own leaves to step `hi` without any basis; one run a leaf. */
-async function carriedInFull(given: Sequence, first: number, end: number, hi: number): Promise<readonly RowBlocks[]> {
-  const { arithmetic, order } = given;
+async function carriedInFull(
+  task: SequenceTask,
+  first: number,
+  end: number,
+  hi: number,
+): Promise<readonly RowBlocks[]> {
+  const { arithmetic, order } = task;
   const { ops } = arithmetic;
   const found: RowBlocks[] = [];
   for (let lo = first; lo < hi; lo += order.leafSteps) {
-    const { result } = await leafOf(given, lo);
+    const { result } = await runLeaf(task, lo);
     disposeRows(arithmetic, result.targets);
     const { sources, total } = result;
     if (!sources || !total) throw new Error('a leaf inside the sequence has a total and sources');
-    const value = ops.keep(ops.transpose(total.value, [1, 0]));
-    const factor = { value, exponent: total.exponent };
+    const factor = transposed(arithmetic, total);
     found.forEach((blocks, at) => {
       found[at] = multiplyRows(arithmetic, blocks, factor);
     });
-    ops.dispose(value, total.value);
+    ops.dispose(factor.value, total.value);
     if (lo < end) found.push(sources);
     else disposeRows(arithmetic, [sources]);
   }

@@ -37,25 +37,25 @@ export interface LeafResult {
   readonly total: ScaledMatrix | null;
 }
 
+/** One sequence whose pairs are computed leaf by leaf. */
+export interface SequenceTask {
+  readonly arithmetic: Arithmetic;
+  readonly run: CellRun;
+  readonly valid: ValidSteps;
+  readonly sequence: number;
+  readonly order: LeafOrder;
+  readonly pace: Pace;
+}
+
 /**
  * The blocks of a leaf's own pairs, and what it leaves behind.
  *
- * @param arithmetic - Operations and cell.
- * @param run - States.
- * @param valid - The computed steps.
- * @param sequence - Which sequence.
+ * @param task - Operations, states, and what is wanted.
  * @param lo - First step.
- * @param order - What is wanted.
- * @param pace - Lets messages in.
  */
 export async function runLeaf(
-  arithmetic: Arithmetic,
-  run: CellRun,
-  valid: ValidSteps,
-  sequence: number,
+  { arithmetic, run, valid, sequence, order, pace }: SequenceTask,
   lo: number,
-  order: LeafOrder,
-  pace: Pace,
 ): Promise<{ readonly blocks: readonly PairsBlock[]; readonly result: LeafResult }> {
   const steps = valid.of(sequence).length;
   const { source, hasInitial } = order;
@@ -94,10 +94,11 @@ export async function runLeaf(
  * @param arithmetic - Operations.
  * @param total - ds_hi/ds_0; not owned.
  */
-export function initialSource({ ops, ...rest }: Arithmetic, total: ScaledMatrix): RowBlocks {
+export function initialSource(arithmetic: Arithmetic, total: ScaledMatrix): RowBlocks {
+  const { ops } = arithmetic;
   const [size] = total.value.shape;
   const turned = ops.keep(ops.tidy(() => ops.reshape(ops.transpose(total.value, [1, 0]), [1, size, size])));
-  return makeRowBlocks({ ops, ...rest }, 0, turned, null, Int32Array.of(total.exponent));
+  return makeRowBlocks(arithmetic, 0, turned, null, Int32Array.of(total.exponent));
 }
 
 /** What is collected step by step. */

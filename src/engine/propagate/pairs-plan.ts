@@ -62,7 +62,7 @@ const MERGE_OPERATIONS = 150;
 export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
   if (source === 'initial') return { algorithm: 'direct', leafSteps: 0, isAdaptive: false };
   const blockedLeaf = bestLeafSteps(sizes);
-  const isAdaptive = sizes.isNative && !sizes.isExact && sizes.steps >= FEWEST_ADAPTIVE_STEPS;
+  const isAdaptive = seeksBasis(sizes);
   const ways = [
     { algorithm: 'direct', leafSteps: 0, isAdaptive: false, flop: directCost(sizes, source) },
     { algorithm: 'blocked', leafSteps: blockedLeaf, isAdaptive, flop: blockedCost(sizes, source, blockedLeaf) },
@@ -109,6 +109,11 @@ export function pairsBytes(
   return columns + 2 * S * S * steps + sources + moved + Math.min(TARGET_GRAM_BYTES, grams) + grams;
 }
 
+/** Whether sources are kept in a basis, where they are carried leaf by leaf. */
+function seeksBasis({ isNative, isExact, steps }: PairsSizes): boolean {
+  return isNative && !isExact && steps >= FEWEST_ADAPTIVE_STEPS;
+}
+
 /** Work and overhead of pushing tile after tile; on average half of the steps. */
 function directCost(sizes: PairsSizes, source: 'input' | 'state'): number {
   const { steps, inputDim, stateSize } = sizes;
@@ -120,10 +125,9 @@ function directCost(sizes: PairsSizes, source: 'input' | 'state'): number {
 
 /** Work and overhead of leaves and of every leaf's meeting with those before it. */
 function blockedCost(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
-  const { steps, isNative, isExact } = sizes;
-  const isAdaptive = isNative && !isExact && steps >= FEWEST_ADAPTIVE_STEPS;
+  const { steps } = sizes;
   const leaves = steps / leafSteps;
-  const perMeeting = MEETING_OPERATIONS[isAdaptive ? 'adaptive' : 'exact'];
+  const perMeeting = MEETING_OPERATIONS[seeksBasis(sizes) ? 'adaptive' : 'exact'];
   const operations = LEAF_STEP_OPERATIONS * steps + (perMeeting * leaves * leaves) / 2;
   return blockedFlop(sizes, source, leafSteps) + OPERATION_FLOP * operations;
 }

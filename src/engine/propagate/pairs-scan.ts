@@ -7,31 +7,32 @@
  * will never need again is dropped: targets at the left end, sources at the right.
  * Source: method.md 2.10.
  */
-import type { CellRun } from '../cells/run-cell';
-import type { ValidSteps } from '../cells/valid-steps';
 import type { Ops } from '../ops';
 import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
 import type { SequenceBlock } from './pairs-direct';
-import { initialSource, runLeaf, type LeafOrder, type LeafResult } from './pairs-leaf';
+import { initialSource, runLeaf, type LeafOrder, type LeafResult, type SequenceTask } from './pairs-leaf';
 import type { PairsBlock } from './pairs-times';
 import { meetAll, targetsAtOnce, type CarriedSources } from './quadrant';
-import { disposeRows, makeRowBlocks, multiplyRows, sliceRows, type RowBlocks, type ScaledMatrix } from './row-blocks';
-
-/** Targets of one state, h or c. */
-interface StateTargets {
-  readonly state: 'h' | 'c';
-  readonly blocks: RowBlocks;
-}
+import {
+  disposeRows,
+  makeRowBlocks,
+  multiplyRows,
+  sliceRows,
+  transposed,
+  type RowBlocks,
+  type ScaledMatrix,
+} from './row-blocks';
 
 /** A segment of computed steps. */
 interface Segment {
   readonly lo: number;
   readonly hi: number;
-  readonly targets: readonly StateTargets[];
+  /** Runs of targets, each with the rows of h and, where there is a cell state, those of c. */
+  readonly targets: readonly (readonly RowBlocks[])[];
   /** Transposed: V_s^T. */
   readonly sources: readonly RowBlocks[];
-  /** The initial state as a source, in the first segment. */
+  /** The initial state as a source, in the first segment where it is wanted. */
   readonly initial: RowBlocks | null;
   readonly total: ScaledMatrix | null;
 }
@@ -39,26 +40,15 @@ interface Segment {
 /**
  * Blocks of norms of one sequence.
  *
- * @param arithmetic - Operations and cell.
- * @param run - States.
- * @param valid - The computed steps.
- * @param sequence - Which sequence.
- * @param order - What is wanted.
- * @param pace - Lets messages in.
+ * @param task - Operations, states, and what is wanted.
  */
-export async function* pairsScan(
-  arithmetic: Arithmetic,
-  run: CellRun,
-  valid: ValidSteps,
-  sequence: number,
-  order: LeafOrder,
-  pace: Pace,
-): AsyncGenerator<SequenceBlock, void, void> {
+export async function* pairsScan(task: SequenceTask): AsyncGenerator<SequenceBlock, void, void> {
+  const { arithmetic, valid, sequence, order, pace } = task;
   const steps = valid.of(sequence).length;
   const scan = new Scan(arithmetic, steps, order);
   try {
     for (let lo = 0; lo < steps; lo += order.leafSteps) {
-      const { blocks, result } = await runLeaf(arithmetic, run, valid, sequence, lo, order, pace);
+      const { blocks, result } = await runLeaf(task, lo);
       scan.add(result);
       for (const block of blocks) yield { sequence, block };
       for await (const block of scan.merge(result.hi === steps, pace)) yield { sequence, block };
@@ -84,16 +74,13 @@ class Scan {
   /** Takes the next leaf. */
   add({ lo, hi, targets, sources, total }: LeafResult): void {
     const { arithmetic, ops } = this;
-    const [h, c] = targets;
-    const states: StateTargets[] = h ? [{ state: 'h', blocks: h }] : [];
-    if (c) states.push({ state: 'c', blocks: c });
-    const isFirst = lo === 0 && total !== null;
-    const initial = isFirst ? initialSource(arithmetic, total) : null;
-    if (isFirst) ops.dispose(total.value);
+    const isFirst = lo === 0;
+    const initial = isFirst && total && this.order.hasInitial ? initialSource(arithmetic, total) : null;
+    if (isFirst && total) ops.dispose(total.value);
     this.segments.push({
       lo,
       hi,
-      targets: states,
+      targets: targets.length > 0 ? [targets] : [],
       sources: sources ? [sources] : [],
       initial,
       total: isFirst ? null : total,
@@ -121,20 +108,19 @@ class Scan {
   /** Norms of the right segment's targets by the left one's sources. */
   private async *between(left: Segment, right: Segment, pace: Pace): AsyncGenerator<PairsBlock, void, void> {
     const { arithmetic, order } = this;
-    const hidden = right.targets.filter(({ state }) => state === 'h');
-    const memory = right.targets.filter(({ state }) => state === 'c');
     const carried: CarriedSources[] = left.sources.map((blocks) => ({ source: order.source, blocks }));
-    if (left.initial && order.hasInitial) carried.push({ source: 'initial', blocks: left.initial });
-    const most = targetsAtOnce(arithmetic.cell.stateSize, memory.length > 0 ? 2 : 1);
-    for (const [at, { blocks }] of hidden.entries()) {
-      for (let start = 0; start < blocks.count; start += most) {
-        const count = Math.min(most, blocks.count - start);
-        const states = memory[at] ? [blocks, memory[at].blocks] : [blocks];
-        const targets = states.map((rows) => (count === rows.count ? rows : sliceRows(arithmetic, rows, start, count)));
+    if (left.initial) carried.push({ source: 'initial', blocks: left.initial });
+    const most = targetsAtOnce(arithmetic.cell.stateSize, arithmetic.cell.stateBlocks);
+    for (const states of right.targets) {
+      const [{ count: all }] = states as readonly [RowBlocks];
+      for (let start = 0; start < all; start += most) {
+        const count = Math.min(most, all - start);
+        const isWhole = count === all;
+        const targets = isWhole ? states : states.map((rows) => sliceRows(arithmetic, rows, start, count));
         try {
           yield* meetAll(arithmetic, targets, carried, pace);
         } finally {
-          for (const rows of targets) if (!states.includes(rows)) disposeRows(arithmetic, [rows]);
+          if (!isWhole) disposeRows(arithmetic, targets);
         }
       }
     }
@@ -145,10 +131,10 @@ class Scan {
     const { arithmetic, ops, steps } = this;
     const isFirst = left.lo === 0;
     const isLast = right.hi === steps;
-    const targets: StateTargets[] = [...left.targets];
-    for (const { state, blocks } of right.targets) {
-      if (isFirst) disposeRows(arithmetic, [blocks]);
-      else targets.push({ state, blocks: multiplyRows(arithmetic, blocks, left.total!) });
+    const targets = [...left.targets];
+    for (const states of right.targets) {
+      if (isFirst) disposeRows(arithmetic, states);
+      else targets.push(states.map((rows) => multiplyRows(arithmetic, rows, left.total!)));
       await pace.breathe();
     }
     const sources: RowBlocks[] = [];
@@ -157,14 +143,13 @@ class Scan {
       disposeRows(arithmetic, left.sources);
       if (left.initial) disposeRows(arithmetic, [left.initial]);
     } else {
-      const turned = ops.keep(ops.transpose(right.total!.value, [1, 0]));
-      const factor = { value: turned, exponent: right.total!.exponent };
+      const factor = transposed(arithmetic, right.total!);
       for (const blocks of left.sources) {
         sources.push(multiplyRows(arithmetic, blocks, factor));
         await pace.breathe();
       }
       if (left.initial) initial = multiplyRows(arithmetic, left.initial, factor);
-      ops.dispose(turned);
+      ops.dispose(factor.value);
       sources.push(...right.sources);
     }
     const total = isFirst || isLast ? null : multiplyTotals(arithmetic, right.total!, left.total!);
@@ -173,10 +158,7 @@ class Scan {
   }
 
   private free({ targets, sources, initial, total }: Segment): void {
-    disposeRows(
-      this.arithmetic,
-      targets.map(({ blocks }) => blocks),
-    );
+    for (const states of targets) disposeRows(this.arithmetic, states);
     disposeRows(this.arithmetic, sources);
     if (initial) disposeRows(this.arithmetic, [initial]);
     if (total) this.ops.dispose(total.value);

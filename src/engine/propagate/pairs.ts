@@ -88,7 +88,8 @@ async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, vo
   }
   const order = { source, hasInitial, leafSteps: plan.leafSteps, isAdaptive: plan.isAdaptive };
   for (let sequence = 0; sequence < run.batch; sequence++) {
-    if (plan.algorithm === 'scan') yield* pairsScan(arithmetic, run, valid, sequence, order, pace);
-    else yield* pairsBlocked({ arithmetic, run, valid, sequence, order, pace }, task.report);
+    const one = { arithmetic, run, valid, sequence, order, pace };
+    if (plan.algorithm === 'scan') yield* pairsScan(one);
+    else yield* pairsBlocked(one, task.report);
   }
 }

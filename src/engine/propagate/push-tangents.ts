@@ -66,12 +66,6 @@ function addCarry(ops: Ops, cell: BareCell, product: Value, carry: Value, cellRo
   const diagonals = ops.reshape(ops.transpose(carry, [0, 2, 1]), [batch, 2, units, 1]);
   const whole = ops.add(pairs, ops.mul(diagonals, ops.reshape(cellRows, [batch, 1, units, count])));
   const [memory, next] = ops.split(whole, 2, 1).map((part) => ops.reshape(part, [batch, units, count]));
-  const hidden = projection ? ops.matMul(spread(ops, projection, batch), memory!, true, false) : memory!;
+  const hidden = projection ? ops.matMul(projection, memory!, true, false) : memory!;
   return ops.concat([hidden, next!], 1);
-}
-
-/** One matrix for each sequence: products of batches that broadcast are not to be relied on. */
-function spread(ops: Ops, matrix: Value, batch: number): Value {
-  const [rows, columns] = matrix.shape as [number, number];
-  return ops.broadcastTo(ops.reshape(matrix, [1, rows, columns]), [batch, rows, columns]);
 }

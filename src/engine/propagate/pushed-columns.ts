@@ -148,11 +148,7 @@ export class PushedColumns {
 
   /** The numbers of h or c rows on the host, `[lanes, rows, m]`. */
   readRows(state: 'h' | 'c'): ArrayLike<number> {
-    const { ops, arithmetic } = this;
-    return ops.tidy(() => {
-      const value = this.rowsOf(state);
-      return arithmetic.readableOps.tidy(() => arithmetic.readableOps.read(arithmetic.readable(value)));
-    });
+    return this.ops.tidy(() => this.arithmetic.read(this.rowsOf(state)));
   }
 
   /** Rows of h or of c. */
@@ -202,7 +198,7 @@ export class PushedColumns {
     const [memory, next] = parts.map((part, at) => {
       return ops.add(ops.reshape(part, [lanes, units, columns]), ops.mul(diagonals[at], blocks[1]));
     });
-    return [projection ? this.projected(projection, memory) : memory, next];
+    return [projection ? ops.matMul(projection, memory, true, false) : memory, next];
   }
 
   /** a b of each lane; one lane is a plain product, which TensorFlow spreads over its threads. */
@@ -213,18 +209,6 @@ export class PushedColumns {
     const columns = b.shape[2];
     const product = ops.matMul(ops.reshape(a, [rows, inner]), ops.reshape(b, [inner, columns]));
     return ops.reshape(product, [1, rows, columns]);
-  }
-
-  /** h from m. Lanes go one by one: broadcast batches of products crash in TensorFlow 2.18 with oneDNN. */
-  private projected(projection: Value, memory: Value): Value {
-    const { ops, lanes } = this;
-    const [units, hiddenSize] = projection.shape;
-    const columns = memory.shape[2];
-    const parts = ops.split(memory, lanes, 0).map((lane) => {
-      const product = ops.matMul(projection, ops.reshape(lane, [units, columns]), true, false);
-      return ops.reshape(product, [1, hiddenSize, columns]);
-    });
-    return lanes === 1 ? parts[0] : ops.concat(parts, 0);
   }
 
   private rowsOf(state: 'h' | 'c'): Value {
@@ -238,10 +222,7 @@ export class PushedColumns {
   private columnSquares(): { readonly h: ArrayLike<number>; readonly c: ArrayLike<number> | null } {
     const { ops, cell, arithmetic } = this;
     const read = (state: 'h' | 'c'): ArrayLike<number> =>
-      ops.tidy(() => {
-        const sums = ops.sum(ops.square(this.rowsOf(state)), [1]);
-        return arithmetic.readableOps.tidy(() => arithmetic.readableOps.read(arithmetic.readable(sums)));
-      });
+      ops.tidy(() => arithmetic.read(ops.sum(ops.square(this.rowsOf(state)), [1])));
     return { h: read('h'), c: cell.stateBlocks === 2 ? read('c') : null };
   }
 

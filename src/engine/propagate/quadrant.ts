@@ -13,7 +13,7 @@ import type { Arithmetic } from './arithmetic';
 import { NormRows } from './norm-rows';
 import type { PairsBlock } from './pairs-times';
 import { TARGET_GRAM_BYTES } from './plan';
-import { inCoordinates, squaresOf, type RowBlocks } from './row-blocks';
+import { disposeRows, inCoordinates, squaresOf, type RowBlocks } from './row-blocks';
 
 /** Pairs whose squared norm is below this share of the product of both squared norms are done again. */
 const CERTIFIED_SHARE = 1e-4;
@@ -30,7 +30,7 @@ class GramTargets {
 
   /**
    * @param arithmetic - Operations.
-   * @param targets - P_t, `[n, rows, r]` in the coordinates of their basis; not owned.
+   * @param targets - P_t, `[n, rows, r]`; not owned.
    */
   constructor(
     private readonly arithmetic: Arithmetic,
@@ -45,7 +45,7 @@ class GramTargets {
    * Numerics: products in the engine's precision; the squared norm of a pair that is not done again has a relative
    * error of a few 1e-8 / 1e-4 at most. Source: method.md 2.6 (certificate), 2.10.
    *
-   * @param sources - V_s^T, `[m, rows, r]`, in the coordinates of the targets' basis.
+   * @param sources - V_s^T, `[m, rows, r]`, in the same coordinates.
    * @param grams - What `gramBlocks` gives for them.
    */
   norms(sources: RowBlocks, grams: readonly Value[]): Float64Array {
@@ -76,7 +76,7 @@ class GramTargets {
 
   /** Inner products of the Gram matrices of all pairs. */
   private squares(grams: readonly Value[]): Float64Array {
-    const { ops, readableOps } = this.arithmetic;
+    const { ops } = this.arithmetic;
     const cuts = cutsOf(grams.length);
     return ops.tidy(() => {
       let sum: Value | null = null;
@@ -88,7 +88,7 @@ class GramTargets {
           sum = sum ? ops.add(sum, weighted) : weighted;
         }
       }
-      return Float64Array.from(readableOps.tidy(() => readableOps.read(this.arithmetic.readable(sum!))));
+      return Float64Array.from(this.arithmetic.read(sum!));
     });
   }
 }
@@ -114,25 +114,46 @@ export async function* meetAll(
   pace: Pace,
 ): AsyncGenerator<PairsBlock, void, void> {
   if (targets.length === 0 || carried.length === 0) return;
-  const { ops } = arithmetic;
-  const grams = targets.map((rows) => new GramTargets(arithmetic, rows));
+  const { first: firstTarget, count } = targets[0];
+  const whole = targets.map((rows) => new GramTargets(arithmetic, rows));
   try {
     for (const { source, blocks } of carried) {
-      const sources = inCoordinates(arithmetic, blocks, null);
-      const own = gramBlocks(ops, sources.values);
-      await pace.breathe();
-      const [h, c = null] = grams.map((targetGrams) => targetGrams.norms(sources, own));
-      ops.dispose(...own);
-      if (sources !== blocks) ops.dispose(sources.values);
-      const { first, count } = sources;
-      const rows = new NormRows(count);
-      for (let t = 0; t < targets[0].count; t++) rows.add(h, c, t * count, count);
-      const place = { firstTarget: targets[0].first, targets: targets[0].count, firstSource: first, sources: count };
-      yield { source, ...place, ...rows.arrays(source, count) };
+      const [h, c = null] = await meet(arithmetic, targets, whole, blocks, pace);
+      const { first: firstSource, count: sources } = blocks;
+      const rows = new NormRows(sources);
+      for (let t = 0; t < count; t++) rows.add(h, c, t * sources, sources);
+      yield { source, firstTarget, targets: count, firstSource, sources, ...rows.arrays(source, sources) };
       await pace.breathe();
     }
   } finally {
-    for (const targetGrams of grams) targetGrams.dispose();
+    for (const grams of whole) grams.dispose();
+  }
+}
+
+/** Norms of the targets of each state by one run of sources; a run in a basis meets the targets in its coordinates. */
+async function meet(
+  arithmetic: Arithmetic,
+  targets: readonly RowBlocks[],
+  whole: readonly GramTargets[],
+  sources: RowBlocks,
+  pace: Pace,
+): Promise<readonly Float64Array[]> {
+  const { ops } = arithmetic;
+  const own = gramBlocks(ops, sources.values);
+  await pace.breathe();
+  try {
+    const { basis } = sources;
+    if (!basis) return whole.map((grams) => grams.norms(sources, own));
+    return targets.map((rows) => {
+      const turned = inCoordinates(arithmetic, rows, basis);
+      const grams = new GramTargets(arithmetic, turned);
+      const norms = grams.norms(sources, own);
+      grams.dispose();
+      disposeRows(arithmetic, [turned]);
+      return norms;
+    });
+  } finally {
+    ops.dispose(...own);
   }
 }
 

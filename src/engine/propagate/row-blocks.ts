@@ -6,9 +6,7 @@
  */
 import type { Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
-
-/** Norms are brought back near 1 when they leave 2^-16 .. 2^16. */
-const RESCALE_EXPONENT = 16;
+import { shiftOf } from './stretches';
 
 /** A scaled matrix: the true one is `value` times 2^exponent. */
 export interface ScaledMatrix {
@@ -50,10 +48,7 @@ export function makeRowBlocks(
   const { ops } = arithmetic;
   const [count] = values.shape;
   const squares = squaresOf(arithmetic, values);
-  const shifts = squares.map((square) => {
-    const exponent = square > 0 && Number.isFinite(square) ? Math.round(0.5 * Math.log2(square)) : 0;
-    return Math.abs(exponent) > RESCALE_EXPONENT ? exponent : 0;
-  });
+  const shifts = squares.map((square) => shiftOf(Math.sqrt(square)));
   if (shifts.every((shift) => shift === 0)) return { first, count, values, basis, exponents, squares };
   const scaled = ops.keep(
     ops.tidy(() => {
@@ -70,6 +65,16 @@ export function makeRowBlocks(
     exponents: exponents.map((exponent, k) => exponent + shifts[k]),
     squares: squares.map((square, k) => square * 2 ** (-2 * shifts[k])),
   };
+}
+
+/**
+ * The transpose, for rows that are transposed themselves; the caller's.
+ *
+ * @param arithmetic - Operations.
+ * @param matrix - A matrix.
+ */
+export function transposed({ ops }: Arithmetic, { value, exponent }: ScaledMatrix): ScaledMatrix {
+  return { value: ops.keep(ops.transpose(value, [1, 0])), exponent };
 }
 
 /**
@@ -124,7 +129,7 @@ export function thinQr({ ops }: Arithmetic, matrix: Value): { readonly q: Value;
 }
 
 /**
- * Some of the matrices; new values.
+ * Some matrices of a run without a basis; new values.
  *
  * @param arithmetic - Operations.
  * @param blocks - All.
@@ -133,41 +138,34 @@ export function thinQr({ ops }: Arithmetic, matrix: Value): { readonly q: Value;
  */
 export function sliceRows({ ops }: Arithmetic, blocks: RowBlocks, start: number, count: number): RowBlocks {
   const [, rows, width] = blocks.values.shape;
-  const values = ops.keep(ops.slice(blocks.values, [start, 0, 0], [count, rows, width]));
-  const basis = blocks.basis ? ops.keep(ops.reshape(blocks.basis, blocks.basis.shape)) : null;
-  const [exponents, squares] = [blocks.exponents, blocks.squares].map((list) => list.slice(start, start + count));
   return {
     first: blocks.first + start,
     count,
-    values,
-    basis,
-    exponents: exponents as Int32Array,
-    squares: squares as Float64Array,
+    values: ops.keep(ops.slice(blocks.values, [start, 0, 0], [count, rows, width])),
+    basis: null,
+    exponents: blocks.exponents.slice(start, start + count),
+    squares: blocks.squares.slice(start, start + count),
   };
 }
 
 /**
- * The matrices in the coordinates of a basis, `[n, rows, r]`; the argument itself where nothing has to be done, else new
- * values.
+ * Matrices in the coordinates of a basis, `[n, rows, r]`; new values with their own norms, the argument stays as it is.
  *
  * @param arithmetic - Operations.
- * @param blocks - The matrices.
- * @param basis - `[r, S]` with orthonormal rows; null for all of the space.
+ * @param blocks - Matrices without a basis.
+ * @param basis - `[r, S]` with orthonormal rows.
  */
-export function inCoordinates(arithmetic: Arithmetic, blocks: RowBlocks, basis: Value | null): RowBlocks {
+export function inCoordinates(arithmetic: Arithmetic, blocks: RowBlocks, basis: Value): RowBlocks {
   const { ops } = arithmetic;
-  const { values, basis: own, count } = blocks;
-  if (!basis && !own) return blocks;
+  const { first, count, values, exponents } = blocks;
   const [, rows, width] = values.shape;
   const turned = ops.keep(
     ops.tidy(() => {
-      const flat = ops.reshape(values, [count * rows, width]);
-      const turn = own && basis ? ops.matMul(own, basis, false, true) : null;
-      const product = turn ? ops.matMul(flat, turn) : ops.matMul(flat, basis ?? own!, false, basis !== null);
-      return ops.reshape(product, [count, rows, product.shape[1]]);
+      const product = ops.matMul(ops.reshape(values, [count * rows, width]), basis, false, true);
+      return ops.reshape(product, [count, rows, basis.shape[0]]);
     }),
   );
-  return { ...blocks, values: turned, basis: null };
+  return makeRowBlocks(arithmetic, first, turned, null, exponents.slice());
 }
 
 /** Frees the matrices. */
@@ -180,10 +178,10 @@ export function disposeRows({ ops }: Arithmetic, blocks: readonly RowBlocks[]): 
 
 /** The sum of squares of each matrix, `[count]`. */
 export function squaresOf(arithmetic: Arithmetic, values: Value): Float64Array {
-  const { ops, readableOps } = arithmetic;
+  const { ops } = arithmetic;
   const [count, rows, width] = values.shape;
   return ops.tidy(() => {
     const sums = ops.sum(ops.square(ops.reshape(values, [count, rows * width])), [1]);
-    return Float64Array.from(readableOps.tidy(() => readableOps.read(arithmetic.readable(sums))));
+    return Float64Array.from(arithmetic.read(sums));
   });
 }

@@ -2,6 +2,7 @@
 import { CURVE_GRID, curvePoints } from '../../core/spectrum-sum';
 import type { CellSizes } from '../cells/cell-sizes';
 import type { EngineName } from '../engine';
+import { VECTORS_LENGTH } from './plan';
 
 /** Tangents when nothing is said. */
 export const DEFAULT_EXPONENTS = 64;
@@ -15,8 +16,7 @@ const BUDGET_FLOP = { native: [2e10, 8e12], host: [1e9, 1e11] } as const;
 /** Steps between two QRs at most. */
 export const LONGEST_GROUP = CURVE_GRID;
 
-/** Reals of vectors and of tangents that are held at once, by the native library and in this process. */
-export const SPECTRUM_VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
+/** Reals of tangents that are held at once. */
 const TANGENTS_LENGTH = 2 ** 22;
 
 /** What is computed. */
@@ -72,7 +72,7 @@ export function spectrumSequences(
   tangents: number,
   isNative: boolean,
 ): number {
-  const byVectors = SPECTRUM_VECTORS_LENGTH[isNative ? 'native' : 'host'] / (vectorLength * LONGEST_GROUP);
+  const byVectors = VECTORS_LENGTH[isNative ? 'native' : 'host'] / (vectorLength * LONGEST_GROUP);
   const byTangents = TANGENTS_LENGTH / (stateSize * tangents);
   return Math.max(1, Math.floor(Math.min(batch, byVectors, byTangents)));
 }
@@ -115,6 +115,6 @@ export function spectrumCost(
   return {
     flop: batch * steps * (formFlop + push + product),
     resultBytes: 8 * batch * (count * (1.5 + points) + (hasSingularValues ? S : 0)) + 4 * points,
-    workingBytes: sequences * perSequence + 4 * SPECTRUM_VECTORS_LENGTH.native,
+    workingBytes: sequences * perSequence + 4 * VECTORS_LENGTH.native,
   };
 }

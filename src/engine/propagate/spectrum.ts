@@ -4,7 +4,6 @@
  * Tangents are pushed a few steps at a time and made orthonormal in between. How many steps follows what they grow
  * apart: too much and the group is done again in halves, so that what is read off is never rounding unseen.
  */
-import { timeIndex } from '../../core/reference/run-cell';
 import { CURVE_GRID, SpectrumSum, type SequenceSpectrum } from '../../core/spectrum-sum';
 import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
@@ -14,15 +13,11 @@ import type { Ops, Value } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { spreadOf, TangentQr, type Orthonormal } from './orthonormal-tangents';
+import { VECTORS_LENGTH } from './plan';
+import { groupLength, isComputed } from './warm-up';
 import { pushTangents } from './push-tangents';
 import { joinSpectra } from './join-spectra';
-import {
-  LONGEST_GROUP,
-  planSpectrum,
-  SPECTRUM_VECTORS_LENGTH,
-  spectrumSequences,
-  type SpectrumPlan,
-} from './spectrum-plan';
+import { LONGEST_GROUP, planSpectrum, spectrumSequences, type SpectrumPlan } from './spectrum-plan';
 import { uploadPoints } from './step-points';
 import { openProducts, type TriangleProducts } from './triangle-products';
 
@@ -58,7 +53,7 @@ export async function propagateSpectrum(
   const pace = new Pace(options.signal);
   const plan = planSpectrum(cell.stateSize, run.batch, run.steps, options.exponents, ops.engine);
   const arithmetic = chooseArithmetic(ops, cell, plan.hasSingularValues);
-  const atOnce = SPECTRUM_VECTORS_LENGTH[ops.native ? 'native' : 'host'];
+  const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
   const sequences = spectrumSequences(cell, run.batch, plan.tangents, ops.native !== null);
   const spectra: SequenceSpectrum[] = [];
   for (let first = 0; first < run.batch; first += sequences) {
@@ -134,7 +129,14 @@ class SpectrumTile {
     const { arithmetic, count, plan } = this;
     const { ops } = arithmetic;
     const toGrid = CURVE_GRID - (done % CURVE_GRID);
-    const group = this.groupLength(start + done, Math.min(this.groupSteps, toGrid, left));
+    const group = groupLength(
+      this.run,
+      this.first,
+      this.sums,
+      start + done,
+      Math.min(this.groupSteps, toGrid, left),
+      this.warmUp,
+    );
     const made = ops.tidy(() => {
       let value = this.tangents;
       for (let part = done; part < done + group; part++) value = this.pushStep(vectors, part, start + part, value);
@@ -161,7 +163,7 @@ class SpectrumTile {
   private pushStep(vectors: StepVectors, part: number, n: number, tangents: Value): Value {
     const { arithmetic, count } = this;
     const { ops, cell } = arithmetic;
-    const flags = Array.from({ length: count }, (_, b) => Number(this.isValid(b, n)));
+    const flags = Array.from({ length: count }, (_, b) => Number(isComputed(this.run, this.first + b, n)));
     if (!flags.includes(1)) return tangents;
     return ops.tidy(() => {
       const pushed = pushTangents(ops, cell, sliceVectors(ops, vectors, part * count, count), tangents);
@@ -185,28 +187,10 @@ class SpectrumTile {
     if (made.lower) this.arithmetic.ops.dispose(made.lower);
   }
 
-  private isValid(b: number, n: number): boolean {
-    const { run, first } = this;
-    return run.mask === null || run.mask[(first + b) * run.steps + timeIndex(run.direction, run.steps, n)] !== 0;
-  }
-
   private validSteps(b: number, n: number, group: number): number {
     let valid = 0;
-    for (let step = n; step < n + group; step++) if (this.isValid(b, step)) valid++;
+    for (let step = n; step < n + group; step++) if (isComputed(this.run, this.first + b, step)) valid++;
     return valid;
-  }
-
-  /** At most `longest` steps from step n on, ending where a sequence ends its warm-up. */
-  private groupLength(n: number, longest: number): number {
-    let group = longest;
-    this.sums.forEach((sum, b) => {
-      let { valid } = sum;
-      for (let step = 0; step < group && valid < this.warmUp; step++) {
-        if (this.isValid(b, n + step)) valid++;
-        if (valid === this.warmUp) group = step + 1;
-      }
-    });
-    return group;
   }
 
   /** The first columns of the identity, for each sequence. */
