@@ -80,5 +80,26 @@ export interface PairsChunk {
   readonly logNorms: Float64Array;
 }
 
+/**
+ * Whole Jacobians of one target step with respect to consecutive source steps of one sequence, dh_t/dx_s and dc_t/dx_s,
+ * at the input's own time index.
+ *
+ * `dhdx`, `dcdx`: `[sourceCount, P or H, D]`; the true block of a source is the stored one times 2^scale.
+ * `scaleH`, `scaleC`: `[sourceCount]`, 0 unless float32 could not hold the block. A masked target has the blocks of the
+ * step before it, a masked source is zero, and what no chunk covers is exactly zero. Ownership as for `DiagonalChunk`.
+ */
+export interface PairBlocksChunk {
+  readonly mode: 'pair-blocks';
+  readonly direction: Direction;
+  readonly sequence: number;
+  readonly target: number;
+  readonly sourceStart: number;
+  readonly sourceCount: number;
+  readonly dhdx: Float32Array | Float64Array;
+  readonly dcdx: Float32Array | Float64Array | null;
+  readonly scaleH: Int32Array;
+  readonly scaleC: Int32Array | null;
+}
+
 /** A piece of a result as the engine gives it. */
 export type JacobianChunk = DiagonalChunk | FinalChunk;

@@ -83,8 +83,13 @@ function leadingSteps({ valid, steps, direction }: StepTimes): number {
   return direction === 'forward' ? valid[0] : steps - 1 - valid[0];
 }
 
-/** The place of computed step `k` among all steps in the order of computing; that of the end behind the last one. */
-function orderOf({ valid, steps, direction }: StepTimes, k: number): number {
+/**
+ * The place of computed step `k` among all steps in the order of computing; that of the end behind the last one.
+ *
+ * @param times - The sequence.
+ * @param k - Counted among the computed steps.
+ */
+export function orderOf({ valid, steps, direction }: StepTimes, k: number): number {
   if (k >= valid.length) return steps;
   return direction === 'forward' ? valid[k] : steps - 1 - valid[k];
 }

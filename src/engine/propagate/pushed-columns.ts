@@ -6,6 +6,7 @@
  * and columns that went too far are scaled by an exact power of two (method.md 2.5 and 2.7).
  */
 import type { BareCell, StepVectors } from '../cells/tensor-cell';
+import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
 import { ExactNorms } from './exact-norms';
@@ -146,9 +147,29 @@ export class PushedColumns {
     return { blocks, exponents: this.exponents.slice(first, first + count).map((list) => list.slice()) };
   }
 
-  /** The numbers of h or c rows on the host, `[lanes, rows, m]`. */
-  readRows(state: 'h' | 'c'): ArrayLike<number> {
-    return this.ops.tidy(() => this.arithmetic.read(this.rowsOf(state)));
+  /**
+   * The numbers of h or c rows on the host, `[lanes, rows, m]`.
+   *
+   * @param state - Which rows.
+   * @param factors - What each column of each lane is multiplied by before it is rounded, `[lanes * m]`; 1 when left out.
+   */
+  readRows(state: 'h' | 'c', factors: Float64Array | null = null): RealArray {
+    const { ops, lanes } = this;
+    return ops.tidy(() => {
+      const rows = this.rowsOf(state);
+      if (!factors) return this.arithmetic.read(rows);
+      return this.arithmetic.read(ops.mul(rows, ops.upload(factors, [lanes, 1, rows.shape[2]])));
+    });
+  }
+
+  /** The exponent of a source in a lane: its true columns are those kept times 2 to it. */
+  exponentOf(lane: number, source: number): number {
+    return this.exponents[source][lane];
+  }
+
+  /** Columns of a source. */
+  widthOf(source: number): number {
+    return this.widths[source];
   }
 
   /** Rows of h or of c. */
