@@ -8,6 +8,7 @@ import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/j
 import type { RecurrentLayer, RecurrentModel } from '../core/model';
 import type { PairsSource } from '../core/reference/propagate-pairs';
 import type { RealTensor, Tensor } from '../core/tensor';
+import type { SequenceRange } from './sequence-range';
 
 /** The engines, best first. */
 export type EngineName = 'tensorflow' | 'wasm' | 'reference';
@@ -61,6 +62,8 @@ export interface PropagateOptions {
   readonly basis?: BasisReport;
   /** The engine keeps a chunk's arrays below this many bytes (at least one timestep is always given). */
   readonly chunkBytes: number;
+  /** Only these are wanted: in a chunk the others are left as they are or zero, and mean nothing. Left out: all. */
+  readonly sequences?: SequenceRange;
 }
 
 /** How pairs were computed. */
@@ -86,6 +89,15 @@ export interface PairsOptions {
   readonly report: PairsReport;
   /** Aborts between steps. */
   readonly signal: AbortSignal;
+  /** A part of the pairs; left out: all. */
+  readonly part?: PairsPart;
+}
+
+/** Some of the tiles that pairs are computed in; see `LayerRun.pairsTiles`. */
+export interface PairsPart {
+  readonly tiles: ReadonlySet<number>;
+  /** Whether it gives what is known without computing: the norms before the first step that is not masked. */
+  readonly givesKnown: boolean;
 }
 
 /** What of the spectrum is asked for. */
@@ -95,6 +107,15 @@ export interface SpectrumOptions {
   /** The first so many valid steps turn the tangents but are not counted. */
   readonly warmUp: number;
   readonly signal: AbortSignal;
+  /** Only these are computed, and B of the result is their number; left out: all. */
+  readonly sequences?: SequenceRange;
+}
+
+/** What decides how many sequences go together. */
+export interface TileOptions {
+  readonly chunkBytes: number;
+  readonly isExact: boolean;
+  readonly exponents: number | 'all';
 }
 
 /** Lyapunov exponents and singular values of one direction. */

@@ -118,3 +118,16 @@ function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly Dire
     },
   };
 }
+
+/** Sequences of one direction that go through the products of a mode together. */
+function sequencesOf(
+  ops: Ops,
+  { cell, run }: DirectionRun,
+  mode: 'diagonal' | 'final' | 'spectrum',
+  { chunkBytes, isExact, exponents }: TileOptions,
+): number {
+  if (mode === 'diagonal') return diagonalSequences(ops, cell, run, chunkBytes);
+  if (mode === 'final') return finalSequences(ops, cell, run, chunkBytes, isExact);
+  const { tangents } = planSpectrum(cell.stateSize, run.batch, run.steps, exponents, ops.engine);
+  return spectrumSequences(cell, run.batch, tangents, ops.native !== null);
+}

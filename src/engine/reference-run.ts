@@ -112,6 +112,7 @@ export class ReferenceRun implements LayerRun {
     for (let start = 0; start < this.steps; start += size) {
       const count = Math.min(size, this.steps - start);
       for (const [b, source] of sources.entries()) {
+        if (!holdsWanted(options.sequences, b, 1)) continue;
         for (let step = 0; step < count; step++) {
           const { value } = source.next();
           if (!value) throw new Error('a sequence ended before its last step');
@@ -147,6 +148,7 @@ export class ReferenceRun implements LayerRun {
       const c = cell.hasCell ? newBlocks(this.batch * count, units * inputDim) : null;
       const start = direction === 'forward' ? this.steps - done - count : done;
       for (const [b, source] of sources.entries()) {
+        if (!holdsWanted(options.sequences, b, 1)) continue;
         for (let step = 0; step < count; step++) {
           const { value } = source.next();
           if (!value) throw new Error('a sequence ended before its first step');
@@ -175,18 +177,20 @@ export class ReferenceRun implements LayerRun {
   /** See `LayerRun.pairs`. */
   async *pairs(
     direction: Direction,
-    { sources, signal, report }: PairsOptions,
+    { sources, signal, report, part }: PairsOptions,
   ): AsyncGenerator<PairsChunk, void, void> {
     const { cell, trajectories } = this.pick(direction);
     const pace = new Pace(signal);
     const { hiddenSize, stateSize } = cell;
+    let tile = 0;
     for (const source of sources) {
       report.ways[source] = 'direct';
       for (const [sequence, trajectory] of trajectories.entries()) {
         const { steps, mask } = trajectory;
         const valid = validSteps(direction, 1, steps, mask).of(0);
         const times = { sequence, direction, steps, valid, hiddenSize, stateSize };
-        if (source !== 'input') yield* beforeFirstStep(times, source);
+        if (source !== 'input' && part?.givesKnown !== false) yield* beforeFirstStep(times, source);
+        if (part && !part.tiles.has(tile++)) continue;
         for await (const block of gatherBlocks(cell, trajectory, source, pace)) yield* inTime(times, block, sources);
       }
     }

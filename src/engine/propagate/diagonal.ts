@@ -12,8 +12,9 @@ import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { PropagateOptions } from '../engine';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
+import { holdsWanted } from '../sequence-range';
 import { openChunkBuffer, type ChunkBuffer } from './chunk-buffer';
-import { planDiagonal } from './plan';
+import { planDiagonal, type DiagonalPlan } from './plan';
 import { uploadPoints } from './step-points';
 
 /**
@@ -33,9 +34,7 @@ export async function* propagateDiagonal(
   options: PropagateOptions,
 ): AsyncGenerator<DiagonalChunk, void, void> {
   const { batch, steps, inputDim } = run;
-  const { chunkBytes } = options;
-  const shape = { ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' };
-  const plan = planDiagonal(shape);
+  const plan = planOf(ops, cell, run, options.chunkBytes);
   const pace = new Pace(options.signal);
   const buffers = cell.blockSizes.map((size) => openChunkBuffer(ops, batch * plan.chunkSteps, size * inputDim));
   try {
@@ -43,6 +42,7 @@ export async function* propagateDiagonal(
       const count = Math.min(plan.chunkSteps, steps - start);
       for (let first = 0; first < batch; first += plan.sequences) {
         const sequences = Math.min(plan.sequences, batch - first);
+        if (!holdsWanted(options.sequences, first, sequences)) continue;
         const tile = { first, sequences, start, count };
         await fillTile(ops, cell, run, buffers, tile, Math.min(plan.tilePairs, sequences * count), pace);
       }
@@ -62,6 +62,22 @@ export async function* propagateDiagonal(
   } finally {
     for (const buffer of buffers) buffer.dispose();
   }
+}
+
+function planOf(ops: Ops, cell: TensorCell, { batch, steps }: CellRun, chunkBytes: number): DiagonalPlan {
+  return planDiagonal({ ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' });
+}
+
+/**
+ * Sequences whose vectors are computed together.
+ *
+ * @param ops - Operations.
+ * @param cell - The cell.
+ * @param run - Its states.
+ * @param chunkBytes - Size of a chunk.
+ */
+export function diagonalSequences(ops: Ops, cell: TensorCell, run: CellRun, chunkBytes: number): number {
+  return planOf(ops, cell, run, chunkBytes).sequences;
 }
 
 /** Steps `start .. start + count` of `sequences` sequences from `first`. */

@@ -12,11 +12,12 @@ import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { BasisReport, PropagateOptions } from '../engine';
 import type { Ops, Value } from '../ops';
 import { Pace } from '../pace';
+import { holdsWanted } from '../sequence-range';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { FinalBlocks } from './final-blocks';
 import { BasisRows } from './basis-rows';
 import { FinalRows } from './final-rows';
-import { planFinal } from './plan';
+import { planFinal, type FinalPlan } from './plan';
 import { uploadPoints } from './step-points';
 import type { PulledRows, PullOperands } from './stretches';
 
@@ -38,18 +39,16 @@ export async function* propagateFinal(
   options: PropagateOptions,
 ): AsyncGenerator<FinalChunk, void, void> {
   const { batch, steps } = run;
-  const { chunkBytes } = options;
-  const shape = { ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm' };
   const arithmetic = chooseArithmetic(ops, cell);
   const basis = options.basis && isWorthBasis(ops, arithmetic, steps) ? options.basis : null;
-  // A basis is one sequence's own.
-  const { chunkSteps, sequences, groupSteps } = planFinal({ ...shape, isOneByOne: basis !== null });
+  const { chunkSteps, sequences, groupSteps } = planOf(ops, cell, run, options.chunkBytes, basis !== null);
   const pace = new Pace(options.signal);
   const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, cell.blockSizes, chunkSteps, sequences);
   const tiles: Tile[] = [];
   try {
     for (let first = 0; first < batch; first += sequences) {
       const count = Math.min(sequences, batch - first);
+      if (!holdsWanted(options.sequences, first, count)) continue;
       tiles.push(new Tile(arithmetic, run, first, count, groupSteps, basis));
     }
     for (let end = steps; end > 0; end -= chunkSteps) {
@@ -63,6 +62,32 @@ export async function* propagateFinal(
     for (const tile of tiles) tile.dispose();
     blocks.dispose();
   }
+}
+
+/** The pieces of a run; a basis is one sequence's own. */
+function planOf(ops: Ops, cell: TensorCell, run: CellRun, chunkBytes: number, isOneByOne: boolean): FinalPlan {
+  const { batch, steps } = run;
+  return planFinal({ ...cell, batch, steps, chunkBytes, hasBatchedProducts: ops.engine !== 'wasm', isOneByOne });
+}
+
+/**
+ * Sequences that go through the products together.
+ *
+ * @param ops - Operations.
+ * @param cell - The cell.
+ * @param run - Its states.
+ * @param chunkBytes - Size of a chunk.
+ * @param isExact - Whether no basis may be used.
+ */
+export function finalSequences(
+  ops: Ops,
+  cell: TensorCell,
+  run: CellRun,
+  chunkBytes: number,
+  isExact: boolean,
+): number {
+  const hasBasis = !isExact && isWorthBasis(ops, chooseArithmetic(ops, cell), run.steps);
+  return planOf(ops, cell, run, chunkBytes, hasBasis).sequences;
 }
 
 /** Where rows are pulled in a basis: by the native engine in its own precision, when the state is wide and the run long. */

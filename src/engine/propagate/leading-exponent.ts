@@ -10,6 +10,7 @@ import type { CellRun } from '../cells/run-cell';
 import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
+import { holdsWanted, type SequenceRange } from '../sequence-range';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { VECTORS_LENGTH } from './plan';
 import { groupLength, isComputed } from './warm-up';
@@ -43,6 +44,7 @@ interface Tangent {
  * @param run - Its states.
  * @param warmUp - The first so many valid steps grow the tangent but are not counted.
  * @param signal - Aborts between groups.
+ * @param wanted - Only these sequences; NaN for the others.
  */
 export async function leadingExponent(
   ops: Ops,
@@ -50,17 +52,19 @@ export async function leadingExponent(
   run: CellRun,
   warmUp: number,
   signal: AbortSignal,
+  wanted?: SequenceRange,
 ): Promise<Float64Array> {
   const pace = new Pace(signal);
   const arithmetic = chooseArithmetic(ops, cell);
-  const exponents = new Float64Array(run.batch);
+  const exponents = new Float64Array(run.batch).fill(NaN);
   const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
   const sequencesAtOnce = Math.max(1, Math.floor(atOnce / (cell.vectorLength * GROUP_STEPS)));
   for (let first = 0; first < run.batch; first += sequencesAtOnce) {
     const count = Math.min(sequencesAtOnce, run.batch - first);
+    if (!holdsWanted(wanted, first, count)) continue;
     const tangents = await pushSequences(arithmetic, run, first, count, warmUp, atOnce, pace);
     tangents.forEach((tangent, i) => {
-      exponents[first + i] = growth(tangent, warmUp);
+      if (holdsWanted(wanted, first + i, 1)) exponents[first + i] = growth(tangent, warmUp);
     });
   }
   return exponents;

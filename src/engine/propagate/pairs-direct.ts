@@ -4,11 +4,13 @@
  * The way for cells that are small, or whose inputs are narrow, and for everything that the segment scan cannot do.
  */
 import type { PairsSource } from '../../core/reference/propagate-pairs';
+import type { CellSizes } from '../cells/cell-sizes';
 import type { CellRun } from '../cells/run-cell';
 import type { ValidSteps } from '../cells/valid-steps';
 import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
 import { BLOCK_NORMS, NormRows } from './norm-rows';
+import { tileFlop } from './pairs-plan';
 import type { PairsBlock } from './pairs-times';
 import { COLUMN_BYTES } from './plan';
 import { pushLanes, type Lane } from './push-lanes';
@@ -22,6 +24,49 @@ export interface SequenceBlock {
   readonly block: PairsBlock;
 }
 
+/** Sources that are pushed together: from one computed step on, of some sequences. */
+export interface DirectTile {
+  readonly lanes: readonly Lane[];
+  /** Sources of each lane at most. */
+  readonly sources: number;
+  readonly flop: number;
+}
+
+/**
+ * The tiles of a run, by the place of their sources; sizes and masks alone decide.
+ *
+ * @param cell - Sizes of the cell.
+ * @param batch - B
+ * @param valid - The computed steps.
+ * @param source - What is differentiated with respect to.
+ */
+export function directTiles(
+  cell: CellSizes,
+  batch: number,
+  valid: ValidSteps,
+  source: PairsSource,
+): readonly DirectTile[] {
+  const width = source === 'input' ? cell.inputDim : cell.stateSize;
+  const sourceBytes = 4 * cell.stateSize * width;
+  const atOnce = Math.max(1, Math.floor(COLUMN_BYTES / sourceBytes));
+  const tile = source === 'initial' ? 1 : Math.min(atOnce, valid.longest);
+  const lanesAtOnce = Math.max(1, Math.floor(atOnce / tile));
+  const tiles: DirectTile[] = [];
+  const end = source === 'initial' ? 1 : valid.longest;
+  for (let first = 0; first < end; first += tile) {
+    const all: Lane[] = [];
+    for (let sequence = 0; sequence < batch; sequence++) {
+      if (valid.of(sequence).length > first) all.push({ sequence, first });
+    }
+    for (let at = 0; at < all.length; at += lanesAtOnce) {
+      const lanes = all.slice(at, at + lanesAtOnce);
+      const steps = Math.max(...lanes.map(({ sequence }) => valid.of(sequence).length - first));
+      tiles.push({ lanes, sources: tile, flop: tileFlop(cell, lanes.length * tile * width, steps) });
+    }
+  }
+  return tiles;
+}
+
 /**
  * Blocks of norms, tile after tile of sources.
  *
@@ -29,6 +74,7 @@ export interface SequenceBlock {
  * @param run - States.
  * @param valid - The computed steps.
  * @param source - What is differentiated with respect to.
+ * @param tiles - What `directTiles` gave, or some of it.
  * @param pace - Lets messages in.
  */
 export async function* pairsDirect(
@@ -36,22 +82,12 @@ export async function* pairsDirect(
   run: CellRun,
   valid: ValidSteps,
   source: PairsSource,
+  tiles: readonly DirectTile[],
   pace: Pace,
 ): AsyncGenerator<SequenceBlock, void, void> {
-  const { cell } = arithmetic;
-  const width = source === 'input' ? cell.inputDim : cell.stateSize;
-  const sourceBytes = 4 * cell.stateSize * width;
-  const atOnce = Math.max(1, Math.floor(COLUMN_BYTES / sourceBytes));
-  const tile = source === 'initial' ? 1 : Math.min(atOnce, valid.longest);
-  const lanesAtOnce = Math.max(1, Math.floor(atOnce / tile));
-  for (const first of spread(source === 'initial' ? 1 : Math.ceil(valid.longest / tile))) {
-    const lanes: Lane[] = [];
-    for (let sequence = 0; sequence < run.batch; sequence++) {
-      if (valid.of(sequence).length > first * tile) lanes.push({ sequence, first: first * tile });
-    }
-    for (let at = 0; at < lanes.length; at += lanesAtOnce) {
-      yield* pushTile(arithmetic, run, valid, source, lanes.slice(at, at + lanesAtOnce), tile, pace);
-    }
+  for (const at of spread(tiles.length)) {
+    const { lanes, sources } = tiles[at];
+    yield* pushTile(arithmetic, run, valid, source, lanes, sources, pace);
   }
 }
 

@@ -114,6 +114,17 @@ function seeksBasis({ isNative, isExact, steps }: PairsSizes): boolean {
   return isNative && !isExact && steps >= FEWEST_ADAPTIVE_STEPS;
 }
 
+/**
+ * Work and overhead of one tile of sources that is pushed to the end.
+ *
+ * @param sizes - Sizes of the cell.
+ * @param columns - Of all sources of the tile together.
+ * @param steps - From its first source to the end.
+ */
+export function tileFlop(sizes: CellSizes, columns: number, steps: number): number {
+  return steps * (PUSH_OVERHEAD * pushFlop(sizes) * columns + OPERATION_FLOP * STEP_OPERATIONS);
+}
+
 /** Work and overhead of pushing tile after tile; on average half of the steps. */
 function directCost(sizes: PairsSizes, source: 'input' | 'state'): number {
   const { steps, inputDim, stateSize } = sizes;

@@ -17,6 +17,7 @@ import { pairsBlocked } from './pairs-blocked';
 import { pairsDirect, type SequenceBlock } from './pairs-direct';
 import { planPairs, type PairsPlan } from './pairs-plan';
 import { pairsScan } from './pairs-scan';
+import { tilesOf, type PairsTile, type SourceTiles } from './pairs-tiles';
 import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
 
 /**
@@ -37,35 +38,62 @@ export async function* propagatePairs(
   options: PairsOptions,
   forced: PairsPlan | null = null,
 ): AsyncGenerator<PairsChunk, void, void> {
-  const { sources, signal, isExact, chunkBytes, report } = options;
+  const { sources, signal, report, part } = options;
   const pace = new Pace(signal);
   const arithmetic = chooseArithmetic(ops, cell);
   const valid = validSteps(run.direction, run.batch, run.steps, run.mask);
   const { direction, steps } = run;
   const { hiddenSize, stateSize } = cell;
+  const timesOf = (sequence: number): StepTimes => {
+    return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
+  };
+  for (const { source, hasInitial, plan, tiles } of allTiles(ops, cell, run, valid, options, forced)) {
+    const givesKnown = source !== 'input' && (part === undefined || part.givesKnown);
+    for (let sequence = 0; sequence < run.batch && givesKnown; sequence++) {
+      yield* beforeFirstStep(timesOf(sequence), source);
+    }
+    if (valid.longest === 0) continue;
+    report.ways[source] = plan.algorithm;
+    const wanted = tiles.filter(({ number }) => part === undefined || part.tiles.has(number));
+    const task = { arithmetic, run, valid, pace, source, hasInitial, plan, tiles: wanted, report };
+    for await (const { sequence, block } of computeBlocks(task)) yield* inTime(timesOf(sequence), block, sources);
+  }
+}
+
+/**
+ * The cost of each tile in FLOP, by its number.
+ *
+ * @param ops - Operations.
+ * @param cell - The cell.
+ * @param run - Its states.
+ * @param options - What is wanted.
+ * @param forced - As for `propagatePairs`.
+ */
+export function pairsTiles(
+  ops: Ops,
+  cell: TensorCell,
+  run: CellRun,
+  options: Pick<PairsOptions, 'sources' | 'isExact' | 'chunkBytes'>,
+  forced: PairsPlan | null = null,
+): Float64Array {
+  const valid = validSteps(run.direction, run.batch, run.steps, run.mask);
+  const all = allTiles(ops, cell, run, valid, options, forced);
+  return Float64Array.from(all.flatMap(({ tiles }) => tiles.map(({ flop }) => flop)));
+}
+
+function allTiles(
+  ops: Ops,
+  cell: TensorCell,
+  run: CellRun,
+  valid: ValidSteps,
+  { sources, isExact, chunkBytes }: Pick<PairsOptions, 'sources' | 'isExact' | 'chunkBytes'>,
+  forced: PairsPlan | null,
+): readonly SourceTiles[] {
   const planOf = (source: PairsSource): PairsPlan => {
     if (forced && source !== 'initial') return forced;
     return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact, chunkBytes }, source);
   };
-  const timesOf = (sequence: number): StepTimes => {
-    return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
-  };
-  // Whatever goes leaf by leaf over the inputs gives the initial state on its way.
-  const givesInitial = sources.includes('input') && planOf('input').algorithm !== 'direct';
-  for (const source of sources) {
-    for (let sequence = 0; sequence < run.batch && source !== 'input'; sequence++) {
-      yield* beforeFirstStep(timesOf(sequence), source);
-    }
-    if (valid.longest === 0) continue;
-    if (source === 'initial' && givesInitial) {
-      report.ways.initial = planOf('input').algorithm;
-      continue;
-    }
-    const hasInitial = source === 'input' && sources.includes('initial');
-    report.ways[source] = planOf(source).algorithm;
-    const task = { arithmetic, run, valid, pace, source, hasInitial, plan: planOf(source), report };
-    for await (const { sequence, block } of computeBlocks(task)) yield* inTime(timesOf(sequence), block, sources);
-  }
+  return tilesOf({ cell, batch: run.batch, valid, sources, planOf });
 }
 
 /** One kind of source, and how its pairs are computed. */
@@ -77,17 +105,18 @@ interface PairsTask {
   readonly source: PairsSource;
   readonly hasInitial: boolean;
   readonly plan: PairsPlan;
+  readonly tiles: readonly PairsTile[];
   readonly report: PairsReport;
 }
 
 async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, void, void> {
-  const { arithmetic, run, valid, pace, source, hasInitial, plan } = task;
-  if (source === 'initial' || plan.algorithm === 'direct') {
-    yield* pairsDirect(arithmetic, run, valid, source, pace);
-    return;
-  }
+  const { arithmetic, run, valid, pace, source, hasInitial, plan, tiles } = task;
+  const direct = tiles.map((tile) => tile.direct).filter((tile) => tile !== null);
+  yield* pairsDirect(arithmetic, run, valid, source, direct, pace);
+  if (source === 'initial') return;
   const order = { source, hasInitial, leafSteps: plan.leafSteps, isAdaptive: plan.isAdaptive };
-  for (let sequence = 0; sequence < run.batch; sequence++) {
+  for (const { sequence } of tiles) {
+    if (sequence === null) continue;
     const one = { arithmetic, run, valid, sequence, order, pace };
     if (plan.algorithm === 'scan') yield* pairsScan(one);
     else yield* pairsBlocked(one, task.report);

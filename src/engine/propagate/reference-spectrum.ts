@@ -5,6 +5,7 @@ import type { Trajectory } from '../../core/reference/run-cell';
 import type { SequenceSpectrum } from '../../core/spectrum-sum';
 import type { SpectrumOptions, SpectrumResult } from '../engine';
 import { Pace } from '../pace';
+import { holdsWanted } from '../sequence-range';
 import { joinSpectra } from './join-spectra';
 import { planSpectrum } from './spectrum-plan';
 
@@ -18,13 +19,14 @@ import { planSpectrum } from './spectrum-plan';
 export async function referenceSpectrum(
   cell: ReferenceCell,
   trajectories: readonly Trajectory[],
-  { exponents, warmUp, signal }: SpectrumOptions,
+  { exponents, warmUp, signal, sequences }: SpectrumOptions,
 ): Promise<SpectrumResult> {
   const pace = new Pace(signal);
   const plan = planSpectrum(cell.stateSize, trajectories.length, trajectories[0]!.steps, exponents, 'reference');
   const { count, hasSingularValues } = plan;
   const spectra: SequenceSpectrum[] = [];
-  for (const trajectory of trajectories) {
+  for (const [b, trajectory] of trajectories.entries()) {
+    if (!holdsWanted(sequences, b, 1)) continue;
     const walk = spectrumSteps(cell, trajectory, { count, warmUp, hasSingularValues });
     let step = walk.next();
     for (; !step.done; step = walk.next()) await pace.breathe();

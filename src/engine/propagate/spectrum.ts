@@ -11,6 +11,7 @@ import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { SpectrumOptions, SpectrumResult } from '../engine';
 import type { Ops, Value } from '../ops';
 import { Pace } from '../pace';
+import { holdsWanted } from '../sequence-range';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { spreadOf, TangentQr, type Orthonormal } from './orthonormal-tangents';
 import { VECTORS_LENGTH } from './plan';
@@ -58,8 +59,10 @@ export async function propagateSpectrum(
   const spectra: SequenceSpectrum[] = [];
   for (let first = 0; first < run.batch; first += sequences) {
     const count = Math.min(sequences, run.batch - first);
+    if (!holdsWanted(options.sequences, first, count)) continue;
     const tile = new SpectrumTile(ops, arithmetic, run, plan, options.warmUp, first, count);
-    spectra.push(...(await tile.walk(atOnce, pace)));
+    const found = await tile.walk(atOnce, pace);
+    spectra.push(...found.filter((_, b) => holdsWanted(options.sequences, first + b, 1)));
   }
   return joinSpectra(spectra, plan, cell.stateSize);
 }
