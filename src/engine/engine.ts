@@ -152,9 +152,15 @@ export interface LayerRun {
   pairs(direction: Direction, options: PairsOptions): AsyncGenerator<PairsChunk, void, void>;
   /**
    * The leading Lyapunov exponent per sequence, nats per step: growth of the first unit vector under the step state
-   * Jacobians, the first `warmUp` steps left out. `[B]`; `-Infinity` when the vector dies, masked steps not counted.
+   * Jacobians, the first `warmUp` steps left out. `[B]`; `-Infinity` when the vector dies, masked steps not counted; NaN
+   * for sequences that are not wanted.
    */
-  leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array>;
+  leadingExponent(
+    direction: Direction,
+    warmUp: number,
+    signal: AbortSignal,
+    sequences?: SequenceRange,
+  ): Promise<Float64Array>;
   /** Lyapunov exponents of one direction, and the singular values of ds_T/ds_0 where they are within reach. */
   spectrum(direction: Direction, options: SpectrumOptions): Promise<SpectrumResult>;
   /** Frees engine memory; the run is unusable afterwards. */

@@ -15,13 +15,16 @@ import type {
   PropagateOptions,
   SpectrumOptions,
   SpectrumResult,
+  TileOptions,
 } from './engine';
 import type { Ops } from './ops';
-import { propagateDiagonal } from './propagate/diagonal';
-import { propagateFinal } from './propagate/final';
+import { diagonalSequences, propagateDiagonal } from './propagate/diagonal';
+import { finalSequences, propagateFinal } from './propagate/final';
 import { leadingExponent } from './propagate/leading-exponent';
 import { propagateSpectrum } from './propagate/spectrum';
-import { propagatePairs } from './propagate/pairs';
+import { planSpectrum, spectrumSequences } from './propagate/spectrum-plan';
+import { pairsTiles, propagatePairs } from './propagate/pairs';
+import type { SequenceRange } from './sequence-range';
 
 /** One direction: its cell in engine memory and its states on the host. */
 interface DirectionRun {

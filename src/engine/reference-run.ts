@@ -197,10 +197,15 @@ export class ReferenceRun implements LayerRun {
   }
 
   /** See `LayerRun.leadingExponent`. */
-  async leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array> {
+  async leadingExponent(
+    direction: Direction,
+    warmUp: number,
+    signal: AbortSignal,
+    sequences?: SequenceRange,
+  ): Promise<Float64Array> {
     const { cell, trajectories } = this.pick(direction);
     const pace = new Pace(signal);
-    const exponents = new Float64Array(this.batch);
+    const exponents = new Float64Array(this.batch).fill(NaN);
     for (const [b, trajectory] of trajectories.entries()) {
       const growth = leadingGrowth(cell, trajectory, warmUp);
       let step = growth.next();
@@ -228,6 +233,7 @@ export class ReferenceRun implements LayerRun {
   }
 
   private chunkSteps(cell: ReferenceCell, chunkBytes: number): number {
+      if (!holdsWanted(sequences, b, 1)) continue;
     const bytes = this.batch * cell.stateSize * cell.inputDim * Float64Array.BYTES_PER_ELEMENT;
     return Math.min(this.steps, Math.max(1, Math.floor(chunkBytes / bytes)));
   }
