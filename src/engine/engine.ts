@@ -4,7 +4,7 @@
  * All three answer the same questions with the same shapes; what differs is precision and speed.
  * An engine computes: it neither decides what to show nor reads a file.
  */
-import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/jacobian';
+import type { DiagonalChunk, Direction, FinalChunk, PairBlocksChunk, PairsChunk } from '../core/jacobian';
 import type { RecurrentLayer, RecurrentModel } from '../core/model';
 import type { PairsSource } from '../core/reference/propagate-pairs';
 import type { RealTensor, Tensor } from '../core/tensor';
@@ -150,6 +150,20 @@ export interface LayerRun {
   final(direction: Direction, options: PropagateOptions): AsyncGenerator<FinalChunk, void, void>;
   /** Log norms of the Jacobians of every step with respect to every other, in rectangles that do not overlap. */
   pairs(direction: Direction, options: PairsOptions): AsyncGenerator<PairsChunk, void, void>;
+  /**
+   * The tiles that `pairs` computes one apart from the other, by their cost in FLOP; a rule of sizes and masks alone.
+   * Neighbours share work, so a part of a run takes consecutive ones.
+   */
+  pairsTiles(direction: Direction, options: Pick<PairsOptions, 'sources' | 'isExact' | 'chunkBytes'>): Float64Array;
+  /**
+   * How many sequences go through the products of a mode together: what a part of a run computes whole.
+   *
+   * @param mode - The mode.
+   * @param options - As the mode gets them.
+   */
+  sequencesAtOnce(mode: 'diagonal' | 'final' | 'spectrum', options: TileOptions): number;
+  /** The same Jacobians with respect to the input as whole blocks, target after target of a tile of sources. */
+  pairBlocks(direction: Direction, options: PropagateOptions): AsyncGenerator<PairBlocksChunk, void, void>;
   /**
    * The leading Lyapunov exponent per sequence, nats per step: growth of the first unit vector under the step state
    * Jacobians, the first `warmUp` steps left out. `[B]`; `-Infinity` when the vector dies, masked steps not counted; NaN

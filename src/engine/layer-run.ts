@@ -2,7 +2,7 @@
  * A recurrent layer with its states computed: one cell run per direction, and the propagations over them.
  */
 import { TempogradError } from '../core/errors';
-import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/jacobian';
+import type { DiagonalChunk, Direction, FinalChunk, PairBlocksChunk, PairsChunk } from '../core/jacobian';
 import { cellsOf, type RecurrentLayer } from '../core/model';
 import { openCell } from './cells/open-cell';
 import { runCell, type CellRun } from './cells/run-cell';
@@ -21,6 +21,7 @@ import type { Ops } from './ops';
 import { diagonalSequences, propagateDiagonal } from './propagate/diagonal';
 import { finalSequences, propagateFinal } from './propagate/final';
 import { leadingExponent } from './propagate/leading-exponent';
+import { propagatePairBlocks } from './propagate/pair-blocks';
 import { propagateSpectrum } from './propagate/spectrum';
 import { planSpectrum, spectrumSequences } from './propagate/spectrum-plan';
 import { pairsTiles, propagatePairs } from './propagate/pairs';
@@ -106,9 +107,25 @@ function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly Dire
       const { cell, run } = find(direction);
       return propagatePairs(ops, cell, run, options);
     },
-    leadingExponent(direction: Direction, warmUp: number, signal: AbortSignal): Promise<Float64Array> {
+    pairBlocks(direction: Direction, options: PropagateOptions): AsyncGenerator<PairBlocksChunk, void, void> {
       const { cell, run } = find(direction);
-      return leadingExponent(ops, cell, run, warmUp, signal);
+      return propagatePairBlocks(ops, cell, run, options);
+    },
+    pairsTiles(direction, options): Float64Array {
+      const { cell, run } = find(direction);
+      return pairsTiles(ops, cell, run, options);
+    },
+    sequencesAtOnce(mode: 'diagonal' | 'final' | 'spectrum', options: TileOptions): number {
+      return Math.max(...directions.map((one) => sequencesOf(ops, one, mode, options)));
+    },
+    leadingExponent(
+      direction: Direction,
+      warmUp: number,
+      signal: AbortSignal,
+      sequences?: SequenceRange,
+    ): Promise<Float64Array> {
+      const { cell, run } = find(direction);
+      return leadingExponent(ops, cell, run, warmUp, signal, sequences);
     },
     spectrum(direction: Direction, options: SpectrumOptions): Promise<SpectrumResult> {
       const { cell, run } = find(direction);

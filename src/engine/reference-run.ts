@@ -1,7 +1,7 @@
 /**
  * A layer run in float64: every sequence of the batch has a trajectory of its own, and chunks are filled from all.
  */
-import type { DiagonalChunk, Direction, FinalChunk, PairsChunk } from '../core/jacobian';
+import type { DiagonalChunk, Direction, FinalChunk, PairBlocksChunk, PairsChunk } from '../core/jacobian';
 import { gateNames, type CellDescription } from '../core/model';
 import type { CellState, ReferenceCell } from '../core/reference/cell';
 import { leadingGrowth } from '../core/reference/leading-exponent';
@@ -23,6 +23,8 @@ import type {
 } from './engine';
 import type { Mask } from './layers/flow';
 import { Pace } from './pace';
+import { holdsWanted, type SequenceRange } from './sequence-range';
+import { referencePairBlocks } from './propagate/reference-pair-blocks';
 import { referenceSpectrum } from './propagate/reference-spectrum';
 import { BLOCK_NORMS, NormRows } from './propagate/norm-rows';
 import { beforeFirstStep, inTime, type PairsBlock } from './propagate/pairs-times';
@@ -196,6 +198,30 @@ export class ReferenceRun implements LayerRun {
     }
   }
 
+  /** See `LayerRun.pairBlocks`. */
+  async *pairBlocks(direction: Direction, { signal }: PropagateOptions): AsyncGenerator<PairBlocksChunk, void, void> {
+    const { cell, trajectories } = this.pick(direction);
+    for (const [sequence, trajectory] of trajectories.entries()) {
+      yield* referencePairBlocks(cell, trajectory, sequence, new Pace(signal));
+    }
+  }
+
+  /** See `LayerRun.pairsTiles`: a tile is a kind of source of one sequence. */
+  pairsTiles(direction: Direction, { sources }: Pick<PairsOptions, 'sources'>): Float64Array {
+    const { cell, trajectories } = this.pick(direction);
+    const { stateSize, inputDim } = cell;
+    const flopOf = (source: PairsSource): number => {
+      if (source === 'initial') return 2 * this.steps * stateSize ** 3;
+      return this.steps ** 2 * stateSize ** 2 * (source === 'input' ? inputDim : stateSize);
+    };
+    return Float64Array.from(sources.flatMap((source) => trajectories.map(() => flopOf(source))));
+  }
+
+  /** See `LayerRun.sequencesAtOnce`. */
+  sequencesAtOnce(): number {
+    return 1;
+  }
+
   /** See `LayerRun.leadingExponent`. */
   async leadingExponent(
     direction: Direction,
@@ -207,6 +233,7 @@ export class ReferenceRun implements LayerRun {
     const pace = new Pace(signal);
     const exponents = new Float64Array(this.batch).fill(NaN);
     for (const [b, trajectory] of trajectories.entries()) {
+      if (!holdsWanted(sequences, b, 1)) continue;
       const growth = leadingGrowth(cell, trajectory, warmUp);
       let step = growth.next();
       for (; !step.done; step = growth.next()) await pace.breathe();
@@ -233,7 +260,6 @@ export class ReferenceRun implements LayerRun {
   }
 
   private chunkSteps(cell: ReferenceCell, chunkBytes: number): number {
-      if (!holdsWanted(sequences, b, 1)) continue;
     const bytes = this.batch * cell.stateSize * cell.inputDim * Float64Array.BYTES_PER_ELEMENT;
     return Math.min(this.steps, Math.max(1, Math.floor(chunkBytes / bytes)));
   }

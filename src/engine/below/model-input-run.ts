@@ -56,7 +56,16 @@ export function withRespectToModelInput(
         details: { layer: layer.name },
       });
     },
-    leadingExponent: (direction, warmUp, signal) => run.leadingExponent(direction, warmUp, signal),
+    pairBlocks: () => {
+      throw new TempogradError('usage/bad-option', 'whole blocks of pairs are those of the layer’s own input', {
+        remedy: 'Use --wrt layer-input with --full.',
+        details: { layer: layer.name },
+      });
+    },
+    pairsTiles: (direction, options) => run.pairsTiles(direction, options),
+    sequencesAtOnce: (mode, options) => run.sequencesAtOnce(mode, options),
+    leadingExponent: (direction, warmUp, signal, sequences) =>
+      run.leadingExponent(direction, warmUp, signal, sequences),
     spectrum: (direction, options) => run.spectrum(direction, options),
     dispose: () => run.dispose(),
   };
