@@ -19,6 +19,7 @@ import { DEFAULT_EXPONENTS } from '../engine/propagate/spectrum-plan';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { ProgressEvent, RunEstimate, RunRequest } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
+import { checkFullPairs, fullPairsBytes } from './full-pairs';
 import { LagCurves } from './lag-curves';
 import { initialStates } from './initial-states';
 import { makeInputs, randomInputName } from './make-inputs';
@@ -52,6 +53,8 @@ export interface RunPlan {
   /** The engine gives pieces of at most this size, smaller where memory is short. */
   readonly chunkBytes: number;
   readonly estimate: RunEstimate;
+  /** Bytes of whole pairs; 0 where they are not asked for. */
+  readonly fullBytes: number;
 }
 
 /**
@@ -77,8 +80,10 @@ export function planRun(order: AnalysisOrder): RunPlan {
     limit,
     request.exponents,
   );
-  const estimate = { ...cost, engine, batch: size.batch, steps: size.steps };
-  return { found, size, engine, cost, chunkBytes, estimate };
+  const fullBytes = fullPairsBytes(request, cells, size);
+  const resultBytes = cost.resultBytes + fullBytes;
+  const estimate = { ...cost, resultBytes, engine, batch: size.batch, steps: size.steps };
+  return { found, size, engine, cost, chunkBytes, fullBytes, estimate };
 }
 
 /**
@@ -135,6 +140,7 @@ class Run {
     const opened = await openEngine(request.engine, plan.cost.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
+    checkFullPairs(plan.fullBytes, request, plan.size);
     const { input, local } = await this.layerInput(engine, plan);
     const opening = await engine.openLayer(plan.found.layer, input, this.signal);
     const layerRun = local ? withRespectToModelInput(opening, plan.found.layer, input, local) : opening;
@@ -154,7 +160,10 @@ class Run {
       if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags, plan.chunkBytes);
     }
     if (request.modes.includes('pairs')) {
-      for (const direction of started.directions) yield* this.pairs(layerRun, direction, plan.chunkBytes);
+      for (const direction of started.directions) {
+        yield* this.pairs(layerRun, direction, plan.chunkBytes);
+        if (request.full) yield* this.pairBlocks(layerRun, direction, plan.chunkBytes);
+      }
     }
     const spectra = new Map<Direction, SpectrumResult>();
     if (request.modes.includes('spectrum')) {
@@ -252,7 +261,7 @@ class Run {
     };
     const { batch, steps } = layerRun;
     const begin = this.fraction;
-    const share = (1 - STATES_SHARE - begin) / layerRun.states.length;
+    const share = this.pairsShare(layerRun, direction, begin);
     let done = 0;
     for await (const chunk of layerRun.pairs(direction, options)) {
       const { mode, ...rectangle } = chunk;
@@ -277,6 +286,30 @@ class Run {
     return { event: { kind: 'progress', fraction: this.fraction, stage, secondsElapsed }, chunk: null };
   }
 }
+  /** Whole blocks of all pairs; nothing of them but their place is an event. */
+  private async *pairBlocks(
+    layerRun: LayerRun,
+    direction: Direction,
+    chunkBytes: number,
+  ): AsyncGenerator<AnalysisStep, void, void> {
+    const { batch, steps } = layerRun;
+    const begin = this.fraction;
+    const left = 1 - STATES_SHARE - begin;
+    const share = direction === layerRun.states.at(-1)!.direction ? left : left / 3;
+    let done = 0;
+    for await (const blocks of layerRun.pairBlocks(direction, { signal: this.signal, chunkBytes })) {
+      done += (2 * blocks.sourceCount) / (batch * steps * (steps + 1));
+      yield { ...this.progress('pairs', begin + share * Math.min(1, done)), blocks };
+    }
+  }
+
+  /** What the norms of one direction take of the progress line; whole blocks take as much. */
+  private pairsShare({ states }: LayerRun, direction: Direction, begin: number): number {
+    const passes = this.order.request.full ? 2 : 1;
+    const left = passes * (states.length - states.findIndex((state) => state.direction === direction));
+    return (1 - STATES_SHARE - begin) / left;
+  }
+
 
 /** Share of the progress line that states, and likewise diagnostics, take. */
 const STATES_SHARE = 0.05;

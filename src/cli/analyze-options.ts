@@ -25,6 +25,8 @@ interface RawOptions {
   readonly batch?: number;
   readonly seed?: number;
   readonly mode?: readonly RunRequest['modes'][number][];
+  readonly full?: boolean;
+  readonly maxBytes?: number;
   readonly out?: string;
   readonly csv?: string;
   /** Empty for a bare `--json`. */
@@ -96,6 +98,12 @@ export function addAnalyzeOptions(command: Command): Command {
       'comma list of diagonal, final, states, pairs, spectrum (default: the first three)',
       modeList,
     )
+    .option('--full', 'with the mode pairs: the whole Jacobians in --out too, not only their norms')
+    .option(
+      '--max-bytes <bytes>',
+      'with --full: refuse whole Jacobians above this size (default: 2147483648)',
+      positive('--max-bytes'),
+    )
     .option('--out <file>', 'write the arrays to an .npz (with --layer all: a folder)')
     .option('--csv <folder>', 'write the arrays as tidy CSV')
     .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
@@ -153,6 +161,9 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (raw.wrt === 'model-input' && raw.mode?.includes('pairs')) {
     throw badOption('the mode pairs is with respect to the layer’s input: use --wrt layer-input');
   }
+  if (raw.full && !raw.mode?.includes('pairs')) throw badOption('--full needs the mode pairs');
+  if (raw.full && raw.out === undefined) throw badOption('--full needs --out: whole Jacobians go to its arrays');
+  if (raw.maxBytes !== undefined && !raw.full) throw badOption('--max-bytes needs --full');
   if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
     throw badOption('--exponents needs the mode spectrum');
   }
@@ -174,6 +185,8 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       maskFile: raw.mask ?? null,
       initialStateFile: raw.initialState ?? null,
       modes: [...(raw.mode ?? DEFAULT_MODES)],
+      ...(raw.full && { full: true }),
+      ...(raw.maxBytes !== undefined && { maxBytes: raw.maxBytes }),
       engine: raw.engine ?? null,
       warmUp: raw.warmUp ?? null,
       span: raw.span ?? null,

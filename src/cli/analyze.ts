@@ -11,6 +11,7 @@ import type { RunRequest } from '../shared/run';
 import type { RunRecord } from '../shared/run-record';
 import type { AnalyzeOrder } from './analyze-options';
 import { EXIT, type Output } from './exit-codes';
+import { fullNotice } from './full-notice';
 import { fileNames } from './layer-files';
 import { OutputBatch } from '../host/output-batch';
 import { makeProgress } from './progress';
@@ -85,6 +86,11 @@ async function analyzeInto(
     return { model: file.model, source, version, request: { ...order.request, layer, maxSeconds }, data };
   };
   const plan = planLayers(order.request, orderOf);
+  if (order.request.full && order.out !== null) {
+    const notice = fullNotice(plan.layers.map(orderOf), order.out, batch.host(signal));
+    // Lines of JSON stay lines of JSON; the event `started` has the size there.
+    if (order.progress !== 'json') output.err(`tempograd: ${notice}\n`);
+  }
   const { records, files, isCancelled } = await runLayers(plan, order, batch, async (layer, targets) => {
     const progress = makeProgress(order.progress, output);
     try {

@@ -74,9 +74,26 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
     for (const { name } of states) norms(`lognorm_d${name}_dx`, steps, sourceSteps);
     for (const suffix of suffixes(started, 'h')) norms(`lognorm_dh_dh0${suffix}`, steps);
     for (const suffix of suffixes(started, 'h')) norms(`lognorm_ds_ds${suffix}`, steps, steps);
+    if (started.full) declarations.push(...wholePairs(started, states));
   }
   if (modes.includes('spectrum')) declarations.push(...spectrumArrays(started));
   return declarations;
+}
+
+/** Of each state: the blocks of all pairs, and their scales. */
+function wholePairs(
+  { batch, steps, inputDim }: StartedEvent,
+  states: readonly { readonly name: string; readonly units: number }[],
+): readonly ArrayDeclaration[] {
+  const pairs = [batch, steps, steps];
+  return [
+    ...states.map(({ name, units }) => ({
+      name: `d${name}_dx_pairs`,
+      type: 'float32' as const,
+      shape: [...pairs, units, inputDim],
+    })),
+    ...states.map(({ name }) => ({ name: `scale_d${name}_dx_pairs`, type: 'int32' as const, shape: pairs })),
+  ];
 }
 
 /** Of each direction: exponents, which of them are resolved, how they came to rest, singular values. */
@@ -124,6 +141,15 @@ export function arrayBytes(declarations: readonly ArrayDeclaration[]): number {
  */
 export function isPairsArray(name: string): boolean {
   return /^lognorm_d[hcs]_/.test(name);
+}
+
+/**
+ * Whether an array is one of those that whole blocks of pairs fill.
+ *
+ * @param name - Its name.
+ */
+export function isWholePairsArray(name: string): boolean {
+  return name.endsWith('_dx_pairs');
 }
 
 /** One suffix per direction that has the state; none for a single direction. */

@@ -64,6 +64,17 @@ function lengthFactor(length: number): number {
   return factor;
 }
 
+/** The CRC-32 of so many zero bytes, put together from runs of 2^k of them. */
+function crcOfZeros(length: number): number {
+  let crc = 0;
+  let run = crc32(Buffer.alloc(1));
+  for (let rest = length, size = 1; rest > 0; rest = Math.floor(rest / 2), size *= 2) {
+    if (rest % 2 === 1) crc = combineCrc32(crc, run, size);
+    run = combineCrc32(run, run, size);
+  }
+  return crc;
+}
+
 interface Piece {
   readonly length: number;
   readonly crc: number;
@@ -81,6 +92,16 @@ export class PiecewiseCrc32 {
    */
   add(offset: number, bytes: Uint8Array): void {
     if (bytes.length > 0) this.pieces.set(offset, { length: bytes.length, crc: crc32(bytes) });
+  }
+
+  /**
+   * Notes a piece of zeros.
+   *
+   * @param offset - Its position in the stream, bytes.
+   * @param length - Its bytes.
+   */
+  addZeros(offset: number, length: number): void {
+    if (length > 0) this.pieces.set(offset, { length, crc: crcOfZeros(length) });
   }
 
   /**

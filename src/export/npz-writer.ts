@@ -122,6 +122,18 @@ export class NpzWriter {
   }
 
   /**
+   * Lets every element that was not written be zero, without writing it: what a sink is not given is zero.
+   *
+   * @param names - Of these arrays.
+   */
+  leaveZeros(names: readonly string[]): void {
+    for (const member of this.members.values()) {
+      if (!names.includes(member.name)) continue;
+      for (const gap of member.crc.gaps(member.size)) member.crc.addZeros(gap.offset, gap.length);
+    }
+  }
+
+  /**
    * Writes headers and directory and commits the file; every element must have been written once.
    *
    * @param otherName - Name of the file when it is not the sink's own.

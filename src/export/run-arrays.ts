@@ -9,8 +9,9 @@ import { addNorms } from '../core/linalg/scaling';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
 import type { PairsEvent, SpectrumEvent, StartedEvent, StatesEvent } from '../shared/run';
-import { declareArrays, isPairsArray, pairsArray, rowsOf } from './array-declarations';
+import { declareArrays, isPairsArray, isWholePairsArray, pairsArray, rowsOf } from './array-declarations';
 import { NpzWriter } from './npz-writer';
+import { PairBlockArrays } from './pair-block-arrays';
 
 type Numbers = Float32Array | Float64Array;
 
@@ -20,6 +21,7 @@ const ANY_SCALE = -(2 ** 31);
 /** Writes the arrays of one run. */
 export class RunArrays {
   private readonly writer: NpzWriter;
+  private readonly pairBlocks: PairBlockArrays;
   /** Scales of each direction, `[B * T]`, per state; kept until both halves are there. */
   private readonly scales = new Map<StateName, Map<Direction, Int32Array>>();
   /** Log norms of a step by itself of the direction that came first, by array; the other half adds to them. */
@@ -30,6 +32,7 @@ export class RunArrays {
     private readonly started: StartedEvent,
   ) {
     this.writer = new NpzWriter(sink, declareArrays(started));
+    this.pairBlocks = new PairBlockArrays(this.writer, started);
   }
 
   /**
@@ -43,17 +46,16 @@ export class RunArrays {
     if (step.event.kind === 'spectrum') this.addSpectrum(step.event);
     if (step.chunk?.mode === 'diagonal') this.addDiagonal(step.chunk);
     if (step.chunk?.mode === 'final') this.addFinal(step.chunk);
+    if (step.blocks) this.pairBlocks.add(step.blocks);
   }
 
   /** Completes the file. */
   async close(): Promise<void> {
     this.writeScales();
-    const pairs = declareArrays(this.started).filter(({ name }) => isPairsArray(name));
+    const names = declareArrays(this.started).map(({ name }) => name);
     // What no rectangle covers is exactly zero.
-    this.writer.fillMissing(
-      pairs.map(({ name }) => name),
-      -Infinity,
-    );
+    this.writer.fillMissing(names.filter(isPairsArray), -Infinity);
+    this.writer.leaveZeros(names.filter(isWholePairsArray));
     await this.writer.close();
   }
 

@@ -9,7 +9,7 @@ import type { AnalysisStep } from '../shared/analysis-step';
 import type { OpenSink } from '../shared/file-sink';
 import type { RunEvent, StartedEvent } from '../shared/run';
 import { addToRecord, emptyRecord, type RunRecord } from '../shared/run-record';
-import { arrayBytes, declareArrays } from './array-declarations';
+import { arrayBytes, declareArrays, isWholePairsArray } from './array-declarations';
 import { ROWS_PER_SLICE, RunCsv } from './csv';
 import { RunArrays } from './run-arrays';
 
@@ -118,7 +118,7 @@ export async function writeRun(
 
 /** Rows of all tables together, nearly: a scale is a column of its own, and pairs leave out what is not after. */
 function tableRows(started: StartedEvent): number {
-  const shapes = declareArrays(started).filter(({ name }) => !name.startsWith('scale_'));
+  const shapes = declareArrays(started).filter(({ name }) => !name.startsWith('scale_') && !isWholePairsArray(name));
   return shapes.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }
 
@@ -130,7 +130,15 @@ function partialName(path: string, host: WriteHost): string {
   return name;
 }
 
-function checkRoom(path: string, bytes: number, host: WriteHost): void {
+/**
+ * Nothing, where the disk has room.
+ *
+ * @param path - Where a file is to go.
+ * @param bytes - What it will take.
+ * @param host - The machine.
+ * @throws TempogradError `output/too-large`.
+ */
+export function checkRoom(path: string, bytes: number, host: Pick<WriteHost, 'freeBytes'>): void {
   const free = host.freeBytes(path);
   if (free === null || bytes <= free) return;
   throw new TempogradError('output/too-large', `${path} would take ${bytes} bytes, the disk has ${free} free`, {

@@ -45,6 +45,10 @@ export const runRequestSchema = z.object({
   modes: z.array(z.enum(['diagonal', 'final', 'states', 'pairs', 'spectrum'])).min(1),
   /** Lyapunov exponents of the mode spectrum; left out: the smaller of S and 64. */
   exponents: z.union([z.number().int().min(1), z.literal('all')]).optional(),
+  /** With pairs: the whole Jacobians too, not only their norms; they go to the arrays alone. Left out: norms only. */
+  full: z.boolean().optional(),
+  /** What whole pairs may take, bytes; left out: 2 GiB. */
+  maxBytes: z.number().positive().optional(),
   engine: z.enum(['tensorflow', 'wasm', 'reference']).nullable(),
   warmUp: z.number().int().min(0).nullable(),
   span: z.number().int().min(1).nullable(),
@@ -144,6 +148,8 @@ export interface StepNorms {
   /** Frobenius, `[B, count]`. */
   readonly total: Float64Array;
   /** Row norms (over features), `[B, count, H]`. */
+  /** Whether pairs come with their whole Jacobians; left out: they do not. */
+  readonly full?: boolean;
   readonly units: Float64Array;
   /** Column norms (over units), `[B, count, D]`. */
   readonly features: Float64Array;
