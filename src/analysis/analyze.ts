@@ -17,7 +17,7 @@ import { chooseEngine, openEngine, type EngineChoice } from '../engine/load-engi
 import { Pace } from '../engine/pace';
 import { DEFAULT_EXPONENTS } from '../engine/propagate/spectrum-plan';
 import type { AnalysisStep } from '../shared/analysis-step';
-import type { ProgressEvent, RunEstimate, RunRequest } from '../shared/run';
+import type { ProgressEvent, RunEstimate, RunPart, RunRequest } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
 import { checkFullPairs, fullPairsBytes } from './full-pairs';
 import { LagCurves } from './lag-curves';
@@ -27,6 +27,7 @@ import { sizeRun, type RunData, type RunSize } from './size-run';
 import { joinDirections } from './join-directions';
 import { spectrumEvent, startedEvent } from './run-events';
 import { runNotes } from './run-notes';
+import { chunkOf, cutRun, maskOf, PAIRS_SOURCES, pairsPartOf, rowsOf, statesOf } from './run-part';
 import { stepNorms } from './step-norms';
 import { summarize } from './summarize';
 
@@ -52,9 +53,9 @@ export interface RunPlan {
   readonly cost: RunCost;
   /** The engine gives pieces of at most this size, smaller where memory is short. */
   readonly chunkBytes: number;
-  readonly estimate: RunEstimate;
   /** Bytes of whole pairs; 0 where they are not asked for. */
   readonly fullBytes: number;
+  readonly estimate: RunEstimate;
 }
 
 /**
@@ -115,6 +116,8 @@ class Run {
   private readonly signal: AbortSignal;
   private readonly timer: NodeJS.Timeout | undefined;
   private layerRun: LayerRun | undefined;
+  /** null for the whole run. */
+  private part: RunPart | null = null;
 
   constructor(
     private readonly order: AnalysisOrder,
@@ -137,24 +140,29 @@ class Run {
     const { request } = this.order;
     const plan = planRun(this.order);
     checkMemory(plan.cost.peakBytes, request);
+    checkFullPairs(plan.fullBytes, request, plan.size);
     const opened = await openEngine(request.engine, plan.cost.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
-    checkFullPairs(plan.fullBytes, request, plan.size);
     const { input, local } = await this.layerInput(engine, plan);
     const opening = await engine.openLayer(plan.found.layer, input, this.signal);
     const layerRun = local ? withRespectToModelInput(opening, plan.found.layer, input, local) : opening;
     this.layerRun = layerRun;
     const x = local?.sequence ?? input.x;
-    const started = startedEvent(plan.found.layer, request, plan.estimate, opened.info, layerRun, x.shape[1]!);
+    const part = cutRun(layerRun, request, x.shape[1]!, plan.chunkBytes);
+    this.part = part;
+    const whole = startedEvent(plan.found.layer, request, plan.estimate, opened.info, layerRun, x.shape[1]!);
+    const started = part ? { ...whole, part } : whole;
     yield { event: started, chunk: null };
     const states = joinDirections(layerRun, x, input.mask);
-    yield { event: states, chunk: null };
+    const own = part?.sequences ?? { first: 0, count: layerRun.batch };
+    yield { event: statesOf(states, layerRun.batch, own), chunk: null };
     yield this.progress('states', STATES_SHARE);
 
     const isSameTime = started.sourceSteps === started.steps;
-    const lags = new LagCurves(started.batch, started.sourceSteps, isSameTime ? input.mask : null);
+    const lags = new LagCurves(own.count, started.sourceSteps, isSameTime ? maskOf(input.mask, own) : null);
     for (const direction of started.directions) {
+      if (own.count === 0) break;
       if (request.modes.includes('diagonal') && isSameTime)
         yield* this.propagate('diagonal', layerRun, direction, lags, plan.chunkBytes);
       if (request.modes.includes('final')) yield* this.propagate('final', layerRun, direction, lags, plan.chunkBytes);
@@ -166,13 +174,14 @@ class Run {
       }
     }
     const spectra = new Map<Direction, SpectrumResult>();
-    if (request.modes.includes('spectrum')) {
+    if (request.modes.includes('spectrum') && own.count > 0) {
       for (const direction of started.directions) {
         yield this.progress('spectrum', this.fraction);
         const result = await layerRun.spectrum(direction, {
           exponents: request.exponents ?? DEFAULT_EXPONENTS,
           warmUp: request.warmUp ?? 0,
           signal: this.signal,
+          sequences: own,
         });
         spectra.set(direction, result);
         yield { event: spectrumEvent(direction, result), chunk: null };
@@ -181,7 +190,8 @@ class Run {
     yield this.progress('diagnostics', 1 - STATES_SHARE);
     const exponents = new Map<Direction, Float64Array>();
     for (const direction of started.directions) {
-      exponents.set(direction, await layerRun.leadingExponent(direction, request.warmUp ?? 0, this.signal));
+      const found = await layerRun.leadingExponent(direction, request.warmUp ?? 0, this.signal, own);
+      exponents.set(direction, rowsOf(found, layerRun.batch, own));
     }
     const seconds = (performance.now() - this.startedAt) / 1000;
     const { assumptions, warnings } = runNotes(this.order.model, plan.found.index, plan.size, started);
@@ -205,7 +215,8 @@ class Run {
     };
     const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, new Pace(this.signal));
     this.fraction = 1;
-    yield { event: { kind: 'done', summary }, chunk: null };
+    const ownExponents = part ? { exponents: joined([...exponents.values()]) } : {};
+    yield { event: { kind: 'done', summary, ...ownExponents }, chunk: null };
   }
 
   /** What the layer is fed, and how it depends on the model's input where that is asked for. */
@@ -234,10 +245,13 @@ class Run {
     chunkBytes: number,
   ): AsyncGenerator<AnalysisStep, void, void> {
     const basis = this.order.request.exact ? {} : { basis: this.bases };
-    const options = { signal: this.signal, chunkBytes, ...basis };
+    const { batch } = layerRun;
+    const own = this.part?.sequences ?? { first: 0, count: batch };
+    const options = { signal: this.signal, chunkBytes, sequences: own, ...basis };
     const chunks = mode === 'diagonal' ? layerRun.diagonal(direction, options) : layerRun.final(direction, options);
-    for await (const chunk of chunks) {
-      const event = stepNorms(chunk, layerRun.batch, layerRun.inputDim);
+    for await (const all of chunks) {
+      const chunk = chunkOf(all, batch, own);
+      const event = stepNorms(chunk, own.count, layerRun.inputDim);
       if (event.kind === 'final') lags.add(event);
       yield { event, chunk };
       yield this.progress(mode, this.fraction + this.shareOf(mode, chunk.count / lags.steps, layerRun));
@@ -253,39 +267,26 @@ class Run {
     const { exact: isExact } = this.order.request;
     const report = this.bases;
     const options = {
-      sources: ['input', 'initial', 'state'] as const,
+      sources: PAIRS_SOURCES,
+      ...pairsPartOf(this.part, direction),
       isExact,
       chunkBytes,
       report,
       signal: this.signal,
     };
     const { batch, steps } = layerRun;
+    const parts = this.part?.count ?? 1;
     const begin = this.fraction;
     const share = this.pairsShare(layerRun, direction, begin);
     let done = 0;
     for await (const chunk of layerRun.pairs(direction, options)) {
       const { mode, ...rectangle } = chunk;
       yield { event: { kind: mode, ...rectangle }, chunk: null };
-      done += chunk.logNorms.length / (batch * steps * (steps + 1));
+      done += (parts * chunk.logNorms.length) / (batch * steps * (steps + 1));
       yield this.progress('pairs', begin + share * Math.min(1, done));
     }
   }
 
-  /** The part of the whole run that a part of one propagation is; `final` is by far the longer. */
-  private shareOf(mode: 'diagonal' | 'final', part: number, layerRun: LayerRun): number {
-    const { modes } = this.order.request;
-    const weight = { diagonal: modes.includes('final') ? 0.1 : 1, final: modes.includes('diagonal') ? 0.9 : 1 }[mode];
-    const room = modes.includes('pairs') ? OTHER_THAN_PAIRS_SHARE : 1;
-    return (room * (1 - 2 * STATES_SHARE) * weight * part) / layerRun.states.length;
-  }
-
-  private progress(stage: ProgressEvent['stage'], fraction: number): AnalysisStep {
-    this.signal.throwIfAborted();
-    this.fraction = Math.max(this.fraction, Math.min(1, fraction));
-    const secondsElapsed = (performance.now() - this.startedAt) / 1000;
-    return { event: { kind: 'progress', fraction: this.fraction, stage, secondsElapsed }, chunk: null };
-  }
-}
   /** Whole blocks of all pairs; nothing of them but their place is an event. */
   private async *pairBlocks(
     layerRun: LayerRun,
@@ -310,6 +311,21 @@ class Run {
     return (1 - STATES_SHARE - begin) / left;
   }
 
+  /** The part of the whole run that a part of one propagation is; `final` is by far the longer. */
+  private shareOf(mode: 'diagonal' | 'final', part: number, layerRun: LayerRun): number {
+    const { modes } = this.order.request;
+    const weight = { diagonal: modes.includes('final') ? 0.1 : 1, final: modes.includes('diagonal') ? 0.9 : 1 }[mode];
+    const room = modes.includes('pairs') ? OTHER_THAN_PAIRS_SHARE : 1;
+    return (room * (1 - 2 * STATES_SHARE) * weight * part) / layerRun.states.length;
+  }
+
+  private progress(stage: ProgressEvent['stage'], fraction: number): AnalysisStep {
+    this.signal.throwIfAborted();
+    this.fraction = Math.max(this.fraction, Math.min(1, fraction));
+    const secondsElapsed = (performance.now() - this.startedAt) / 1000;
+    return { event: { kind: 'progress', fraction: this.fraction, stage, secondsElapsed }, chunk: null };
+  }
+}
 
 /** Share of the progress line that states, and likewise diagnostics, take. */
 const STATES_SHARE = 0.05;
@@ -325,4 +341,9 @@ function checkMemory(peakBytes: number, { maxMemoryBytes: limit }: RunRequest): 
     `the run needs about ${peakBytes} bytes even in its smallest pieces, the limit is ${limit}`,
     { details: { peakBytes, maxMemory: limit } },
   );
+}
+
+/** Arrays one after the other. */
+function joined(arrays: readonly Float64Array[]): Float64Array {
+  return Float64Array.from(arrays.flatMap((array) => [...array]));
 }

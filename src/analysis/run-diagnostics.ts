@@ -1,7 +1,6 @@
 /** Diagnostics that need the states of a run: gates, and the paths through an LSTM. */
 import { TimescaleSum, type ForgetTimescale } from '../core/diagnostics/forget-timescale';
 import { highwaySteps } from '../core/diagnostics/highway-share';
-import { meanReceptiveField } from '../core/diagnostics/receptive-field';
 import { SaturationCount } from '../core/diagnostics/saturation';
 import { cellsOf } from '../core/model';
 import { makeReferenceCell } from '../core/reference/reference-cell';
@@ -24,7 +23,7 @@ const HIGHWAY_LAG = 10;
  * @throws `signal.reason` of the pace when it is aborted.
  */
 export async function runDiagnostics(gathered: Gathered, pace: Pace): Promise<Diagnostics> {
-  const { started, states, request, lags } = gathered;
+  const { started, states } = gathered;
   const rows = started.batch * started.steps;
   const saturation: Record<string, { left: number; right: number }> = {};
   for (const [gate, values] of Object.entries(states.gates)) {
@@ -42,11 +41,9 @@ export async function runDiagnostics(gathered: Gathered, pace: Pace): Promise<Di
     await inRows(keep, rows, states.mask, pace, (part, mask) => sum.add(part, mask));
     timescale = sum.result();
   }
-  const field = request.modes.includes('final') ? meanReceptiveField(lags.curves('h', started.directions[0]!)) : null;
   return {
     ...(Object.keys(saturation).length > 0 && { saturation }),
     ...(timescale && { forgetTimescale: { median: finiteOrNull(timescale.median), max: finiteOrNull(timescale.max) } }),
-    ...(field && { receptiveField: field }),
     ...(started.hasCell && { highwayShare: await highwayShares(gathered, pace) }),
   };
 }

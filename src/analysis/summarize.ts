@@ -1,14 +1,13 @@
 /**
  * From what a run has gathered to its summary: verdicts for h and for c, diagnostics, assumptions and warnings.
  */
-import { disagreementWarning, layerVerdict } from '../core/diagnostics/joint-verdict';
-import { stateVerdict } from '../core/diagnostics/verdict';
-import type { Direction, StateName } from '../core/jacobian';
 import { cellsOf, hiddenSize, type CellDescription, type Warning } from '../core/model';
-import type { Diagnostics, LayerVerdict, StateVerdict, Summary } from '../core/summary';
+import type { Diagnostics, Summary } from '../core/summary';
 import type { Pace } from '../engine/pace';
+import type { RunPart, StartedEvent } from '../shared/run';
 import type { Gathered } from './gathered';
 import { inRows } from './in-rows';
+import { judge, withoutVerdict, type Judgement } from './judge';
 import { matrixDiagnostics } from './matrix-diagnostics';
 import { runDiagnostics } from './run-diagnostics';
 import { spectrumDiagnostics } from './spectrum-diagnostics';
@@ -24,18 +23,18 @@ import { weightReadings } from './weight-readings';
 export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary> {
   const { layer, started, request, run } = gathered;
   const { cell } = cellsOf(layer.operation)[0]!;
-  const hidden = verdictOn('h', gathered);
-  await pace.breathe();
-  const cellVerdict = started.hasCell ? verdictOn('c', gathered) : null;
+  const judged = started.part ? unjudged(started, started.part) : judgeRun(gathered);
   await pace.breathe();
   const matrices = await matrixDiagnostics(layer, pace);
   await pace.breathe();
-  const spectrum = request.modes.includes('spectrum') ? await spectrumDiagnostics(gathered, pace) : null;
+  const hasSpectrum = request.modes.includes('spectrum') && !started.part;
+  const spectrum = hasSpectrum ? await spectrumDiagnostics(gathered, pace) : null;
   const diagnostics = {
     ...matrices.diagnostics,
     ...weightReadings(layer, matrices.diagnostics.spectralNorm ?? {}),
     ...spectrum?.diagnostics,
     ...(await runDiagnostics(gathered, pace)),
+    ...judged.diagnostics,
   };
   return {
     schema: 1,
@@ -69,9 +68,10 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       probeError: gathered.bases.probeError,
       redone: gathered.bases.redone,
       ...(request.modes.includes('pairs') && { pairs: gathered.bases.ways }),
+      ...(started.part && { part: started.part }),
     },
-    hidden,
-    cell: cellVerdict,
+    hidden: judged.hidden,
+    cell: judged.cell,
     diagnostics,
     ...(spectrum && { spectra: spectrum.spectra }),
     assumptions: gathered.assumptions,
@@ -80,13 +80,22 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       ...matrices.warnings,
       ...(spectrum?.warnings ?? []),
       ...highwayLeftOut(diagnostics),
-      ...disagreements('h', hidden),
-      ...(cellVerdict ? disagreements('c', cellVerdict) : []),
-      ...undefinedExponents(gathered),
-      ...chaoticTrajectory(gathered),
+      ...judged.warnings,
       ...(await notFiniteStates(gathered, pace)),
     ],
   };
+}
+
+function judgeRun({ started, request, lags, exponents }: Gathered): Judgement {
+  const { warmUp, span } = request;
+  return judge({ started, warmUp, span, exponents, curves: (state, direction) => lags.curves(state, direction) });
+}
+
+/** A part of a run has nothing to judge by. */
+function unjudged({ hasCell }: StartedEvent, { index, count }: RunPart): Judgement {
+  const why = `This is part ${index} of ${count}: the verdict rests on all of them, and \`tempograd merge\` gives it.`;
+  const verdict = withoutVerdict(why, null);
+  return { hidden: verdict, cell: hasCell ? verdict : null, diagnostics: {}, warnings: [] };
 }
 
 /** What a cell does beyond its activations. */
@@ -103,55 +112,6 @@ function optionsOf(
   };
 }
 
-function verdictOn(state: StateName, gathered: Gathered): LayerVerdict {
-  const { started, request, lags, exponents } = gathered;
-  const verdicts: Partial<Record<Direction, StateVerdict>> = {};
-  for (const { direction, hasCell } of started.parts) {
-    if (state === 'c' && !hasCell) continue;
-    if (!request.modes.includes('final')) {
-      verdicts[direction] = withoutFinal(meanOf(exponents.get(direction)));
-      continue;
-    }
-    verdicts[direction] = stateVerdict(lags.curves(state, direction), {
-      state,
-      warmUp: request.warmUp,
-      span: request.span,
-      runSteps: started.sourceSteps,
-      lyapunovMax: meanOf(exponents.get(direction)),
-    });
-  }
-  return layerVerdict(verdicts);
-}
-
-/** The verdict rests on the Jacobians of the last state; a run without them has none. */
-function withoutFinal(lyapunovMax: number | null): StateVerdict {
-  return {
-    verdict: 'undetermined',
-    slope: null,
-    slopeInterval: null,
-    lyapunovMax,
-    halfLife: null,
-    timeConstant: null,
-    horizon: null,
-    meanLag: null,
-    confidence: null,
-    why: 'The mode final was not asked for, and the verdict rests on it.',
-  };
-}
-
-function meanOf(values: Float64Array | undefined): number | null {
-  if (!values || values.length === 0) return null;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return Number.isFinite(mean) ? mean : null;
-}
-
-function disagreements(state: StateName, verdict: LayerVerdict): readonly Warning[] {
-  const directions: readonly (Direction | null)[] = verdict.forward ? ['forward', 'backward'] : [null];
-  return directions
-    .map((direction) => disagreementWarning(state, direction === null ? verdict : verdict[direction]!, direction))
-    .filter((warning) => warning !== null);
-}
-
 /** Why a highway share is null where it is. */
 function highwayLeftOut({ highwayShare: shares }: Diagnostics): readonly Warning[] {
   const missing = Object.keys(shares ?? {}).filter((lag) => shares![lag] === null);
@@ -161,47 +121,6 @@ function highwayLeftOut({ highwayShare: shares }: Diagnostics): readonly Warning
       code: 'diagnostics/left-out',
       message: `highwayShare is null at lag ${missing.join(' and ')}: the run is shorter, both paths are zero, or the products are too large for float64 in TypeScript.`,
       remedy: 'The verdict does not rest on it.',
-    },
-  ];
-}
-
-/** Why `lyapunovMax` is null where it is. */
-function undefinedExponents({ exponents }: Gathered): readonly Warning[] {
-  const values = [...exponents.values()].flatMap((entry) => [...entry]);
-  const dead = values.filter((value) => value === -Infinity).length;
-  const other = values.filter((value) => !Number.isFinite(value)).length - dead;
-  if (dead + other === 0) return [];
-  const reasons = [
-    ...(dead > 0 ? [`the tangent becomes exactly zero in ${dead}`] : []),
-    ...(other > 0 ? [`no finite step is left after the warm-up in ${other}`] : []),
-  ];
-  return [
-    {
-      code: 'numerics/exponent-undefined',
-      message: `lyapunovMax is null: of ${values.length} sequences and directions ${reasons.join(', ')}.`,
-      remedy: 'The verdict rests on the measured norms, not on the exponent.',
-    },
-  ];
-}
-
-/** Relative error of one step: float32, or float64 of the reference engine. */
-const ROUNDING = { tensorflow: 6e-8, wasm: 6e-8, reference: 1e-16 } as const;
-/** Relative error of a trajectory from which on its digits mean nothing; method.md section 4. */
-const PARTED = 1e-4;
-
-/** A positive exponent makes rounding grow until trajectories part; the Jacobians are then those of this trajectory. */
-function chaoticTrajectory({ exponents, started }: Gathered): readonly Warning[] {
-  const largest = Math.max(...[...exponents.values()].map((values) => meanOf(values) ?? -Infinity));
-  if (!(largest > 0)) return [];
-  const reach = Math.floor(Math.log(PARTED / ROUNDING[started.engine.name]) / largest);
-  if (started.steps <= reach) return [];
-  return [
-    {
-      code: 'numerics/trajectories-part',
-      message:
-        `The leading exponent is ${largest.toPrecision(2)} nats per step: rounding grows so fast that trajectories ` +
-        `of different engines may part after about ${reach} of ${started.steps} steps.`,
-      remedy: 'The Jacobians are exact along the trajectory that this engine computed; compare verdicts, not digits.',
     },
   ];
 }

@@ -155,6 +155,18 @@ export interface Summary {
     readonly redone?: number;
     /** How all pairs were computed, by kind of source. */
     readonly pairs?: Readonly<Record<string, string>>;
+    /** Which part of the run this is; left out for a whole one. */
+    readonly part?: {
+      readonly index: number;
+      readonly count: number;
+      readonly sequences: { readonly first: number; readonly count: number };
+      readonly tiles: readonly {
+        readonly direction: Direction;
+        readonly first: number;
+        readonly end: number;
+        readonly total: number;
+      }[];
+    };
   };
   readonly hidden: LayerVerdict;
   readonly cell: LayerVerdict | null;

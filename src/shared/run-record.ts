@@ -52,7 +52,8 @@ export function addToRecord(record: RunRecord, event: RunEvent): void {
   if (event.kind === 'cancelled') record.isCancelled = true;
   if (event.kind !== 'diagonal' && event.kind !== 'final') return;
   const { kind, direction, start, count } = event;
-  const { batch, sourceSteps: steps } = record.started!;
+  const { sourceSteps: steps, part } = record.started!;
+  const batch = part?.sequences.count ?? record.started!.batch;
   const add = (state: StateName, norms: StepNorms): void => {
     const key = seriesKey(kind, state, direction);
     const series = record.series.get(key) ?? {

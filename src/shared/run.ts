@@ -55,6 +55,8 @@ export const runRequestSchema = z.object({
   exact: z.boolean(),
   maxSeconds: z.number().positive().nullable(),
   maxMemoryBytes: z.number().positive().nullable(),
+  /** The part of the run that is computed, `index` of 1 .. `count`; left out: all of it. */
+  shard: z.object({ index: z.number().int().min(1), count: z.number().int().min(1) }).optional(),
 });
 
 /** A request to analyse one layer of the open model. */
@@ -105,6 +107,29 @@ export interface SpectrumShape {
   readonly hasSingularValues: boolean;
 }
 
+/** Consecutive tiles of all pairs of one direction, `first .. end` of `total`. */
+export interface TileRange {
+  readonly direction: Direction;
+  readonly first: number;
+  readonly end: number;
+  readonly total: number;
+}
+
+/** Which part of a run is computed; the sizes of `StartedEvent` are those of the whole run. */
+export interface RunPart {
+  /** 1 .. count */
+  readonly index: number;
+  readonly count: number;
+  /** All that is no norm of pairs comes of these sequences alone, counted from the first of them. */
+  readonly sequences: { readonly first: number; readonly count: number };
+  /** With the mode pairs. */
+  readonly tiles: readonly TileRange[];
+  /** What a chunk of results may have; the tiles follow from it. */
+  readonly chunkBytes: number;
+  /** Of the states of all sequences, which every part computes. */
+  readonly statesChecksum: string;
+}
+
 /** First event: what runs. */
 export interface StartedEvent {
   readonly kind: 'started';
@@ -125,9 +150,13 @@ export interface StartedEvent {
   /** The directions, forward first, in the order of their rows. */
   readonly parts: readonly DirectionPart[];
   readonly modes: readonly string[];
+  /** Whether pairs come with their whole Jacobians; left out: they do not. */
+  readonly full?: boolean;
   /** One per direction with the mode spectrum. */
   readonly spectra?: readonly SpectrumShape[];
   readonly estimate: RunEstimate;
+  /** Left out: the whole run. */
+  readonly part?: RunPart;
 }
 
 /** States and gates of the whole run; H counts all directions that have the array (forward units first). */
@@ -148,8 +177,6 @@ export interface StepNorms {
   /** Frobenius, `[B, count]`. */
   readonly total: Float64Array;
   /** Row norms (over features), `[B, count, H]`. */
-  /** Whether pairs come with their whole Jacobians; left out: they do not. */
-  readonly full?: boolean;
   readonly units: Float64Array;
   /** Column norms (over units), `[B, count, D]`. */
   readonly features: Float64Array;
@@ -213,6 +240,8 @@ export interface ProgressEvent {
 export interface DoneEvent {
   readonly kind: 'done';
   readonly summary: Summary;
+  /** Of a part: the leading exponents of its sequences, `[directions, b]`. */
+  readonly exponents?: Float64Array;
 }
 
 /** The end of a run that was cancelled; what was sent before stays valid. */
