@@ -17,15 +17,22 @@ export interface ArrayDeclaration {
 
 interface Member extends ArrayDeclaration {
   readonly fileName: Uint8Array;
-  readonly header: Uint8Array;
-  readonly size: number;
+  /** Of one that grows it is written again when its shape is known. */
+  header: Uint8Array;
+  size: number;
   readonly headerPosition: number;
   readonly dataPosition: number;
   readonly crc: PiecewiseCrc32;
+  /** Filled from the start and written in any pieces, so that its bytes are summed when all are there. */
+  isScattered: boolean;
 }
 
 const LOCAL_HEADER_BYTES = 30;
 const FILL_ELEMENTS = 1 << 20;
+/** Bytes that are read back at once to be summed. */
+const SUMMED_BYTES = 1 << 24;
+/** Room for the shape of any array with one axis. */
+const GROWING_HEADER_BYTES = 128;
 const ZIP64_EXTRA_BYTES = 20;
 /** 1980-01-01: a fixed date keeps the bytes the same from run to run. */
 const DOS_DATE = 0x21;
@@ -47,26 +54,51 @@ export class NpzWriter {
     private readonly sink: FileSink,
     declarations: readonly ArrayDeclaration[],
   ) {
-    for (const declaration of declarations) {
-      const fileName = new TextEncoder().encode(`${declaration.name}.npy`);
-      const header = npyHeader(declaration.type, declaration.shape);
-      const elements = declaration.shape.reduce((product, size) => product * size, 1);
-      const size = header.length + elements * NPY_BYTES[declaration.type];
-      const headerPosition = this.end;
-      const dataPosition = headerPosition + LOCAL_HEADER_BYTES + fileName.length + ZIP64_EXTRA_BYTES;
-      const crc = new PiecewiseCrc32();
-      crc.add(0, header);
-      sink.write(dataPosition, header);
-      this.members.set(declaration.name, {
-        ...declaration,
-        fileName,
-        header,
-        size,
-        headerPosition,
-        dataPosition,
-        crc,
-      });
-      this.end = dataPosition + size;
+    for (const declaration of declarations) this.declare(declaration);
+  }
+
+  /**
+   * Adds an array behind all others.
+   *
+   * @param declaration - The array.
+   */
+  declare(declaration: ArrayDeclaration): void {
+    this.place(declaration, npyHeader(declaration.type, declaration.shape));
+  }
+
+  /**
+   * Adds elements at the end of an array of one axis whose length is not known before; it must be the last one.
+   *
+   * @param name - A new name, or that of the last array.
+   * @param type - Its type.
+   * @param values - What is added.
+   */
+  append(name: string, type: NpyType, values: ArrayLike<number>): void {
+    if (!this.members.has(name)) this.place({ name, type, shape: [0] }, npyHeader(type, [0], GROWING_HEADER_BYTES));
+    const member = this.members.get(name)!;
+    if (member.dataPosition + member.size !== this.end) throw new Error(`array ${name} is not the last one`);
+    const length = (member.size - member.header.length) / NPY_BYTES[type] + values.length;
+    this.write(name, length - values.length, values);
+    member.size += values.length * NPY_BYTES[type];
+    member.header = npyHeader(type, [length], GROWING_HEADER_BYTES);
+    this.end = member.dataPosition + member.size;
+    member.crc.add(0, member.header);
+    this.sink.write(member.dataPosition, member.header);
+  }
+
+  /**
+   * Fills an array, over which any elements may then be written in any pieces and any number of them.
+   *
+   * @param name - A declared name, of which nothing was written yet.
+   * @param value - What it is filled with.
+   */
+  scatter(name: string, value: number): void {
+    const member = this.members.get(name);
+    if (!member) throw new Error(`array ${name} was not declared`);
+    member.isScattered = true;
+    const elements = (member.size - member.header.length) / NPY_BYTES[member.type];
+    for (let start = 0; start < elements; start += FILL_ELEMENTS) {
+      this.write(name, start, new Float64Array(Math.min(FILL_ELEMENTS, elements - start)).fill(value));
     }
   }
 
@@ -82,7 +114,7 @@ export class NpzWriter {
     if (!member) throw new Error(`array ${name} was not declared`);
     const bytes = toBytes(member.type, values);
     const offset = member.header.length + firstElement * NPY_BYTES[member.type];
-    member.crc.add(offset, bytes);
+    if (!member.isScattered) member.crc.add(offset, bytes);
     this.sink.write(member.dataPosition + offset, bytes);
   }
 
@@ -108,7 +140,7 @@ export class NpzWriter {
    */
   fillMissing(names?: readonly string[], value = NaN): void {
     for (const member of this.members.values()) {
-      if (names && !names.includes(member.name)) continue;
+      if (member.isScattered || (names && !names.includes(member.name))) continue;
       const width = NPY_BYTES[member.type];
       for (const gap of member.crc.gaps(member.size)) {
         const first = (gap.offset - member.header.length) / width;
@@ -141,7 +173,7 @@ export class NpzWriter {
   async close(otherName?: string): Promise<void> {
     const directory: Uint8Array[] = [];
     for (const member of this.members.values()) {
-      const crc = member.crc.total(member.size);
+      const crc = this.sumOf(member);
       this.sink.write(member.headerPosition, localHeader(member, crc));
       directory.push(directoryEntry(member, crc));
     }
@@ -150,18 +182,43 @@ export class NpzWriter {
     this.sink.write(this.end + directoryBytes.length, endRecords(this.members.size, directoryBytes.length, this.end));
     await this.sink.commit(otherName);
   }
+
+  private place(declaration: ArrayDeclaration, header: Uint8Array): void {
+    const fileName = new TextEncoder().encode(`${declaration.name}.npy`);
+    const elements = declaration.shape.reduce((product, size) => product * size, 1);
+    const size = header.length + elements * NPY_BYTES[declaration.type];
+    const headerPosition = this.end;
+    const dataPosition = headerPosition + LOCAL_HEADER_BYTES + fileName.length + ZIP64_EXTRA_BYTES;
+    const crc = new PiecewiseCrc32();
+    crc.add(0, header);
+    this.sink.write(dataPosition, header);
+    const place = { headerPosition, dataPosition, crc };
+    this.members.set(declaration.name, { ...declaration, fileName, header, size, ...place, isScattered: false });
+    this.end = dataPosition + size;
+  }
+
+  private sumOf({ isScattered, crc, dataPosition, size }: Member): number {
+    if (!isScattered) return crc.total(size);
+    const summed = new PiecewiseCrc32();
+    for (let at = 0; at < size; at += SUMMED_BYTES) {
+      summed.add(at, this.sink.read(dataPosition + at, Math.min(SUMMED_BYTES, size - at)));
+    }
+    return summed.total(size);
+  }
 }
 
 function toBytes(type: NpyType, values: ArrayLike<number>): Uint8Array {
   const fits =
     (type === 'float32' && values instanceof Float32Array) ||
     (type === 'float64' && values instanceof Float64Array) ||
-    (type === 'int32' && values instanceof Int32Array);
+    (type === 'int32' && values instanceof Int32Array) ||
+    (type === 'uint8' && values instanceof Uint8Array);
   const array = fits ? (values as Float32Array) : convert(type, values);
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }
 
-function convert(type: NpyType, values: ArrayLike<number>): Float32Array | Float64Array | Int32Array {
+function convert(type: NpyType, values: ArrayLike<number>): Float32Array | Float64Array | Int32Array | Uint8Array {
+  if (type === 'uint8') return Uint8Array.from(values);
   if (type === 'float32') return Float32Array.from(values);
   return type === 'float64' ? Float64Array.from(values) : Int32Array.from(values);
 }

@@ -20,7 +20,6 @@ const ANY_SCALE = -(2 ** 31);
 
 /** Writes the arrays of one run. */
 export class RunArrays {
-  private readonly writer: NpzWriter;
   private readonly pairBlocks: PairBlockArrays;
   /** Scales of each direction, `[B * T]`, per state; kept until both halves are there. */
   private readonly scales = new Map<StateName, Map<Direction, Int32Array>>();
@@ -30,8 +29,8 @@ export class RunArrays {
   constructor(
     sink: FileSink,
     private readonly started: StartedEvent,
+    private readonly writer = new NpzWriter(sink, declareArrays(started)),
   ) {
-    this.writer = new NpzWriter(sink, declareArrays(started));
     this.pairBlocks = new PairBlockArrays(this.writer, started);
   }
 
@@ -51,12 +50,17 @@ export class RunArrays {
 
   /** Completes the file. */
   async close(): Promise<void> {
+    this.complete();
+    await this.writer.close();
+  }
+
+  /** Writes what is known only at the end; for a writer that has more arrays. */
+  complete(): void {
     this.writeScales();
     const names = declareArrays(this.started).map(({ name }) => name);
     // What no rectangle covers is exactly zero.
     this.writer.fillMissing(names.filter(isPairsArray), -Infinity);
     this.writer.leaveZeros(names.filter(isWholePairsArray));
-    await this.writer.close();
   }
 
   /**

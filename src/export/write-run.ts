@@ -11,6 +11,7 @@ import type { RunEvent, StartedEvent } from '../shared/run';
 import { addToRecord, emptyRecord, type RunRecord } from '../shared/run-record';
 import { arrayBytes, declareArrays, isWholePairsArray } from './array-declarations';
 import { ROWS_PER_SLICE, RunCsv } from './csv';
+import { PartArrays, partBytes, type PartStarted } from './part-arrays';
 import { RunArrays } from './run-arrays';
 
 /** Where the arrays of a run go; null = nowhere. */
@@ -19,6 +20,8 @@ export interface ArrayTargets {
   readonly npz: string | null;
   /** A folder of CSV files. */
   readonly csvFolder: string | null;
+  /** Of a part of a run: what decides its numbers, by name, so that parts of different runs are not put together. */
+  readonly facts?: Readonly<Record<string, string>>;
 }
 
 /** What writing needs from the machine. */
@@ -65,7 +68,7 @@ export async function writeRun(
 ): Promise<WrittenRun> {
   const record = emptyRecord();
   const files: string[] = [];
-  let arrays: RunArrays | null = null;
+  let arrays: RunArrays | PartArrays | null = null;
   let csv: RunCsv | null = null;
   let slices = 0;
   let expectedSlices = 1;
@@ -76,10 +79,11 @@ export async function writeRun(
       if (step.event.kind === 'started') {
         const started = step.event;
         if (targets.npz !== null) {
-          checkRoom(targets.npz, arrayBytes(declareArrays(started)), host);
+          const isPart = hasPart(started);
+          checkRoom(targets.npz, isPart ? partBytes(started) : arrayBytes(declareArrays(started)), host);
           const sink = host.openSink(targets.npz);
           abort = () => sink.abort();
-          arrays = new RunArrays(sink, started);
+          arrays = isPart ? new PartArrays(sink, started, factsOf(targets, started)) : new RunArrays(sink, started);
         }
         if (targets.csvFolder !== null) {
           const folder = targets.csvFolder;
@@ -98,7 +102,8 @@ export async function writeRun(
     }
     if (record.isCancelled) {
       await csv?.abort();
-      if (arrays && record.states && targets.npz !== null) {
+      // A part is whole or not at all: there is nothing that half of one could be put together with.
+      if (arrays instanceof RunArrays && record.states && targets.npz !== null) {
         const partial = partialName(targets.npz, host);
         await arrays.closePartial(partial);
         files.push(partial);
@@ -116,7 +121,25 @@ export async function writeRun(
   }
 }
 
-/** Rows of all tables together, nearly: a scale is a column of its own, and pairs leave out what is not after. */
+function hasPart(started: StartedEvent): started is PartStarted {
+  return started.part !== undefined;
+}
+
+/** What the caller knows of the run, and what became clear when it started. */
+function factsOf({ facts = {} }: ArrayTargets, started: PartStarted): Readonly<Record<string, string>> {
+  const { engine, layer, batch, steps, modes, part } = started;
+  return {
+    ...facts,
+    layer,
+    modes: modes.join(','),
+    sequences: String(batch),
+    steps: String(steps),
+    engine: `${engine.name} ${engine.version}`,
+    'bytes of a piece (--max-memory)': String(part.chunkBytes),
+  };
+}
+
+/** Rows of all tables together, nearly: a scale is a column of its own, and pairs leave out what is not after and whole blocks. */
 function tableRows(started: StartedEvent): number {
   const shapes = declareArrays(started).filter(({ name }) => !name.startsWith('scale_') && !isWholePairsArray(name));
   return shapes.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
