@@ -136,6 +136,52 @@ export interface SpectrumResult {
   readonly reason: string | null;
 }
 
+/** A block as it is stored: the true one is the stored one times 2^scale. */
+export interface StoredBlock {
+  /** Row-major, the caller's. */
+  readonly data: RealArray;
+  readonly rows: number;
+  readonly columns: number;
+  /** 0 unless float32 could not hold the block. */
+  readonly scale: number;
+  /** ln of the Frobenius norm of the true block; -Infinity only for an exact zero. */
+  readonly logNorm: number;
+}
+
+/** The Jacobians of one pair of steps. */
+export interface PairBlock {
+  /** dh_t/dx_s `[P, D]`. */
+  readonly h: StoredBlock;
+  /** dc_t/dx_s `[H, D]`; null for SimpleRNN and GRU. */
+  readonly c: StoredBlock | null;
+  /** ds_t/ds_s `[S, S]`, s = h or [h; c]; null where it was not asked for. */
+  readonly state: StoredBlock | null;
+}
+
+/** One pair of steps, at the input's own time index. */
+export interface BlockPlace {
+  readonly sequence: number;
+  readonly target: number;
+  readonly source: number;
+  /** Whether ds_t/ds_s is wanted too. */
+  readonly hasState: boolean;
+}
+
+/**
+ * Blocks of any pair of steps of one direction, on demand. A masked target has the block of the step before it, a masked
+ * input gives zeros, a masked source of the state is the state before it.
+ */
+export interface BlockSource {
+  /** Bytes of the products of segments that are kept at the moment. */
+  readonly keptBytes: number;
+  /** The block of one pair; soon where the products between its steps are kept. */
+  block(place: BlockPlace, signal: AbortSignal): Promise<PairBlock>;
+  /** Makes the products of all segments that are not kept yet; those made before it was aborted stay. */
+  prepare(signal: AbortSignal): Promise<void>;
+  /** Frees the products; done with the run too. */
+  dispose(): void;
+}
+
 /** A layer with its states computed, ready to be differentiated. Holds engine memory until disposed. */
 export interface LayerRun {
   readonly batch: number;
@@ -164,6 +210,13 @@ export interface LayerRun {
   sequencesAtOnce(mode: 'diagonal' | 'final' | 'spectrum', options: TileOptions): number;
   /** The same Jacobians with respect to the input as whole blocks, target after target of a tile of sources. */
   pairBlocks(direction: Direction, options: PropagateOptions): AsyncGenerator<PairBlocksChunk, void, void>;
+  /**
+   * Blocks of any pair of steps, on demand.
+   *
+   * @param direction - Which recurrence.
+   * @param maxBytes - What is kept for it takes at most so much.
+   */
+  openBlocks(direction: Direction, maxBytes: number): BlockSource;
   /**
    * The leading Lyapunov exponent per sequence, nats per step: growth of the first unit vector under the step state
    * Jacobians, the first `warmUp` steps left out. `[B]`; `-Infinity` when the vector dies, masked steps not counted; NaN

@@ -8,6 +8,7 @@ import { openCell } from './cells/open-cell';
 import { runCell, type CellRun } from './cells/run-cell';
 import type { TensorCell } from './cells/tensor-cell';
 import type {
+  BlockSource,
   DirectionStates,
   LayerInput,
   LayerRun,
@@ -21,6 +22,7 @@ import type { Ops } from './ops';
 import { diagonalSequences, propagateDiagonal } from './propagate/diagonal';
 import { finalSequences, propagateFinal } from './propagate/final';
 import { leadingExponent } from './propagate/leading-exponent';
+import { openBlockSource } from './propagate/block-source';
 import { propagatePairBlocks } from './propagate/pair-blocks';
 import { propagateSpectrum } from './propagate/spectrum';
 import { planSpectrum, spectrumSequences } from './propagate/spectrum-plan';
@@ -75,6 +77,7 @@ export async function runLayer(
 
 function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly DirectionRun[]): LayerRun {
   let isDisposed = false;
+  const opened: BlockSource[] = [];
   const { batch, steps, units, inputDim } = directions[0].run;
   const find = (direction: Direction): DirectionRun => {
     if (isDisposed) throw new Error('the layer run was disposed');
@@ -118,6 +121,12 @@ function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly Dire
     sequencesAtOnce(mode: 'diagonal' | 'final' | 'spectrum', options: TileOptions): number {
       return Math.max(...directions.map((one) => sequencesOf(ops, one, mode, options)));
     },
+    openBlocks(direction: Direction, maxBytes: number): BlockSource {
+      const { cell, run } = find(direction);
+      const source = openBlockSource(ops, cell, run, maxBytes);
+      opened.push(source);
+      return source;
+    },
     leadingExponent(
       direction: Direction,
       warmUp: number,
@@ -134,6 +143,7 @@ function makeLayerRun(ops: Ops, layer: RecurrentLayer, directions: readonly Dire
     dispose() {
       if (isDisposed) return;
       isDisposed = true;
+      for (const source of opened) source.dispose();
       for (const { cell } of directions) cell.dispose();
     },
   };

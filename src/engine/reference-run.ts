@@ -13,6 +13,7 @@ import { cellSteps, type GatedTrajectory } from '../core/reference/run-cell';
 import type { RealTensor } from '../core/tensor';
 import { validSteps } from './cells/valid-steps';
 import type {
+  BlockSource,
   DirectionStates,
   InitialState,
   LayerRun,
@@ -24,7 +25,7 @@ import type {
 import type { Mask } from './layers/flow';
 import { Pace } from './pace';
 import { holdsWanted, type SequenceRange } from './sequence-range';
-import { referencePairBlocks } from './propagate/reference-pair-blocks';
+import { referenceBlock, referencePairBlocks } from './propagate/reference-pair-blocks';
 import { referenceSpectrum } from './propagate/reference-spectrum';
 import { BLOCK_NORMS, NormRows } from './propagate/norm-rows';
 import { beforeFirstStep, inTime, type PairsBlock } from './propagate/pairs-times';
@@ -204,6 +205,17 @@ export class ReferenceRun implements LayerRun {
     for (const [sequence, trajectory] of trajectories.entries()) {
       yield* referencePairBlocks(cell, trajectory, sequence, new Pace(signal));
     }
+  }
+
+  /** See `LayerRun.openBlocks`: nothing is kept. */
+  openBlocks(direction: Direction): BlockSource {
+    const { cell, trajectories } = this.pick(direction);
+    return {
+      keptBytes: 0,
+      block: (place, signal) => referenceBlock(cell, trajectories[place.sequence]!, place, new Pace(signal)),
+      prepare: () => Promise.resolve(),
+      dispose: () => undefined,
+    };
   }
 
   /** See `LayerRun.pairsTiles`: a tile is a kind of source of one sequence. */

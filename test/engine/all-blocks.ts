@@ -43,8 +43,12 @@ export async function gatherBlocks(
   return found;
 }
 
-/** ds_t/ds_s `[S, S]` of every pair of one sequence by plain products; s = -1 for the initial state. */
-export function statesByProducts(cell: ReferenceCell, trajectory: Trajectory): BlockMap {
+/** ds_t/ds_s `[S, S]` of every pair (or of some sources) of one sequence by plain products; s = -1 for the initial state. */
+export function statesByProducts(
+  cell: ReferenceCell,
+  trajectory: Trajectory,
+  wanted: readonly number[] | null = null,
+): BlockMap {
   const { steps, direction, x } = trajectory;
   const { stateSize: size, inputDim } = cell;
   const stepped = Array.from({ length: steps }, (_, n) => {
@@ -56,6 +60,8 @@ export function statesByProducts(cell: ReferenceCell, trajectory: Trajectory): B
   });
   const found = new Map<string, ShiftedBlock>();
   for (let source = -1; source < steps; source++) {
+    const s = source < 0 ? -1 : timeIndex(direction, steps, source);
+    if (wanted && !wanted.includes(s)) continue;
     let values = identity(size);
     let shift = 0;
     for (let n = Math.max(source, 0); n < steps; n++) {
@@ -65,7 +71,6 @@ export function statesByProducts(cell: ReferenceCell, trajectory: Trajectory): B
         shift += Math.log(largest);
         values = values.map((value) => value / largest);
       }
-      const s = source < 0 ? -1 : timeIndex(direction, steps, source);
       found.set(`${String(timeIndex(direction, steps, n))}:${String(s)}`, { values, shift });
     }
   }
@@ -73,12 +78,16 @@ export function statesByProducts(cell: ReferenceCell, trajectory: Trajectory): B
 }
 
 /** dh_t/dx_s and dc_t/dx_s of every pair of one sequence; zeros are left out. */
-export function blocksByProducts(cell: ReferenceCell, trajectory: Trajectory): { h: BlockMap; c: BlockMap } {
+export function blocksByProducts(
+  cell: ReferenceCell,
+  trajectory: Trajectory,
+  wanted: readonly number[] | null = null,
+): { h: BlockMap; c: BlockMap } {
   const { steps, x, direction } = trajectory;
   const { stateSize: size, inputDim, hiddenSize } = cell;
   const h = new Map<string, ShiftedBlock>();
   const c = new Map<string, ShiftedBlock>();
-  for (const [key, { values, shift }] of statesByProducts(cell, trajectory)) {
+  for (const [key, { values, shift }] of statesByProducts(cell, trajectory, wanted)) {
     const s = Number(key.split(':')[1]);
     if (s < 0 || !isValidStep(trajectory, s)) continue;
     const jacobians = newStepJacobians(cell);

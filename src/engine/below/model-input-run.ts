@@ -57,10 +57,10 @@ export function withRespectToModelInput(
       });
     },
     pairBlocks: () => {
-      throw new TempogradError('usage/bad-option', 'whole blocks of pairs are those of the layer’s own input', {
-        remedy: 'Use --wrt layer-input with --full.',
-        details: { layer: layer.name },
-      });
+      throw noBlocks(layer);
+    },
+    openBlocks: () => {
+      throw noBlocks(layer);
     },
     pairsTiles: (direction, options) => run.pairsTiles(direction, options),
     sequencesAtOnce: (mode, options) => run.sequencesAtOnce(mode, options),
@@ -129,6 +129,13 @@ async function* stepwiseDiagonal(
     };
     yield { ...chunk, dhdx: multiply(chunk.dhdx), dcdx: chunk.dcdx && multiply(chunk.dcdx) };
   }
+}
+
+function noBlocks({ name }: RecurrentLayer): TempogradError {
+  return new TempogradError('usage/bad-option', 'whole blocks of pairs are those of the layer’s own input', {
+    remedy: 'Use --wrt layer-input.',
+    details: { layer: name },
+  });
 }
 
 function likeArray(array: RealArray, length: number): RealArray {

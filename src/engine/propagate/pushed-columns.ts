@@ -17,6 +17,15 @@ const RESCALE_DISTANCE = 16;
 /** Sums of squares below this may have lost small terms to underflow; they are added again in float64. */
 const DOUBTFUL_SQUARES = 2 ** -100;
 
+/** A matrix `[S, S]` whose true column j is the stored one times 2^exponents[j]. */
+export interface ScaledColumns {
+  readonly value: Value;
+  readonly exponents: Int32Array;
+}
+
+/** The largest power of two that is a factor in float32; only rows that have lost their digits would need a larger one. */
+const LARGEST_FACTOR_EXPONENT = 126;
+
 /** Log norms of each lane and source, `[lanes * sources]`. */
 export interface PushedNorms {
   readonly h: Float64Array;
@@ -82,6 +91,47 @@ export class PushedColumns {
       return ops.keep(ops.upload(data, [lanes, rows, stateSize]));
     });
     this.inject(made, stateSize);
+  }
+
+  /** Adds the whole state as it is now, every one of its S columns as a source with an exponent of its own. */
+  injectStateColumns(): void {
+    this.injectState();
+    const size = this.widths.pop()!;
+    this.exponents.pop();
+    for (let column = 0; column < size; column++) {
+      this.widths.push(1);
+      this.exponents.push(new Int32Array(this.lanes));
+    }
+  }
+
+  /**
+   * Takes many steps at once, of one lane with one source.
+   *
+   * Numerics: rows of the columns meet columns of the product; their exponents are joined before they are multiplied, so
+   * that a direction is not lost because another one is far larger.
+   *
+   * @param product - Of the step Jacobians; not freed.
+   */
+  multiply(product: ScaledColumns): void {
+    const { ops, cell } = this;
+    if (this.lanes !== 1 || this.widths.length !== 1) throw new Error('a product is taken by one lane with one source');
+    const { stateSize, blockSizes } = cell;
+    const joined = ops.keep(ops.tidy(() => ops.reshape(ops.concat(this.blocks, 1), [stateSize, this.widths[0]])));
+    const largest = ops.tidy(() => this.arithmetic.read(ops.max(ops.abs(joined), [1])));
+    let shift = -Infinity;
+    for (let row = 0; row < stateSize; row++) {
+      const exponent = Math.log2(largest[row]) + product.exponents[row];
+      if (exponent > shift) shift = exponent;
+    }
+    shift = Number.isFinite(shift) ? Math.round(shift) - this.keptExponent : 0;
+    const next = ops.tidy(() => {
+      const scaled = scaledRows(ops, joined, product.exponents, shift);
+      const moved = ops.reshape(ops.matMul(product.value, scaled), [1, stateSize, this.widths[0]]);
+      return this.blocks.length === 1 ? [moved] : ops.split(moved, blockSizes, 1);
+    });
+    ops.dispose(joined);
+    this.replace(next);
+    this.exponents[0][0] += shift;
   }
 
   /**
@@ -264,6 +314,17 @@ export class PushedColumns {
     });
     this.replace(next);
   }
+}
+
+/** Rows times 2^(exponents - shift), in two halves: one factor alone may leave the range of float32. */
+function scaledRows(ops: Ops, rows: Value, exponents: Int32Array, shift: number): Value {
+  const half = (of: (exponent: number) => number): Value => {
+    const powers = Float64Array.from(exponents, (exponent) => 2 ** Math.min(LARGEST_FACTOR_EXPONENT, of(exponent)));
+    return ops.upload(powers, [rows.shape[0], 1]);
+  };
+  const first = half((exponent) => Math.trunc((exponent - shift) / 2));
+  const second = half((exponent) => exponent - shift - Math.trunc((exponent - shift) / 2));
+  return ops.mul(ops.mul(rows, first), second);
 }
 
 function sumOf(values: ArrayLike<number>, from: number, to: number): number {

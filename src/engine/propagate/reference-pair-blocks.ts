@@ -1,13 +1,15 @@
 /** Whole Jacobians of pairs of steps of one sequence in float64, as the engines give them. */
 import type { PairBlocksChunk } from '../../core/jacobian';
-import type { ReferenceCell } from '../../core/reference/cell';
+import { newStepJacobians, type ReferenceCell } from '../../core/reference/cell';
 import { pairsTile, propagatePairs } from '../../core/reference/propagate-pairs';
-import type { ReferenceColumns } from '../../core/reference/reference-columns';
-import type { Trajectory } from '../../core/reference/run-cell';
+import { ReferenceColumns } from '../../core/reference/reference-columns';
+import { stateBefore, type Trajectory } from '../../core/reference/run-cell';
 import { validSteps } from '../cells/valid-steps';
 import type { Pace } from '../pace';
-import { BlockBuffer, type RawBlock } from './block-buffer';
-import type { StepTimes } from './pairs-times';
+import type { BlockPlace, PairBlock, StoredBlock } from '../engine';
+import { BlockBuffer, storeBlock, type RawBlock } from './block-buffer';
+import { blockOfPair } from './pair-place';
+import { orderOf, type StepTimes } from './pairs-times';
 
 /**
  * Blocks of every target; see `PairBlocksChunk`.
@@ -41,6 +43,56 @@ export async function* referencePairBlocks(
     yield* buffer.chunks(row.target, sequence);
     await pace.breathe();
   }
+}
+
+/**
+ * The block of one pair, pushed from its source.
+ *
+ * @param cell - The cell.
+ * @param trajectory - Its states.
+ * @param place - Which pair.
+ * @param pace - Lets messages in.
+ */
+export async function referenceBlock(
+  cell: ReferenceCell,
+  trajectory: Trajectory,
+  place: BlockPlace,
+  pace: Pace,
+): Promise<PairBlock> {
+  const times = referenceTimes(cell, trajectory, place.sequence);
+  const sizes = referenceBlockSizes(cell);
+  const push = async (from: number, to: number, isInput: boolean): Promise<ReferenceColumns> => {
+    const width = isInput ? cell.inputDim : cell.stateSize;
+    const columns = new ReferenceColumns(cell, width, 1);
+    const jacobians = newStepJacobians(cell);
+    if (!isInput) columns.inject(0, null);
+    for (let at = isInput ? from : from + 1; at <= to; at++) {
+      const n = orderOf(times, at);
+      const t = times.valid[at];
+      const x = trajectory.x.subarray(t * cell.inputDim, (t + 1) * cell.inputDim);
+      cell.linearise(x, stateBefore(trajectory, cell, n), jacobians, 'both');
+      if (isInput && at === from) columns.inject(0, jacobians.inputJacobian);
+      else columns.push(jacobians);
+      await pace.breathe();
+    }
+    return columns;
+  };
+  const stored = (columns: ReferenceColumns, first: number, rows: number, width: number): StoredBlock => {
+    const { values, start, stride, exponent } = columns.entriesOf(0);
+    const logNorm = columns.logNorm(0, first, first + rows);
+    const raw = { values, start: start + first * stride, stride, exponent, logNorm };
+    const data = new Float64Array(rows * width);
+    return { data, rows, columns: width, scale: storeBlock(raw, data, 0, rows, width), logNorm };
+  };
+  return blockOfPair(times, place, sizes, cell.inputDim, (length) => new Float64Array(length), {
+    async input(from, to) {
+      const columns = await push(from, to, true);
+      return sizes.map((rows, state) => stored(columns, state === 0 ? 0 : sizes[0], rows, cell.inputDim));
+    },
+    async state(from, to) {
+      return stored(await push(from, to, false), 0, cell.stateSize, cell.stateSize);
+    },
+  });
 }
 
 /**
