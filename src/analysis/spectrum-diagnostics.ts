@@ -42,6 +42,34 @@ type Maps = Record<'conditionNumber' | 'effectiveRank' | 'stableRank', Record<st
  */
 export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promise<SpectrumFindings> {
   const { spectra, run } = gathered;
+  const ofStates = new Map<Direction, StateFindings>();
+  for (const direction of spectra.keys()) {
+    const shortLag = await shortLagSingularValues(gathered, direction, pace);
+    ofStates.set(direction, { shortLag, fixedPoints: await fixedPointsOfRun(gathered, direction, pace) });
+    await pace.breathe();
+  }
+  return readSpectra(spectra, run.batch, ofStates);
+}
+
+/** What is computed from the states of a run beside its spectra. */
+interface StateFindings {
+  /** Singular values at the short lag, one row a sequence. */
+  readonly shortLag: readonly Float64Array[];
+  readonly fixedPoints: SpectrumSummary['fixedPoints'];
+}
+
+/**
+ * The same from the spectra alone; what needs the states too is left out where it is not given.
+ *
+ * @param spectra - Of all sequences, by direction.
+ * @param batch - B
+ * @param ofStates - What needs the states.
+ */
+export function readSpectra(
+  spectra: ReadonlyMap<Direction, SpectrumResult>,
+  batch: number,
+  ofStates: ReadonlyMap<Direction, StateFindings> = new Map(),
+): SpectrumFindings {
   const maps: Maps = { conditionNumber: {}, effectiveRank: {}, stableRank: {} };
   const dimension: Record<string, number | null> = {};
   const entropy: Record<string, number | null> = {};
@@ -49,28 +77,25 @@ export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promi
   const summaries: SpectrumSummary[] = [];
   for (const [direction, result] of spectra) {
     const suffix = spectra.size === 2 ? `_${direction}` : '';
+    const found = ofStates.get(direction);
     const byLag = {
-      [`${SHORT_LAG}${suffix}`]: await shortLagSingularValues(gathered, direction, pace),
-      [`full${suffix}`]: rowsOf(result.logSingularValues, run.batch),
+      ...(found && { [`${SHORT_LAG}${suffix}`]: found.shortLag }),
+      [`full${suffix}`]: rowsOf(result.logSingularValues, batch),
     };
     for (const [lag, values] of Object.entries(byLag)) {
       if (values.length > 0) isKnown.add(lag);
       addReadings(maps, lag, values);
     }
-    const rows = rowsOf(result.lyapunov, run.batch);
+    const rows = rowsOf(result.lyapunov, batch);
     dimension[direction] = meanOf(rows.map((row) => kaplanYorkeDimension(row, result.stateSize)));
     entropy[direction] = meanOf(rows.map((row) => entropyRate(row, result.stateSize)));
-    summaries.push({
-      ...summaryOf(direction, result, run.batch),
-      fixedPoints: await fixedPointsOfRun(gathered, direction, pace),
-    });
-    await pace.breathe();
+    summaries.push({ ...summaryOf(direction, result, batch), fixedPoints: found?.fixedPoints ?? null });
   }
   return {
     diagnostics: { ...maps, kaplanYorkeDimension: oneOrEach(dimension), entropyRate: oneOrEach(entropy) },
     spectra: summaries,
     warnings: [
-      ...[...spectra].flatMap(([direction, result]) => warningsOf(direction, result, run.batch)),
+      ...[...spectra].flatMap(([direction, result]) => warningsOf(direction, result, batch)),
       ...boundlessWarning(maps.conditionNumber, isKnown),
     ],
   };

@@ -45,6 +45,7 @@ interface RawOptions {
   readonly maxSeconds?: number;
   readonly maxMemory?: number;
   readonly exact?: boolean;
+  readonly shard?: NonNullable<RunRequest['shard']>;
   readonly trace?: string;
 }
 
@@ -137,6 +138,7 @@ export function addAnalyzeOptions(command: Command): Command {
       positive('--max-memory'),
     )
     .option('--exact', 'every row propagated, no adaptive rank')
+    .option('--shard <i/n>', 'compute the i-th of n parts of the run; `tempograd merge` puts them together', shardOf)
     .option('--trace <file>', 'one line of JSON per stage with its time and bytes');
 }
 
@@ -167,6 +169,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
     throw badOption('--exponents needs the mode spectrum');
   }
+  if (raw.shard !== undefined) checkShard(raw);
   if (raw.wrt === 'model-input' && raw.atLayer) throw badOption('--wrt model-input and --at-layer exclude each other');
   return {
     model,
@@ -192,6 +195,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       span: raw.span ?? null,
       ...(raw.exponents !== undefined && { exponents: raw.exponents }),
       exact: raw.exact ?? false,
+      ...(raw.shard !== undefined && { shard: raw.shard }),
       maxSeconds: raw.maxSeconds ?? null,
       maxMemoryBytes: raw.maxMemory ?? defaultMaxMemoryBytes(),
     },
@@ -209,6 +213,17 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
     failOn: raw.failOn ?? [],
     trace: raw.trace ?? null,
   };
+}
+
+/** A part of a run goes to one file, and no verdict rests on it. */
+function checkShard({ out, csv, report, failOn, layer, full }: RawOptions): void {
+  if (out === undefined) throw badOption('--shard needs --out: a part of a run is a file');
+  const others = { '--csv': csv, '--report': report, '--fail-on': failOn };
+  for (const [name, value] of Object.entries(others)) {
+    if (value !== undefined) throw badOption(`${name} is for a whole run, not together with --shard`);
+  }
+  if (full) throw badOption('--full writes blocks of a whole run, not together with --shard');
+  if (layer === 'all') throw badOption('--shard is for one layer: name it with --layer');
 }
 
 function badOption(message: string): TempogradError {
@@ -229,6 +244,13 @@ function boundedCount(name: string): (text: string) => number {
     if (/^\d+$/.test(text) && value >= 1 && value <= MAX_STEPS_OR_BATCH) return value;
     throw badOption(`${name} takes a whole number from 1 to ${MAX_STEPS_OR_BATCH}, not "${text}"`);
   };
+}
+
+function shardOf(text: string): NonNullable<RunRequest['shard']> {
+  const [, first, second] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+  const [index, count] = [Number(first), Number(second)];
+  if (count >= 1 && index >= 1 && index <= count && Number.isSafeInteger(count)) return { index, count };
+  throw badOption(`--shard takes i/n with i from 1 to n, not "${text}"`);
 }
 
 function exponentCount(text: string): number | 'all' {

@@ -14,11 +14,12 @@ import { EXIT, type Output } from './exit-codes';
 import { fullNotice } from './full-notice';
 import { fileNames } from './layer-files';
 import { OutputBatch } from '../host/output-batch';
+import { partFacts } from './part-facts';
 import { makeProgress } from './progress';
 import { openModelFile, readRunFiles } from './read-files';
 import { jsonText, oneLine } from './terminal-text';
 import { makeTrace } from './trace';
-import { skippedText, verdictText, writtenText, type SkippedLayer } from './verdict-text';
+import { partText, skippedText, verdictText, writtenText, type SkippedLayer } from './verdict-text';
 
 /** What the run needs from its surroundings. */
 export interface AnalyzeContext {
@@ -94,7 +95,9 @@ async function analyzeInto(
   const { records, files, isCancelled } = await runLayers(plan, order, batch, async (layer, targets) => {
     const progress = makeProgress(order.progress, output);
     try {
-      return await writeRun(analyze(orderOf(layer), signal), targets, batch.host(signal), (event) => {
+      const facts = partFacts(version, file.sha256, order.request, order.readerOptions, data);
+      const ofPart = order.request.shard ? { ...targets, facts } : targets;
+      return await writeRun(analyze(orderOf(layer), signal), ofPart, batch.host(signal), (event) => {
         progress.show(event);
         trace.add(event, layer);
       });
@@ -173,6 +176,7 @@ function planLayers(request: RunRequest, orderOf: (layer: string) => AnalysisOrd
 
 function textOf({ summary, started }: RunRecord, { out, csv }: AnalyzeOrder): string {
   const places = [out, csv].filter((place) => place !== null);
+  if (started!.part) return partText(summary!, started!.part);
   return verdictText(summary!, started!.sourceSteps, places);
 }
 

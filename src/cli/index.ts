@@ -11,10 +11,10 @@ import { TempogradError } from '../core/errors';
 import { engineEnvironment } from '../engine/backend';
 import { programVersion } from '../host/paths';
 import type { ReadLimits } from '../readers/limits';
-import { addAnalyzeOptions, makeAnalyzeOrder, type AnalyzeOrder } from './analyze-options';
+import { addAnalyzeOptions, makeAnalyzeOrder } from './analyze-options';
 import { EXIT, reportError } from './exit-codes';
 import { limitOption } from './limit-option';
-import { planCleaning } from './leftovers';
+import { planCleaning, type OutputNames } from './leftovers';
 import { modelPath } from './model-path';
 import { processOutput } from './output';
 import { followParent, isSupervised, superviseCommand } from './supervise';
@@ -29,9 +29,9 @@ process.exitCode = await run(words);
 async function run(args: readonly string[]): Promise<number> {
   let exitCode: number = EXIT.done;
   const program = makeProgram((code) => (exitCode = code));
-  // A bare --json of `analyze` must not take the next word for its file.
+  // A bare --json of these must not take the next word for its file.
   const isBareJson = (word: string, index: number): boolean =>
-    args[0] === 'analyze' && word === '--json' && index < options.length;
+    (args[0] === 'analyze' || args[0] === 'merge') && word === '--json' && index < options.length;
   try {
     await program.parseAsync(
       args.map((word, index) => (isBareJson(word, index) ? '--json=' : word)),
@@ -93,6 +93,22 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     });
 
   program
+    .command('merge')
+    .argument('<part...>', 'parts that `analyze --shard` wrote, in any order')
+    .description('put the parts of a run together: the file that one run writes')
+    .requiredOption('--out <file>', 'the .npz of the whole run')
+    .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
+    .addHelpText('after', '\nExample:\n  tempograd merge part-*.npz --out run.npz')
+    .action(async (parts: string[], { out, json }: { out: string; json?: string }) => {
+      const order = { parts, out, json: json === undefined ? false : json === '' || json };
+      const work = async (signal: AbortSignal): Promise<number> => {
+        const { mergeCommand } = await import('./merge');
+        return mergeCommand(order, output, signal);
+      };
+      finish(await supervised(work, { out, json: order.json, csv: null, report: null, trace: null }));
+    });
+
+  program
     .command('selfcheck')
     .description('reproduce the known values of the method on this machine and engine')
     .option('--json', 'as JSON on standard output')
@@ -135,7 +151,7 @@ function makeProgram(finish: (exitCode: number) => void): Command {
 }
 
 /** Performs the work here when this is the child, else in a child of this very command. */
-async function supervised(work: (signal: AbortSignal) => Promise<number>, order?: AnalyzeOrder): Promise<number> {
+async function supervised(work: (signal: AbortSignal) => Promise<number>, order?: OutputNames): Promise<number> {
   const clean = planCleaning(order ?? null);
   if (!isSupervised()) {
     const script = fileURLToPath(import.meta.url);

@@ -4,13 +4,16 @@ import { dirname, join, resolve } from 'node:path';
 import { removeLeftovers } from '../host/file-sink';
 import type { AnalyzeOrder } from './analyze-options';
 
+/** The outputs of a command. */
+export type OutputNames = Pick<AnalyzeOrder, 'out' | 'report' | 'trace' | 'json' | 'csv'>;
+
 /**
  * What removes the temporary files, and folders that are new and empty, of a process that has ended.
  *
  * @param order - What it does; to be told before it starts, so that folders of the user's own are known.
  * @returns To be called with the id of the process.
  */
-export function planCleaning(order: AnalyzeOrder | null): (pid: number) => void {
+export function planCleaning(order: OutputNames | null): (pid: number) => void {
   if (order === null) return () => undefined;
   const files = [order.out, order.report, order.trace, typeof order.json === 'string' ? order.json : null];
   const parents = files.filter((path) => path !== null).map((path) => dirname(resolve(path)));

@@ -10,6 +10,7 @@ import {
 } from '../charts/number-format';
 import type { ErrorRecord } from '../core/errors';
 import { projectionText, type LayerVerdict, type StateVerdict, type Summary } from '../core/summary';
+import type { RunPart } from '../shared/run';
 import { spectrumText } from './spectrum-text';
 import { columns, oneLine } from './terminal-text';
 
@@ -46,6 +47,24 @@ export function verdictText(summary: Summary, lags: number, places: readonly str
   const shown = summary.warnings.filter(({ code }) => code !== 'diagnostics/left-out');
   for (const { code, message } of shown) lines.push(`  warning: ${code}: ${message}`);
   return `${lines.map(oneLine).join('\n')}\n`;
+}
+
+/**
+ * The lines of a part of a run.
+ *
+ * @param summary - The summary.
+ * @param part - Which part.
+ */
+export function partText({ layer, run }: Summary, { index, count, sequences, tiles }: RunPart): string {
+  const last = sequences.first + sequences.count - 1;
+  const own = [
+    ...(sequences.count === 0 ? [] : [`sequences ${sequences.first} to ${last} of ${run.batch}`]),
+    ...tiles
+      .filter(({ first, end }) => end > first)
+      .map(({ direction, first, end, total }) => `tiles ${first} to ${end - 1} of ${total} of the pairs, ${direction}`),
+  ];
+  const holds = own.length === 0 ? 'nothing: the run has fewer pieces than parts' : own.join('; ');
+  return `${oneLine(layer.name)}  part ${index} of ${count}: ${holds}; computed in ${formatSeconds(run.seconds)}\n  no verdict: it rests on all parts, which \`tempograd merge\` puts together\n`;
 }
 
 /** What a run without a verdict has computed. */

@@ -78,6 +78,8 @@ export interface PairsChunk {
   readonly sourceStart: number;
   readonly sourceCount: number;
   readonly logNorms: Float64Array;
+  /** True where the rows of both directions are taken together, and sources after a target count as those before it. */
+  readonly isJoined?: true;
 }
 
 /**

@@ -155,6 +155,8 @@ export interface Summary {
     readonly redone?: number;
     /** How all pairs were computed, by kind of source. */
     readonly pairs?: Readonly<Record<string, string>>;
+    /** How many parts it was put together from; left out where it was not. */
+    readonly parts?: number;
     /** Which part of the run this is; left out for a whole one. */
     readonly part?: {
       readonly index: number;

@@ -6,17 +6,20 @@
  */
 import { TempogradError } from '../core/errors';
 import type { Direction, PairsQuantity } from '../core/jacobian';
-import type { FileSink } from '../shared/file-sink';
 import { PART_ARRAYS, PLACE_COLUMNS, PLACE_DIRECTIONS, type OpenPart, type PartFile } from '../shared/part-record';
 import type { StartedEvent } from '../shared/run';
-import { declareArrays, isPairsArray } from './array-declarations';
+import { arrayBytes, declareArrays, isPairsArray } from './array-declarations';
 import { NpzWriter, type ArrayDeclaration } from './npz-writer';
 import { RunArrays } from './run-arrays';
+import { checkRoom, type WriteHost } from './write-run';
+
+/** What putting together needs from the machine; its `pause` cancels it. */
+export type MergeHost = Pick<WriteHost, 'openSink' | 'freeBytes' | 'pause'>;
 
 /** Elements that are copied at once. */
 const COPIED_ELEMENTS = 1 << 20;
 /** Rectangles whose places are read at once. */
-const PLACES_AT_ONCE = 1 << 14;
+const PLACES_AT_ONCE = 1 << 8;
 
 /**
  * The parts of one run, in their order, none missing.
@@ -91,12 +94,19 @@ export function wholeRun(parts: readonly PartFile[]): StartedEvent {
  * Writes the arrays of a run from its parts.
  *
  * @param parts - What `orderParts` gave.
- * @param sink - The file; committed.
- * @throws TempogradError `reader/corrupt` where a part does not hold what its record says.
+ * @param path - The file.
+ * @param host - The machine.
+ * @throws TempogradError `reader/corrupt` where a part does not hold what its record says, `output/not-writable`,
+ * `output/too-large`; an Error when it was cancelled.
  */
-export async function mergeParts(parts: readonly PartFile[], sink: FileSink): Promise<void> {
+export async function mergeParts(parts: readonly PartFile[], path: string, host: MergeHost): Promise<void> {
   const started = wholeRun(parts);
   const declarations = declareArrays(started);
+  checkRoom(path, arrayBytes(declarations), host);
+  const sink = host.openSink(path);
+  const breathe = async (): Promise<void> => {
+    if ((await host.pause?.()) === false) throw new Error('putting the parts together was cancelled');
+  };
   const writer = new NpzWriter(sink, declarations);
   const arrays = new RunArrays(sink, started, writer);
   const pairs = declarations.filter(({ name }) => isPairsArray(name));
@@ -105,12 +115,12 @@ export async function mergeParts(parts: readonly PartFile[], sink: FileSink): Pr
   const others = declarations.filter((declaration) => !pairs.includes(declaration));
   for (const file of parts) {
     await file.use(async (part) => {
-      for (const declaration of others) await copySequences(writer, declaration, file, part);
+      for (const declaration of others) await copySequences(writer, declaration, file, part, breathe);
     });
   }
   // The half that comes second in a run adds to the first where both meet.
   for (const direction of started.directions) {
-    for (const file of parts) await file.use((part) => layPairs(arrays, started, direction, file, part));
+    for (const file of parts) await file.use((part) => layPairs(arrays, started, direction, file, part, breathe));
   }
   arrays.complete();
   await writer.close();
@@ -122,6 +132,7 @@ async function copySequences(
   { name, shape }: ArrayDeclaration,
   file: PartFile,
   part: OpenPart,
+  breathe: () => Promise<void>,
 ): Promise<void> {
   const { started } = file.record;
   const { first, count } = started.part.sequences;
@@ -140,6 +151,7 @@ async function copySequences(
   const start = isCommon ? 0 : first * width;
   for (let at = 0; at < total; at += COPIED_ELEMENTS) {
     writer.write(name, start + at, array.read(at, Math.min(COPIED_ELEMENTS, total - at)));
+    await breathe();
   }
 }
 
@@ -150,6 +162,7 @@ async function layPairs(
   direction: Direction,
   file: PartFile,
   part: OpenPart,
+  breathe: () => Promise<void>,
 ): Promise<void> {
   const places = await part.array(PART_ARRAYS.places);
   if (!places) return;
@@ -158,6 +171,7 @@ async function layPairs(
   if (!values || columns !== PLACE_COLUMNS) throw damaged(file, 'its norms of pairs have no places');
   let at = 0;
   for (let start = 0; start < rectangles; start += PLACES_AT_ONCE) {
+    await breathe();
     const rows = Math.min(PLACES_AT_ONCE, rectangles - start);
     const table = places.read(start * PLACE_COLUMNS, rows * PLACE_COLUMNS);
     for (let row = 0; row < rows; row++) {
