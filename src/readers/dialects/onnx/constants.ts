@@ -6,6 +6,7 @@ import { sizeOf, type RealTensor } from '../../../core/tensor';
 import { checkLimit, COMPUTED_RATIO } from '../../limits';
 import type { FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
+import { ComputedArrays } from './computed-arrays';
 import { FOLDED_OPERATORS, foldNode } from './fold';
 import type { OnnxGraph, OnnxNode } from './model';
 import type { OnnxTensor } from './onnx-tensor';
@@ -18,16 +19,15 @@ const MAX_DEPTH = 200;
 /** Resolves values that do not depend on the model's inputs. */
 export class Constants {
   readonly #options: FormatOptions;
+  /** What is known of nodes: their outputs, without the numbers where those are computed. */
   readonly #known = new Map<OnnxNode, readonly StoredTensor[] | null>();
+  readonly #computed = new ComputedArrays();
   readonly #open = new Set<OnnxNode>();
-  /** Sparse tensors with their zeros: made once, since making one costs what it grows to. */
-  readonly #spread = new Map<OnnxTensor, Promise<RealTensor>>();
-  /** Nodes that were computed. */
-  readonly #charged = new Set<OnnxNode>();
-  readonly #released = new Set<OnnxNode>();
+  /** Nodes that were computed, once or more often. */
+  readonly #folded = new Set<OnnxNode>();
   readonly #consumers = new Map<OnnxGraph, ReadonlyMap<string, readonly OnnxNode[]>>();
-  #computed = 0;
-  #stored = 0;
+  #computedBytes = 0;
+  #storedBytes = 0;
   #queue: Promise<unknown> = Promise.resolve();
 
   /**
@@ -92,19 +92,16 @@ export class Constants {
     }
   }
 
-  /** Drops what was computed on the way to a node where nothing else takes it. */
+  /** Drops the arrays on the way to a node where nothing else takes them. */
   #release(node: OnnxNode, scope: Scope): void {
     for (const name of node.inputs) {
       const source = scope.find(name);
       if (source?.kind !== 'node' || source.scope !== scope || source.node.operator === 'Constant') continue;
       const consumers = this.#consumersOf(scope.graph);
       const isDone = source.node.outputs.every((output) =>
-        (consumers.get(output) ?? []).every((consumer) => this.#charged.has(consumer)),
+        (consumers.get(output) ?? []).every((consumer) => this.#folded.has(consumer)),
       );
-      // Once: what is asked for again is kept from then on.
-      if (!isDone || this.#released.has(source.node)) continue;
-      this.#released.add(source.node);
-      this.#known.delete(source.node);
+      if (isDone) this.#computed.delete(source.node);
     }
   }
 
@@ -137,19 +134,31 @@ export class Constants {
       if (name !== '' && !tensor) return null;
       tensors.push(tensor);
     }
+    const outputs = await this.#compute(node, tensors);
+    this.#folded.add(node);
+    return outputs.map(({ shape, data }, index) => {
+      const read = async (): Promise<RealTensor> => {
+        const made = this.#computed.get(node) ?? (await this.#compute(node, tensors));
+        const array = made[index];
+        if (!array) throw new Error('a node gives as many arrays as before');
+        return array;
+      };
+      return { name: '', shape, dtype: dtypeOf(data), read };
+    });
+  }
+
+  /** The arrays of a node, also of one whose arrays were dropped. */
+  async #compute(node: OnnxNode, tensors: readonly (StoredTensor | null)[]): Promise<readonly RealTensor[]> {
     const inputs: (RealTensor | null)[] = [];
     for (const tensor of tensors) inputs.push(tensor && (await this.#read(tensor)));
     const value = node.operator === 'ConstantOfShape' ? node.attributes.get('value')?.tensor : null;
     if (value) inputs.push(await this.#read(this.#store(value, node.name)));
     const limits = this.#options.limits;
-    const room = COMPUTED_RATIO * this.#stored + limits.maxComputedBytes - this.#computed;
+    const room = COMPUTED_RATIO * this.#storedBytes + limits.maxComputedBytes - this.#computedBytes;
     const outputs = foldNode(node, inputs, { ...limits, maxTensorBytes: Math.min(room, limits.maxTensorBytes) });
-    const isNew = !this.#charged.has(node);
-    this.#charged.add(node);
-    return outputs.map(({ shape, data }) => {
-      if (isNew) this.#charge(data.byteLength);
-      return stored(shape, data);
-    });
+    for (const { data } of outputs) this.#charge(data.byteLength);
+    this.#computed.set(node, outputs);
+    return outputs;
   }
 
   /** A sparse tensor counts as one that is computed from what is stored of it. */
@@ -158,12 +167,12 @@ export class Constants {
     const { sparse } = tensor;
     if (!sparse) return stored;
     const read = async (): Promise<RealTensor> => {
-      const known = this.#spread.get(tensor);
+      const known = this.#computed.get(tensor)?.[0];
       if (known) return known;
-      this.#stored += 8 * sizeOf(sparse.values.shape);
+      this.#storedBytes += 8 * sizeOf(sparse.values.shape);
       this.#charge(8 * sizeOf(tensor.shape));
-      const dense = stored.read();
-      this.#spread.set(tensor, dense);
+      const dense = await stored.read();
+      this.#computed.set(tensor, [dense]);
       return dense;
     };
     const lazy = { ...stored, read };
@@ -174,17 +183,17 @@ export class Constants {
   #read(tensor: StoredTensor): Promise<RealTensor> {
     const bytes = 8 * tensor.shape.reduce((product, size) => product * size, 1);
     checkLimit(`Size of tensor ${tensor.name} in bytes`, bytes, 'maxTensorBytes', this.#options.limits);
-    if (!COMPUTED.has(tensor)) this.#stored += bytes;
+    if (!COMPUTED.has(tensor)) this.#storedBytes += bytes;
     return tensor.read();
   }
 
-  /** What is computed is kept, so that a small file cannot grow without bound. */
+  /** What is computed takes time, and some of it is kept: a small file cannot grow without bound. */
   #charge(bytes: number): void {
-    this.#computed += bytes;
+    this.#computedBytes += bytes;
     const { limits } = this.#options;
-    const beyond = this.#computed - COMPUTED_RATIO * this.#stored;
+    const beyond = this.#computedBytes - COMPUTED_RATIO * this.#storedBytes;
     checkLimit('Size of what is computed from constants in bytes', beyond, 'maxComputedBytes', limits);
-    checkLimit('Size of what is computed from constants in bytes', this.#computed, 'maxKeptBytes', limits);
+    checkLimit('Size of what is computed from constants in bytes', this.#computedBytes, 'maxKeptBytes', limits);
   }
 }
 
@@ -204,6 +213,9 @@ function addConsumers({ nodes }: OnnxGraph, consumers: Map<string, OnnxNode[]>):
 const COMPUTED = new WeakSet<StoredTensor>();
 
 function stored(shape: readonly number[], data: RealTensor['data']): StoredTensor {
-  const dtype = data instanceof Float64Array ? 'float64' : 'float32';
-  return { name: '', shape, dtype, read: () => Promise.resolve({ shape, data }) };
+  return { name: '', shape, dtype: dtypeOf(data), read: () => Promise.resolve({ shape, data }) };
+}
+
+function dtypeOf(data: RealTensor['data']): string {
+  return data instanceof Float64Array ? 'float64' : 'float32';
 }

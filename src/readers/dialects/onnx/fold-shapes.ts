@@ -133,8 +133,23 @@ export function slice(tensor: RealTensor, axis: number, start: number, end: numb
     Math.min(Math.max(value < 0 ? value + size : value, low), high);
   const [from, to] =
     step > 0 ? [bound(start, 0, size), bound(end, 0, size)] : [bound(start, -1, size - 1), bound(end, -1, size - 1)];
-  const entries = Array.from({ length: Math.max(0, Math.ceil((to - from) / step)) }, (_, index) => from + index * step);
-  return take(tensor, at, entries, [entries.length]);
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  // An axis beside an empty one may be of any length: nothing is made for its entries.
+  if (step === 1 || tensor.data.length === 0) return run(tensor, at, from, count);
+  const entries = Array.from({ length: count }, (_, index) => from + index * step);
+  return take(tensor, at, entries, [count]);
+}
+
+/** Entries behind one another along an axis. */
+function run(tensor: RealTensor, axis: number, start: number, count: number): RealTensor {
+  const size = tensor.shape[axis] ?? 0;
+  const shape = tensor.shape.map((length, at) => (at === axis ? count : length));
+  const data = emptyLike([tensor], sizeOf(shape));
+  const inner = sizeOf(tensor.shape.slice(axis + 1));
+  for (let at = 0, from = start * inner; at < data.length; at += count * inner, from += size * inner) {
+    data.set(tensor.data.subarray(from, from + count * inner), at);
+  }
+  return { shape, data };
 }
 
 /**

@@ -92,12 +92,18 @@ function foldSlice(node: OnnxNode, inputs: FoldInputs): readonly RealTensor[] {
   return [sliced];
 }
 
-function foldSplit(node: OnnxNode, inputs: FoldInputs): readonly RealTensor[] {
+const MAX_SHOWN = 8;
+
+function foldSplit(node: OnnxNode, inputs: FoldInputs, limits: ReadLimits): readonly RealTensor[] {
   const tensor = need(inputs, 0);
   const axis = frontAxis(axisOf(node, 0), tensor.shape.length);
   const count = node.outputs.length;
   const even = Math.ceil((tensor.shape[axis] ?? 0) / count);
   const sizes = axesOf(node, inputs, 'split', 1) ?? node.outputs.map(() => even);
+  if (sizes.length !== count || !sizes.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    throw corrupt(`Split into ${String(count)} values cannot cut [${sizes.slice(0, MAX_SHOWN).join(', ')}]`);
+  }
+  checkRoom(tensor.shape, limits);
   let start = 0;
   return sizes.map((size) => {
     const part = slice(tensor, axis, start, start + size, 1);
