@@ -26,43 +26,34 @@ export function describeModel(model: RecurrentModel): ModelDescription {
     schema: 1,
     format: model.format,
     producer: model.producer,
-    layers: model.layers.map((layer, index) => describeLayer(model, layer, index)),
+    layers: describeLayers(model),
     assumptions: model.assumptions,
     warnings: model.warnings,
   };
 }
 
-/**
- * The first layer below another that cannot be run, null when all can.
- *
- * @param model - The model.
- * @param index - Index of the upper layer.
- */
-export function findBlockingLayer(model: RecurrentModel, index: number): Layer | null {
-  const below = new Set<number>();
-  const waiting = [index];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    for (const { layer } of inputsOf(model.layers[next])) {
-      if (below.has(layer)) continue;
-      below.add(layer);
-      waiting.push(layer);
-    }
-  }
-  const blocking = [...below]
-    .sort((a, b) => a - b)
-    .find((layer) => model.layers[layer]?.operation.kind === 'unsupported');
-  return blocking === undefined ? null : (model.layers[blocking] ?? null);
-}
-
 /** What a layer is fed; states that come from other layers count. */
-function inputsOf(layer: Layer | undefined): Layer['inputs'] {
-  if (!layer) return [];
+function inputsOf(layer: Layer): Layer['inputs'] {
   if (!isRecurrent(layer)) return layer.inputs;
   const { initialState, backwardInput } = layer.operation;
   return [...layer.inputs, ...initialState, ...(backwardInput ? [backwardInput] : [])];
 }
 
-function describeLayer(model: RecurrentModel, layer: Layer, index: number): LayerDescription {
+/** The first layer below one that cannot be run follows from what is known of the layers right below, which come before. */
+function describeLayers(model: RecurrentModel): readonly LayerDescription[] {
+  const blocking: number[] = [];
+  return model.layers.map((layer, index) => {
+    let first = Infinity;
+    for (const { layer: below } of inputsOf(layer)) {
+      const isBlocking = model.layers[below]?.operation.kind === 'unsupported';
+      first = Math.min(first, isBlocking ? below : Infinity, blocking[below] ?? Infinity);
+    }
+    blocking[index] = first;
+    return describeLayer(layer, model.layers[first]?.name ?? null);
+  });
+}
+
+function describeLayer(layer: Layer, blockedBy: string | null): LayerDescription {
   const cells = isRecurrent(layer) ? cellsOf(layer.operation) : [];
   const cell = cells[0]?.cell ?? null;
   return {
@@ -76,7 +67,7 @@ function describeLayer(model: RecurrentModel, layer: Layer, index: number): Laye
     backward: otherBackward(cells.map(({ cell: own }) => own)),
     supported: layer.operation.kind !== 'unsupported',
     reason: layer.operation.kind === 'unsupported' ? layer.operation.reason : null,
-    blockedBy: findBlockingLayer(model, index)?.name ?? null,
+    blockedBy,
     weights: layer.weights.map((info) => describeWeight(info, layer.weights, cells)),
   };
 }
