@@ -2,7 +2,8 @@
  * The flattened graph while it grows: layers in topological order, names made unique.
  */
 import type { Layer, LayerOperation, ValueRef, WeightInfo } from '../core/model';
-import { checkLimit, type ReadLimits } from './limits';
+import { checkLimit, type CountedLimits } from './limits';
+import { OBJECT_BYTES } from './object-count';
 
 /** A layer before it has its place. */
 export interface NewLayer {
@@ -15,16 +16,21 @@ export interface NewLayer {
   readonly sourceGateOrder: readonly string[];
 }
 
+/** A layer and its description. */
+const LAYER_BYTES = 16 * OBJECT_BYTES.record;
+/** A tensor of a layer and its description. */
+const WEIGHT_BYTES = 4 * OBJECT_BYTES.record;
+
 /** Collects layers; a second one of the same name gets `#2`. */
 export class GraphBuilder {
   readonly layers: Layer[] = [];
   readonly #names = new Map<string, number>();
-  readonly #limits: ReadLimits;
+  readonly #limits: CountedLimits;
 
   /**
    * @param limits - Caps on the number of layers.
    */
-  constructor(limits: ReadLimits) {
+  constructor(limits: CountedLimits) {
     this.#limits = limits;
   }
 
@@ -36,6 +42,7 @@ export class GraphBuilder {
    */
   add(layer: NewLayer): number {
     checkLimit('Number of layers', this.layers.length + 1, 'maxLayers', this.#limits);
+    this.#limits.objects.add(LAYER_BYTES + layer.weights.length * WEIGHT_BYTES + 3 * layer.name.length);
     this.layers.push({
       name: this.#unique(layer.name),
       className: layer.className,

@@ -4,7 +4,8 @@
  * Python writes NaN and Infinity, which JSON does not have: they become null and overflowing numbers.
  */
 import { TempogradError } from '../core/errors';
-import { checkLimit, type ReadLimits } from './limits';
+import { checkLimit, type CountedLimits } from './limits';
+import { OBJECT_BYTES } from './object-count';
 
 /** Any JSON value. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
@@ -19,13 +20,14 @@ export interface JsonObject {
  *
  * @param text - The text.
  * @param what - Its name in the file, for messages.
- * @param limits - Caps on size and depth.
+ * @param limits - Caps on size, depth, and on what it becomes.
  * @throws TempogradError `reader/corrupt` when it is not JSON, `reader/limit-exceeded`.
  */
-export function parseJson(text: string, what: string, limits: ReadLimits): JsonValue {
+export function parseJson(text: string, what: string, limits: CountedLimits): JsonValue {
   checkLimit(`Size of ${what} in characters`, text.length, 'maxJsonBytes', limits);
-  const { depth, text: strict } = scanJson(text);
+  const { depth, parts, texts, text: strict } = scanJson(text);
   checkLimit(`Nesting of ${what}`, depth, 'maxJsonDepth', limits);
+  limits.objects.add(text.length + PART_BYTES * parts + OBJECT_BYTES.text * texts);
   try {
     return JSON.parse(strict) as JsonValue;
   } catch (cause) {
@@ -33,18 +35,36 @@ export function parseJson(text: string, what: string, limits: ReadLimits): JsonV
   }
 }
 
-/** Depth of nesting, and the text with Python's NaN and Infinity put into JSON's words. */
-function scanJson(text: string): { readonly depth: number; readonly text: string } {
+/** An object, a list, or an entry of one. */
+const PART_BYTES = OBJECT_BYTES.pair;
+
+interface ScannedJson {
+  readonly depth: number;
+  /** Objects, lists and their entries. */
+  readonly parts: number;
+  readonly texts: number;
+  /** With Python's NaN and Infinity put into JSON's words. */
+  readonly text: string;
+}
+
+/** What a text would become, without making it. */
+function scanJson(text: string): ScannedJson {
   let depth = 0;
   let deepest = 0;
+  let parts = 0;
+  let texts = 0;
   let pieces = '';
   let copied = 0;
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if (code === 0x22) {
       index = endOfString(text, index);
+      texts++;
     } else if (code === 0x7b || code === 0x5b) {
       deepest = Math.max(deepest, ++depth);
+      parts++;
+    } else if (code === 0x2c) {
+      parts++;
     } else if (code === 0x7d || code === 0x5d) {
       depth--;
     } else if (code === 0x4e || code === 0x49) {
@@ -55,7 +75,7 @@ function scanJson(text: string): { readonly depth: number; readonly text: string
       copied = index + 1;
     }
   }
-  return { depth: deepest, text: copied === 0 ? text : pieces + text.slice(copied) };
+  return { depth: deepest, parts, texts, text: copied === 0 ? text : pieces + text.slice(copied) };
 }
 
 function endOfString(text: string, start: number): number {

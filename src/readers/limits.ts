@@ -4,6 +4,7 @@
  * Nothing is allocated on a file's word alone: what it declares is held against its own size first, then against these.
  */
 import { TempogradError } from '../core/errors';
+import { ObjectCount } from './object-count';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -38,7 +39,7 @@ export interface ReadLimits {
   readonly maxPickleValueBytes: number;
   /** Tensors of a file that names them: a state dict, safetensors, `.npz`. */
   readonly maxNamedTensors: number;
-  /** The names of all tensors of a pickle together, whose parts it may repeat for nothing. */
+  /** The names of all files of an archive together; those of all tensors of a pickle, whose parts it may repeat for nothing. */
   readonly maxNameBytes: number;
   /** One tensor as it is kept, bytes. */
   readonly maxTensorBytes: number;
@@ -50,6 +51,8 @@ export interface ReadLimits {
   readonly maxInlinedNodes: number;
   /** Entries of all lists of an ONNX file: inputs and attributes of nodes, sizes of tensors, numbers one by one. */
   readonly maxListEntries: number;
+  /** What the reading of one file makes of its descriptions, as objects in memory (`ObjectCount`), bytes. */
+  readonly maxObjectBytes: number;
   /** Layers of a flattened model, calls of shared layers counted. */
   readonly maxLayers: number;
   /** Models inside models. */
@@ -57,6 +60,11 @@ export interface ReadLimits {
   /** Numbers of an input file (.npy, .csv). */
   readonly maxInputValues: number;
   readonly maxCsvBytes: number;
+}
+
+/** The caps of one reading, with what it has used of them so far. */
+export interface CountedLimits extends ReadLimits {
+  readonly objects: ObjectCount;
 }
 
 /** Below this inflated size a high ratio is only an empty file, and harmless. */
@@ -70,7 +78,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxZipEntries: 10_000,
   maxZipTotalBytes: 4 * GIB,
   maxZipRatio: 200,
-  maxJsonBytes: 64 * MIB,
+  maxJsonBytes: 32 * MIB,
   maxJsonDepth: 200,
   maxHdf5Objects: 200_000,
   maxHdf5Depth: 64,
@@ -83,17 +91,31 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxPickleMemo: 1_000_000,
   maxPickleValueBytes: 16 * MIB,
   maxNamedTensors: 200_000,
-  maxNameBytes: 64 * MIB,
+  maxNameBytes: 16 * MIB,
   maxTensorBytes: 2 * GIB,
   maxKeptBytes: 6 * GIB,
   maxComputedBytes: 64 * MIB,
   maxInlinedNodes: 200_000,
   maxListEntries: 1_000_000,
+  maxObjectBytes: 64 * MIB,
   maxLayers: 20_000,
   maxModelDepth: 32,
   maxInputValues: 500_000_000,
   maxCsvBytes: 256 * MIB,
 };
+
+/**
+ * The caps of a new reading, nothing of them used.
+ *
+ * @param raised - Those that the user set; the others are as usual.
+ */
+export function limitsOfReading(raised: Partial<ReadLimits> = {}): CountedLimits {
+  const limits = { ...DEFAULT_LIMITS, ...raised };
+  const check = (bytes: number): void => {
+    checkLimit('Size of what the file describes, in bytes of memory', bytes, 'maxObjectBytes', limits);
+  };
+  return { ...limits, objects: new ObjectCount(check) };
+}
 
 /**
  * Whether a text names a cap.

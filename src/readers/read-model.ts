@@ -22,7 +22,7 @@ import { tfjs } from './formats/tfjs';
 import { torch } from './formats/torch';
 import { parseJson } from './json';
 import type { FormatOptions } from './reading';
-import { DEFAULT_LIMITS, checkLimit, type ReadLimits } from './limits';
+import { checkLimit, limitsOfReading, type CountedLimits, type ReadLimits } from './limits';
 
 /** Every format, in the order in which they are asked. */
 const FORMATS: readonly ModelFormat[] = [
@@ -74,7 +74,7 @@ export async function readModel(source: ByteSource, name: string, options: ReadO
     architecture: options.architecture ?? null,
     openBeside: options.openBeside ?? (() => null),
     onTensor: options.onTensor ?? null,
-    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    limits: limitsOfReading(options.limits),
   };
   return naming(name, () => readFile(source, name, settings));
 }
@@ -102,7 +102,7 @@ async function naming<T>(name: string, read: () => Promise<T>): Promise<T> {
   }
 }
 
-async function openModelFile(source: ByteSource, name: string, limits: ReadLimits): Promise<ModelFile> {
+async function openModelFile(source: ByteSource, name: string, limits: CountedLimits): Promise<ModelFile> {
   const container = detectContainer(source);
   if (container.kind === 'json') checkLimit(`Size of ${name} in bytes`, source.size, 'maxJsonBytes', limits);
   return {

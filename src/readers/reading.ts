@@ -5,7 +5,7 @@ import { TempogradError } from '../core/errors';
 import { isRecurrent, type Assumption, type Layer, type RecurrentModel, type Warning } from '../core/model';
 import type { ByteSource } from './byte-source';
 import type { RealTensor } from '../core/tensor';
-import type { ReadLimits } from './limits';
+import type { CountedLimits } from './limits';
 import type { StoredTensor } from './stored-tensor';
 
 /** What a user said of cells whose file does not store it; null takes the usual. */
@@ -17,7 +17,7 @@ export interface UserChoices {
 
 /** Options of a reading, all caps filled in. */
 export interface FormatOptions extends UserChoices {
-  readonly limits: ReadLimits;
+  readonly limits: CountedLimits;
   /** A model's architecture (`to_json()`) from a file beside the weights. */
   readonly architecture: string | null;
   /**

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { field, parseJson, stringField } from '../../src/readers/json';
-import { DEFAULT_LIMITS } from '../../src/readers/limits';
+import { DEFAULT_LIMITS, limitsOfReading } from '../../src/readers/limits';
 
-const parse = (text: string): ReturnType<typeof parseJson> => parseJson(text, 'config.json', DEFAULT_LIMITS);
+const parse = (text: string): ReturnType<typeof parseJson> => parseJson(text, 'config.json', limitsOfReading());
 
 describe('parseJson', () => {
   it('reads JSON, with the words that Python adds to it', () => {
@@ -24,7 +24,7 @@ describe('parseJson', () => {
   });
 
   it('holds the size against the limit', () => {
-    expect(() => parseJson('[1,2,3]', 'x', { ...DEFAULT_LIMITS, maxJsonBytes: 3 })).toThrow(
+    expect(() => parseJson('[1,2,3]', 'x', limitsOfReading({ maxJsonBytes: 3 }))).toThrow(
       expect.objectContaining({ code: 'reader/limit-exceeded' }),
     );
   });

@@ -4,7 +4,7 @@ import { cellsOf, isRecurrent, type RecurrentModel } from '../../src/core/model'
 import { memorySource } from '../../src/readers/byte-source';
 import { describeModel } from '../../src/readers/describe-model';
 import { readNamedWeights } from '../../src/readers/dialects/named-weights';
-import { DEFAULT_LIMITS } from '../../src/readers/limits';
+import { limitsOfReading } from '../../src/readers/limits';
 import type { FormatOptions } from '../../src/readers/reading';
 import type { StoredTensor } from '../../src/readers/stored-tensor';
 import { readModel, type ReadOptions } from '../../src/readers/read-model';
@@ -16,7 +16,7 @@ const OPTIONS: FormatOptions = {
   architecture: null,
   openBeside: () => null,
   onTensor: null,
-  limits: DEFAULT_LIMITS,
+  limits: limitsOfReading(),
 };
 
 type Shapes = Readonly<Record<string, readonly number[]>>;

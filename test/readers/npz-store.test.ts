@@ -5,7 +5,7 @@ import type { TempogradError } from '../../src/core/errors';
 import { memorySource, type ByteSource } from '../../src/readers/byte-source';
 import { openZip } from '../../src/readers/containers/zip';
 import { openNpzStore } from '../../src/readers/dialects/keras/npz-store';
-import { DEFAULT_LIMITS, type ReadLimits } from '../../src/readers/limits';
+import { limitsOfReading, type ReadLimits } from '../../src/readers/limits';
 import { writeZip } from './containers/write-zip';
 
 const FIXTURE = fileURLToPath(new URL('../fixtures/keras/keras3-npz-lstm/model.keras', import.meta.url));
@@ -16,8 +16,8 @@ function bytesOf(source: ByteSource): Uint8Array {
 
 /** One holder of two or three variables, as Keras writes it. */
 async function holder(): Promise<Uint8Array> {
-  const outer = await openZip(memorySource(readFileSync(FIXTURE)), DEFAULT_LIMITS);
-  const inner = await openZip(await outer.open('model.weights.npz'), DEFAULT_LIMITS);
+  const outer = await openZip(memorySource(readFileSync(FIXTURE)), limitsOfReading());
+  const inner = await openZip(await outer.open('model.weights.npz'), limitsOfReading());
   const name = inner.names.find((entry) => entry.includes('cell')) ?? '';
   return bytesOf(await inner.open(name));
 }
@@ -25,8 +25,8 @@ async function holder(): Promise<Uint8Array> {
 /** The cap that a store of such holders meets; null for none. */
 async function capOf(paths: readonly string[], limits: Partial<ReadLimits> = {}): Promise<unknown> {
   const bytes = await holder();
-  const caps = { ...DEFAULT_LIMITS, ...limits };
-  const archive = await openZip(memorySource(writeZip(paths.map((name) => ({ name, bytes })))), caps);
+  const caps = limitsOfReading(limits);
+  const archive = await openZip(memorySource(writeZip(paths.map((name) => ({ name, bytes })))), limitsOfReading());
   try {
     await openNpzStore(archive, 'w.npz', caps);
     return null;

@@ -6,7 +6,7 @@ import { unpickle } from '../../src/readers/containers/pickle';
 import { PickleGlobal, PickleObject } from '../../src/readers/containers/pickle-values';
 import { findTensors } from '../../src/readers/dialects/torch/find-tensors';
 import type { TorchFile } from '../../src/readers/dialects/torch/storages';
-import { DEFAULT_LIMITS } from '../../src/readers/limits';
+import { limitsOfReading } from '../../src/readers/limits';
 import { readModel } from '../../src/readers/read-model';
 import { openZip } from '../../src/readers/containers/zip';
 import { writeZip } from './containers/write-zip';
@@ -66,7 +66,7 @@ describe('a pickle that would run something', () => {
   });
 
   it('after its end is never looked at', () => {
-    const { value } = unpickle(memorySource(pickle('K\x07.cposix\nsystem\n)R.')), 0, 'm', DEFAULT_LIMITS);
+    const { value } = unpickle(memorySource(pickle('K\x07.cposix\nsystem\n)R.')), 0, 'm', limitsOfReading());
     expect(value).toBe(7);
   });
 });
@@ -108,9 +108,7 @@ describe('a pickle that is damaged', () => {
 
   it('remembers no more than the limit', () => {
     const body = pickle(`${'K\x01\x94'.repeat(50)}.`);
-    expect(() => unpickle(memorySource(body), 0, 'm', { ...DEFAULT_LIMITS, maxPickleMemo: 20 })).toThrow(
-      /maxPickleMemo/,
-    );
+    expect(() => unpickle(memorySource(body), 0, 'm', limitsOfReading({ maxPickleMemo: 20 }))).toThrow(/maxPickleMemo/);
   });
 });
 
@@ -148,7 +146,7 @@ describe('a tensor that contradicts its storage', () => {
 
 describe('what an interpreter makes', () => {
   it('are records of calls, never calls', () => {
-    const { value, globals } = unpickle(memorySource(pickle('cposix\nsystem\nK\x01\x85R.')), 0, 'm', DEFAULT_LIMITS);
+    const { value, globals } = unpickle(memorySource(pickle('cposix\nsystem\nK\x01\x85R.')), 0, 'm', limitsOfReading());
     expect(value).toBeInstanceOf(PickleObject);
     expect((value as PickleObject).callable).toBeInstanceOf(PickleGlobal);
     expect(globals.map(({ path }) => path)).toEqual(['posix.system']);
@@ -183,7 +181,7 @@ describe('files of torch.save', () => {
   });
 
   it('have two pickles of one archive refused as damage', async () => {
-    const parts = await openZip(memorySource(fixture('lstm')), DEFAULT_LIMITS);
+    const parts = await openZip(memorySource(fixture('lstm')), limitsOfReading());
     const entries = await Promise.all(parts.names.map(async (name) => ({ name, bytes: await parts.read(name) })));
     const { code } = await outcome(writeZip([...entries, { name: 'other/data.pkl', bytes: pickle('}.') }]));
     expect(code).toBe('reader/unknown-format');
@@ -194,7 +192,7 @@ describe('one tensor under very many names', () => {
   const file = (maxNamedTensors: number): TorchFile => ({
     name: 'm.pt',
     littleEndian: true,
-    limits: { ...DEFAULT_LIMITS, maxNamedTensors },
+    limits: limitsOfReading({ maxNamedTensors }),
     open: () => Promise.reject(new Error('nothing is read to find names')),
     nested: new Map(),
   });
@@ -206,7 +204,7 @@ describe('one tensor under very many names', () => {
       memorySource(pickle(`${tensor('K\x00', 'K\x04\x85', 'K\x01\x85')}.`)),
       0,
       'm.pt',
-      DEFAULT_LIMITS,
+      limitsOfReading(),
     );
     const record = value as PickleObject;
     const counted = new PickleObject(record.callable, record.args);

@@ -6,6 +6,7 @@ import { NO_READER_OPTIONS, type ReadModelResult } from '../../src/host/reader-m
 import { memorySource } from '../../src/readers/byte-source';
 import { readModel } from '../../src/readers/read-model';
 import { isKeras3, weightsOf } from '../../src/readers/dialects/tensorflow/checkpoint-names';
+import { limitsOfReading } from '../../src/readers/limits';
 import { isOptimizerSlot } from '../../src/readers/dialects/optimizer-names';
 import type { StoredTensor } from '../../src/readers/stored-tensor';
 
@@ -56,7 +57,7 @@ describe('names alone', () => {
     const slots = ['Adam', 'Adam_1', 'Momentum', 'RMSProp', 'RMSProp_1', 'ExponentialMovingAverage'];
     const others = ['Adam/m/lstm/kernel', 'training/Adam/lstm/kernel/m', 'beta1_power', 'training/Adagrad/lstm/kernel'];
     const all = named([...weights, ...slots.map((slot) => `lstm/kernel/${slot}`), ...others]);
-    expect(weightsOf(all, []).map(({ name }) => name)).toEqual(weights);
+    expect(weightsOf(all, [], limitsOfReading()).map(({ name }) => name)).toEqual(weights);
   });
 
   it.each(['Adam/m/lstm/kernel', 'adam/lstm_lstm_cell_kernel_velocity', 'opt_state/0/mu/lstm/kernel'])(

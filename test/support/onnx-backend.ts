@@ -62,7 +62,7 @@ export async function loadBackendCase(name: string): Promise<BackendCase> {
 
 function tensorOf(bytes: Buffer): Promise<RealTensor> {
   return storeOnnxTensor(
-    readOnnxTensor(memorySource(bytes), () => undefined),
+    readOnnxTensor(memorySource(bytes), { entry: () => undefined, object: () => undefined }),
     'recorded',
     {} as FormatOptions,
   ).read();

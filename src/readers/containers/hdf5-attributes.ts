@@ -2,7 +2,8 @@
  * Attributes of an HDF5 file: numbers, and strings of fixed and of variable length.
  */
 import { TempogradError } from '../../core/errors';
-import { checkLimit, type ReadLimits } from '../limits';
+import { checkLimit, type CountedLimits } from '../limits';
+import { OBJECT_BYTES } from '../object-count';
 import type { Hdf5Metadata, Hdf5Session } from './hdf5-module';
 import { CLASS_STRING, decodeNumbers, dtypeOf } from './hdf5-numbers';
 
@@ -22,7 +23,7 @@ export function readAttribute(
   session: Hdf5Session,
   path: string,
   name: string,
-  limits: ReadLimits,
+  limits: CountedLimits,
 ): Hdf5Attribute | null {
   const names = new Set(session.library.get_attribute_names(session.file, path));
   if (names.has(name)) return readOneAttribute(session, path, name, limits);
@@ -39,12 +40,13 @@ function readOneAttribute(
   { library, file }: Hdf5Session,
   path: string,
   name: string,
-  limits: ReadLimits,
+  limits: CountedLimits,
 ): Hdf5Attribute {
   const metadata = library.get_attribute_metadata(file, path, name);
   if (metadata.shape === null) return [];
   const bytes = metadata.size * metadata.total_size;
   checkLimit(`Size of attribute ${name} of ${path}`, bytes, 'maxAttributeBytes', limits);
+  limits.objects.add(bytes + OBJECT_BYTES.entry * metadata.total_size);
   if (bytes === 0) return [];
   const pointer = allocate(library, bytes);
   library.get_attribute_data(file, path, name, BigInt(pointer));
@@ -63,7 +65,7 @@ function readStrings(
   library: Hdf5Session['library'],
   raw: Uint8Array,
   metadata: Hdf5Metadata,
-  limits: ReadLimits,
+  limits: CountedLimits,
 ): string[] {
   const strings: string[] = [];
   if (metadata.vlen) {
@@ -71,6 +73,7 @@ function readStrings(
     for (const pointer of new Uint32Array(raw.buffer)) {
       const text = library.UTF8ToString(pointer);
       total += text.length;
+      limits.objects.addText(text.length);
       checkLimit('Size of the strings of an attribute', total, 'maxAttributeBytes', limits);
       strings.push(text);
     }

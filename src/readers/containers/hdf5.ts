@@ -7,7 +7,8 @@
 import { TempogradError } from '../../core/errors';
 import { sizeOf, type RealTensor } from '../../core/tensor';
 import type { ByteSource } from '../byte-source';
-import { checkLimit, type ReadLimits } from '../limits';
+import { checkLimit, type CountedLimits } from '../limits';
+import { OBJECT_BYTES } from '../object-count';
 import { allocate, readAttribute, type Hdf5Attribute } from './hdf5-attributes';
 import { openSession, type Hdf5Metadata, type Hdf5Session } from './hdf5-module';
 import { decodeNumbers, dtypeOf } from './hdf5-numbers';
@@ -50,6 +51,8 @@ const BLOCK_BYTES = 4 * 1024 * 1024;
 const MAX_BLOCK_BYTES = 8 * BLOCK_BYTES;
 /** Deflate cannot do better than 1032:1. */
 const MAX_FILTER_RATIO = 1100;
+/** A link: its names here and in the library, and what is kept of the object that it leads to. */
+const LINK_BYTES = 6 * OBJECT_BYTES.record;
 /** Each failure costs a new instance of the library. */
 const MAX_FAILURES = 100;
 const MAX_REPORT_CHARACTERS = 4000;
@@ -63,7 +66,7 @@ const MAX_CAUSE_CHARACTERS = 300;
  * @param limits - Caps.
  * @throws TempogradError `reader/truncated`, `reader/corrupt`.
  */
-export async function openHdf5(source: ByteSource, what: string, limits: ReadLimits): Promise<Hdf5File> {
+export async function openHdf5(source: ByteSource, what: string, limits: CountedLimits): Promise<Hdf5File> {
   let session: Hdf5Session | null = null;
   let failures = 0;
   const call = async <T>(place: string, task: (session: Hdf5Session) => T): Promise<T> => {
@@ -90,6 +93,7 @@ export async function openHdf5(source: ByteSource, what: string, limits: ReadLim
       call(path, ({ library, file }) => {
         const names = library.get_names(file, path, false);
         checkLimit(`Number of links in ${path}`, names.length, 'maxHdf5Objects', limits);
+        for (const name of names) limits.objects.add(LINK_BYTES + 2 * name.length);
         return names;
       }),
     address: (path) =>
@@ -179,7 +183,7 @@ function checkBytes(
   shape: readonly number[],
   elementBytes: number,
   hasFilters: boolean,
-  limits: ReadLimits,
+  limits: CountedLimits,
 ): number {
   const bytes = sizeOf(shape) * elementBytes;
   checkLimit(`Size of ${what} with shape [${shape.join(', ')}] in bytes`, bytes, 'maxTensorBytes', limits);

@@ -4,6 +4,7 @@
  * Source: Python's pickletools.py; the subset is that of torch/_weights_only_unpickler.py with the opcodes of protocol 4.
  */
 import type { TempogradError } from '../../core/errors';
+import { OBJECT_BYTES, type ObjectCount } from '../object-count';
 import {
   type PickleBytes,
   PickleGlobal,
@@ -15,6 +16,8 @@ import {
 
 /** The stack, the memo and the bytes, as the operations use them. */
 export interface PickleMachine {
+  /** Told of every object before it is made. */
+  readonly objects: ObjectCount;
   push(value: PickleValue): void;
   /** Opens a level that `popToMark` closes. */
   mark(): void;
@@ -60,26 +63,49 @@ function long(machine: PickleMachine, length: number): void {
 function tuple(machine: PickleMachine, count: number): void {
   const items: PickleValue[] = [];
   for (let index = 0; index < count; index++) items.unshift(machine.pop());
+  pushTuple(machine, items);
+}
+
+function pushTuple(machine: PickleMachine, items: readonly PickleValue[]): void {
+  machine.objects.add(OBJECT_BYTES.list + OBJECT_BYTES.record + OBJECT_BYTES.entry * items.length);
   machine.push(new PickleTuple(items));
+}
+
+function pushList(machine: PickleMachine, items: PickleValue[]): void {
+  machine.objects.add(OBJECT_BYTES.list + OBJECT_BYTES.entry * items.length);
+  machine.push(items);
+}
+
+function pushMap(machine: PickleMachine): void {
+  machine.objects.add(OBJECT_BYTES.dictionary);
+  machine.push(new Map());
+}
+
+function pushSet(machine: PickleMachine, items: readonly PickleValue[]): void {
+  machine.objects.add(OBJECT_BYTES.dictionary + OBJECT_BYTES.pair * items.length);
+  machine.push(new Set(items));
 }
 
 function append(machine: PickleMachine, values: readonly PickleValue[]): void {
   const target = machine.top();
-  const list = Array.isArray(target) ? target : target instanceof PickleObject ? target.items : null;
+  const list = Array.isArray(target) ? target : target instanceof PickleObject ? target.itemsToFill() : null;
   if (!list) throw machine.fail('a value is appended to what is no list');
+  machine.objects.add(OBJECT_BYTES.entry * values.length);
   for (const value of values) list.push(value);
 }
 
 function setItems(machine: PickleMachine, values: readonly PickleValue[]): void {
   const target = machine.top();
-  const map = target instanceof Map ? target : target instanceof PickleObject ? target.entries : null;
+  const map = target instanceof Map ? target : target instanceof PickleObject ? target.entriesToFill() : null;
   if (!map || values.length % 2 !== 0) throw machine.fail('an entry is put into what is no dictionary');
+  machine.objects.add((OBJECT_BYTES.pair * values.length) / 2);
   for (let index = 0; index < values.length; index += 2) map.set(values[index] ?? null, values[index + 1] ?? null);
 }
 
 function addItems(machine: PickleMachine, values: readonly PickleValue[]): void {
   const target = machine.top();
   if (!(target instanceof Set)) throw machine.fail('a value is added to what is no set');
+  machine.objects.add(OBJECT_BYTES.pair * values.length);
   for (const value of values) target.add(value);
 }
 
@@ -93,6 +119,7 @@ function stackGlobal(machine: PickleMachine): void {
 /** A call is only written down. */
 function reduce(machine: PickleMachine): void {
   const args = machine.pop();
+  machine.objects.add(OBJECT_BYTES.record);
   machine.push(new PickleObject(machine.pop(), args));
 }
 
@@ -103,6 +130,9 @@ function build(machine: PickleMachine): void {
   else if (target instanceof PickleGlobal || target instanceof PicklePersistent) return;
   else throw machine.fail('a state is given to what is no object');
 }
+
+/** Never filled, so that one will do. */
+const EMPTY_TUPLE = new PickleTuple([]);
 
 const character = (sign: string): number => sign.charCodeAt(0);
 
@@ -135,16 +165,16 @@ export const PICKLE_OPERATIONS: ReadonlyMap<number, (machine: PickleMachine) => 
   [character('C'), (m) => m.push(m.bytes(m.length(1)))],
   [0x8e, (m) => m.push(m.bytes(m.length(8)))],
   [0x96, (m) => m.push(m.bytes(m.length(8)))],
-  [character(')'), (m) => m.push(new PickleTuple([]))],
-  [character('t'), (m) => m.push(new PickleTuple(m.popToMark()))],
+  [character(')'), (m) => m.push(EMPTY_TUPLE)],
+  [character('t'), (m) => pushTuple(m, m.popToMark())],
   [0x85, (m) => tuple(m, 1)],
   [0x86, (m) => tuple(m, 2)],
   [0x87, (m) => tuple(m, 3)],
-  [character(']'), (m) => m.push([])],
-  [character('l'), (m) => m.push(m.popToMark())],
+  [character(']'), (m) => pushList(m, [])],
+  [character('l'), (m) => pushList(m, m.popToMark())],
   [character('a'), (m) => append(m, [m.pop()])],
   [character('e'), (m) => append(m, m.popToMark())],
-  [character('}'), (m) => m.push(new Map())],
+  [character('}'), pushMap],
   [
     character('s'),
     (m) => {
@@ -153,9 +183,9 @@ export const PICKLE_OPERATIONS: ReadonlyMap<number, (machine: PickleMachine) => 
     },
   ],
   [character('u'), (m) => setItems(m, m.popToMark())],
-  [0x8f, (m) => m.push(new Set())],
+  [0x8f, (m) => pushSet(m, [])],
   [0x90, (m) => addItems(m, m.popToMark())],
-  [0x91, (m) => m.push(new Set(m.popToMark()))],
+  [0x91, (m) => pushSet(m, m.popToMark())],
   [character('c'), (m) => m.global(m.line(), m.line())],
   [0x93, stackGlobal],
   [character('R'), reduce],
@@ -169,7 +199,13 @@ export const PICKLE_OPERATIONS: ReadonlyMap<number, (machine: PickleMachine) => 
     },
   ],
   [character('b'), build],
-  [character('Q'), (m) => m.push(new PicklePersistent(m.pop()))],
+  [
+    character('Q'),
+    (m) => {
+      m.objects.add(OBJECT_BYTES.record);
+      m.push(new PicklePersistent(m.pop()));
+    },
+  ],
   [character('q'), (m) => m.remember(m.uint(1))],
   [character('r'), (m) => m.remember(m.uint(4))],
   [0x94, (m) => m.rememberNext()],

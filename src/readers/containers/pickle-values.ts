@@ -22,10 +22,9 @@ export class PickleGlobal {
 export class PickleObject {
   /** Set by BUILD. */
   state: PickleValue = null;
-  /** Filled by APPEND(S) on something that is no list. */
-  readonly items: PickleValue[] = [];
-  /** Filled by SETITEM(S) on something that is no dictionary. */
-  readonly entries = new Map<PickleValue, PickleValue>();
+  // Made when they are filled: most objects have neither, and a file can have very many objects.
+  #items: PickleValue[] | null = null;
+  #entries: Map<PickleValue, PickleValue> | null = null;
 
   /**
    * @param callable - What would be called, usually a `PickleGlobal`.
@@ -35,7 +34,30 @@ export class PickleObject {
     readonly callable: PickleValue,
     readonly args: PickleValue,
   ) {}
+
+  /** What APPEND(S) put into it, where it is no list. */
+  get items(): readonly PickleValue[] {
+    return this.#items ?? NO_ITEMS;
+  }
+
+  /** What SETITEM(S) put into it, where it is no dictionary. */
+  get entries(): ReadonlyMap<PickleValue, PickleValue> {
+    return this.#entries ?? NO_ENTRIES;
+  }
+
+  /** The list to append to; made at the first call. */
+  itemsToFill(): PickleValue[] {
+    return (this.#items ??= []);
+  }
+
+  /** The dictionary to put entries into; made at the first call. */
+  entriesToFill(): Map<PickleValue, PickleValue> {
+    return (this.#entries ??= new Map<PickleValue, PickleValue>());
+  }
 }
+
+const NO_ITEMS: readonly PickleValue[] = [];
+const NO_ENTRIES: ReadonlyMap<PickleValue, PickleValue> = new Map();
 
 /** A reference to data outside the pickle (BINPERSID). */
 export class PicklePersistent {

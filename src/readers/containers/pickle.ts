@@ -6,7 +6,8 @@
  */
 import { TempogradError } from '../../core/errors';
 import { sliceSource, type ByteSource } from '../byte-source';
-import { checkLimit, type ReadLimits } from '../limits';
+import { checkLimit, type CountedLimits } from '../limits';
+import { OBJECT_BYTES, type ObjectCount } from '../object-count';
 import { PICKLE_OPERATIONS, type PickleMachine } from './pickle-operations';
 import { PickleBytes, PickleGlobal, type PickleValue } from './pickle-values';
 
@@ -32,11 +33,11 @@ const WINDOW_BYTES = 1 << 16;
  * @param source - The file.
  * @param start - Where it starts.
  * @param what - Its name, for messages.
- * @param limits - Caps on nesting, stack, memo and texts.
+ * @param limits - Caps on nesting, stack, memo, texts, and on all that is made.
  * @throws TempogradError `reader/truncated`, `reader/corrupt` (an operation that is unknown or does not fit),
  * `reader/limit-exceeded`.
  */
-export function unpickle(source: ByteSource, start: number, what: string, limits: ReadLimits): Unpickled {
+export function unpickle(source: ByteSource, start: number, what: string, limits: CountedLimits): Unpickled {
   return new Machine(source, start, what, limits).run();
 }
 
@@ -44,7 +45,8 @@ export function unpickle(source: ByteSource, start: number, what: string, limits
 class Machine implements PickleMachine {
   readonly #source: ByteSource;
   readonly #what: string;
-  readonly #limits: ReadLimits;
+  readonly #limits: CountedLimits;
+  readonly objects: ObjectCount;
   #at: number;
   #window: Uint8Array = new Uint8Array(0);
   #windowStart = 0;
@@ -53,11 +55,12 @@ class Machine implements PickleMachine {
   readonly #memo = new Map<number, PickleValue>();
   readonly #globals = new Map<string, PickleGlobal>();
 
-  constructor(source: ByteSource, start: number, what: string, limits: ReadLimits) {
+  constructor(source: ByteSource, start: number, what: string, limits: CountedLimits) {
     this.#source = source;
     this.#at = start;
     this.#what = what;
     this.#limits = limits;
+    this.objects = limits.objects;
   }
 
   run(): Unpickled {
@@ -80,12 +83,13 @@ class Machine implements PickleMachine {
   }
 
   push(value: StackItem): void {
+    this.objects.add(OBJECT_BYTES.entry);
     this.#stack.push(value);
   }
 
   mark(): void {
     checkLimit(`Nesting of ${this.#what}`, ++this.#marks, 'maxPickleDepth', this.#limits);
-    this.#stack.push(MARK);
+    this.push(MARK);
   }
 
   pop(): PickleValue {
@@ -117,6 +121,7 @@ class Machine implements PickleMachine {
   remember(index: number): void {
     if (!this.#memo.has(index)) {
       checkLimit(`Values that ${this.#what} remembers`, this.#memo.size + 1, 'maxPickleMemo', this.#limits);
+      this.objects.add(OBJECT_BYTES.pair);
     }
     this.#memo.set(index, this.top());
   }
@@ -128,14 +133,16 @@ class Machine implements PickleMachine {
   recall(index: number): void {
     const value = this.#memo.get(index);
     if (value === undefined) throw this.#corrupt(`it recalls value ${String(index)}, which it never kept`);
-    this.#stack.push(value);
+    this.push(value);
   }
 
   global(module: string, name: string): void {
     const key = `${module}\n${name}`;
-    const known = this.#globals.get(key) ?? new PickleGlobal(module, name);
-    this.#globals.set(key, known);
-    this.#stack.push(known);
+    const known = this.#globals.get(key);
+    if (!known) this.objects.add(OBJECT_BYTES.record + OBJECT_BYTES.pair + 2 * (OBJECT_BYTES.text + key.length));
+    const global = known ?? new PickleGlobal(module, name);
+    this.#globals.set(key, global);
+    this.push(global);
   }
 
   uint(bytes: number): number {
@@ -170,12 +177,14 @@ class Machine implements PickleMachine {
   }
 
   bytes(length: number): PickleBytes {
+    this.objects.add(2 * OBJECT_BYTES.record);
     const bytes = new PickleBytes(sliceSource(this.#source, this.#at, length));
     this.#at += length;
     return bytes;
   }
 
   text(length: number): string {
+    this.objects.addText(length);
     return decodeText(this.take(length));
   }
 

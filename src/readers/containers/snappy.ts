@@ -10,6 +10,17 @@ import { readVarint } from './varint';
 const MAX_RATIO = 22;
 
 /**
+ * How many bytes a block says that it holds; 0 where it says nothing, or what no block can hold.
+ *
+ * @param block - The compressed block.
+ */
+export function snappySize(block: Uint8Array): number {
+  let next = 0;
+  const size = readVarint(() => block[next++], 5) ?? 0;
+  return size > MAX_RATIO * block.length ? 0 : size;
+}
+
+/**
  * The bytes that a block holds.
  *
  * @param block - The compressed block.

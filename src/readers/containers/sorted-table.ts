@@ -6,9 +6,10 @@
  */
 import { TempogradError } from '../../core/errors';
 import type { ByteSource } from '../byte-source';
-import { checkLimit, type ReadLimits } from '../limits';
+import { checkLimit, type CountedLimits } from '../limits';
+import { OBJECT_BYTES } from '../object-count';
 import { crc32c, maskCrc } from './crc32c';
-import { inflateSnappy } from './snappy';
+import { inflateSnappy, snappySize } from './snappy';
 import { readVarint } from './varint';
 
 const FOOTER_BYTES = 48;
@@ -16,6 +17,9 @@ const FOOTER_BYTES = 48;
 const TRAILER_BYTES = 5;
 const UNCOMPRESSED = 0;
 const SNAPPY = 1;
+
+/** An entry without its key: a view of a block, and where it is found. */
+const ENTRY_BYTES = 3 * OBJECT_BYTES.record;
 
 /** An entry of a table; its key as one character per byte. */
 export interface TableEntry {
@@ -37,12 +41,16 @@ interface BlockHandle {
  * @param limits - Caps.
  * @throws TempogradError `reader/truncated`, `reader/corrupt`, `reader/limit-exceeded`.
  */
-export function readSortedTable(source: ByteSource, what: string, limits: ReadLimits): ReadonlyMap<string, Uint8Array> {
+export function readSortedTable(
+  source: ByteSource,
+  what: string,
+  limits: CountedLimits,
+): ReadonlyMap<string, Uint8Array> {
   checkLimit(`Size of ${what} in bytes`, source.size, 'maxIndexBytes', limits);
   if (source.size < FOOTER_BYTES) throw damaged(what, source.size, 'it is shorter than its footer');
   const footer = new BytesReader(source.read(source.size - FOOTER_BYTES, FOOTER_BYTES), what);
   footer.handle();
-  const index = readBlock(source, footer.handle(), what);
+  const index = readBlock(source, footer.handle(), what, limits);
   const entries = new Map<string, Uint8Array>();
   let last = '';
   let end = 0;
@@ -51,11 +59,12 @@ export function readSortedTable(source: ByteSource, what: string, limits: ReadLi
     const handle = new BytesReader(value, what).handle();
     if (handle.offset < end) throw damaged(what, handle.offset, 'two blocks overlap');
     end = handle.offset + handle.size + TRAILER_BYTES;
-    for (const entry of blockEntries(readBlock(source, handle, what), what)) {
+    for (const entry of blockEntries(readBlock(source, handle, what, limits), what)) {
       if (entries.size > 0 && entry.key <= last) throw damaged(what, handle.offset, 'its keys are out of order');
       last = entry.key;
       keyBytes += entry.key.length;
       checkLimit(`Length of all keys of ${what}`, keyBytes, 'maxIndexBytes', limits);
+      limits.objects.add(ENTRY_BYTES + entry.key.length);
       entries.set(entry.key, entry.value);
       checkLimit(`Number of entries of ${what}`, entries.size, 'maxIndexEntries', limits);
     }
@@ -63,7 +72,7 @@ export function readSortedTable(source: ByteSource, what: string, limits: ReadLi
   return entries;
 }
 
-function readBlock(source: ByteSource, { offset, size }: BlockHandle, what: string): Uint8Array {
+function readBlock(source: ByteSource, { offset, size }: BlockHandle, what: string, limits: CountedLimits): Uint8Array {
   if (offset + size + TRAILER_BYTES > source.size) {
     throw new TempogradError(
       'reader/truncated',
@@ -77,6 +86,7 @@ function readBlock(source: ByteSource, { offset, size }: BlockHandle, what: stri
     throw damaged(what, offset, 'the checksum of a block is wrong');
   }
   const type = block[size];
+  limits.objects.add(type === SNAPPY ? snappySize(block) : size);
   if (type === UNCOMPRESSED) return block.subarray(0, size);
   if (type === SNAPPY) return inflateSnappy(block.subarray(0, size), `a block of ${what}`);
   throw damaged(what, offset, `a block is compressed in the unknown way ${String(type)}`);

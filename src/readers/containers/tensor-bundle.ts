@@ -8,7 +8,8 @@
 import { TempogradError } from '../../core/errors';
 import { sizeOf, type RealTensor } from '../../core/tensor';
 import { memorySource, sliceSource, type ByteSource } from '../byte-source';
-import type { ReadLimits } from '../limits';
+import type { CountedLimits } from '../limits';
+import { OBJECT_BYTES } from '../object-count';
 import { decodeNumbers, itemBytesOf } from '../stored-numbers';
 import type { StoredTensor } from '../stored-tensor';
 import { readEntry, sliceKey, type BundleEntry, type Slice } from './bundle-entry';
@@ -19,6 +20,9 @@ import { readVarint } from './varint';
 
 /** Each shard is a file that stays open. */
 const MAX_SHARDS = 100_000;
+/** A tensor, and where it lies. */
+const TENSOR_BYTES = 8 * OBJECT_BYTES.record;
+
 /** An open checkpoint. */
 export interface TensorBundle {
   /** Tensors by their key, in the order of the index; a sliced one is one tensor. */
@@ -47,7 +51,7 @@ export function openTensorBundle(
   name: string,
   prefix: string,
   openBeside: (path: string) => ByteSource | null,
-  limits: ReadLimits,
+  limits: CountedLimits,
 ): TensorBundle {
   const table = readSortedTable(source, name, limits);
   const header = readHeader(table.get(''), name);
@@ -61,6 +65,7 @@ export function openTensorBundle(
   const tensors = new Map<string, StoredTensor>();
   for (const [key, value] of table) {
     if (key === '' || key.startsWith('\0')) continue;
+    limits.objects.add(TENSOR_BYTES + value.length);
     const tensor = readEntry(value, `${name}: ${decodeKey(key)}`);
     const parts = tensor.slices.map((slice) => {
       const part = table.get(sliceKey(key, slice));

@@ -17,6 +17,8 @@ export interface ZipArchive {
   /** Names of the files, directories left out. */
   readonly names: readonly string[];
   has(name: string): boolean;
+  /** Bytes of memory that opening an entry takes: none where it is stored as it is. */
+  inflatedBytes(name: string): number;
   /**
    * The bytes of an entry as a source; a stored one stays on disk, a deflated one is inflated into memory.
    *
@@ -103,6 +105,10 @@ export async function openZip(source: ByteSource, limits: ReadLimits): Promise<Z
   return {
     names,
     has: (name) => byName.has(name),
+    inflatedBytes: (name) => {
+      const entry = entryOf(name);
+      return entry.compressionMethod === STORED ? 0 : entry.uncompressedSize;
+    },
     open,
     head: async (name, length) => {
       const entry = entryOf(name);
@@ -124,6 +130,7 @@ async function readDirectory(
 ): Promise<{ readonly zip: ZipFile; readonly entries: readonly Entry[] }> {
   const entries: Entry[] = [];
   let total = 0;
+  let names = 0;
   try {
     const zip = await fromRandomAccessReaderPromise(new SourceReader(source), source.size, {
       autoClose: false,
@@ -132,6 +139,8 @@ async function readDirectory(
     });
     checkLimit('Number of entries in the archive', zip.entryCount, 'maxZipEntries', limits);
     for await (const entry of zip.eachEntry()) {
+      names += entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
+      checkLimit('Names in the archive, in bytes', names, 'maxNameBytes', limits);
       total += checkEntry(entry, limits);
       checkLimit('Size of the archive, inflated', total, 'maxZipTotalBytes', limits);
       entries.push(entry);

@@ -7,6 +7,7 @@
 import type { RecurrentModel, Warning } from '../../core/model';
 import { GraphBuilder } from '../graph-builder';
 import { assume, finishModel, type FormatOptions } from '../reading';
+import { OBJECT_BYTES } from '../object-count';
 import type { StoredTensor } from '../stored-tensor';
 import { findFusedCells, mapFusedCell } from './fused-cells/find-fused-cells';
 import { addFusedCells } from './fused-cells/read-fused-cells';
@@ -34,6 +35,10 @@ export interface NamedFacts {
 
 const NOTHING_MORE: NamedFacts = { modules: new Map(), classes: new Map(), warnings: [] };
 
+/** A tensor as each way of naming looks at it: its place, its names, and lists of those that are left. */
+const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
+const NAME_COPIES = 4;
+
 /** Groups of tensors that are listed one by one; a large model has more, and nobody reads them. */
 const MAX_LISTED = 500;
 
@@ -57,6 +62,7 @@ export async function readNamedWeights(
   const context = newContext({ generation: 3, version: null }, options);
   context.warnings.push(...warnings);
   const builder = new GraphBuilder(context.limits);
+  for (const { name } of tensors) context.limits.objects.add(TENSOR_BYTES + NAME_COPIES * name.length);
   const weights = tensors.filter(({ name }) => !isOptimizerSlot(name.includes('/') ? name : name.replaceAll('.', '/')));
   const unpacked = namePackedCells(weights);
   const used = toUsedWeights(unpacked.tensors);

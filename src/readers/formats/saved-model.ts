@@ -63,7 +63,12 @@ async function readSavedModel({ source, name }: ModelFile, options: FormatOption
     if (model.layers.some(isRecurrent) || context.failures.length === 0) return model;
   }
   const generation = isKeras3(nodes) ? 3 : 2;
-  return readNamedTensors('saved-model', { producer, generation }, weightsOf(bundle.tensors, nodes), options);
+  return readNamedTensors(
+    'saved-model',
+    { producer, generation },
+    weightsOf(bundle.tensors, nodes, options.limits),
+    options,
+  );
 }
 
 function readKerasObjects(saved: readonly SavedNode[], options: FormatOptions): readonly KerasObject[] {

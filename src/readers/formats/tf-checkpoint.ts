@@ -46,5 +46,10 @@ async function readCheckpoint({ source, name }: ModelFile, options: FormatOption
   const described = nodes.length > 0 ? await readWithNeighbour(name, options, read) : null;
   if (described) return described;
   const generation = isKeras3(nodes) ? 3 : 2;
-  return readNamedTensors('tf-checkpoint', { producer, generation }, weightsOf(bundle.tensors, nodes), options);
+  return readNamedTensors(
+    'tf-checkpoint',
+    { producer, generation },
+    weightsOf(bundle.tensors, nodes, options.limits),
+    options,
+  );
 }

@@ -139,6 +139,7 @@ async function openArchive(archive: ZipArchive, name: string, options: FormatOpt
   if (entry === null) throw new TempogradError('reader/corrupt', `${name} has no pickle`);
   const base = entry.slice(0, -'data.pkl'.length);
   const { limits } = options;
+  limits.objects.add(archive.inflatedBytes(entry));
   const { value, globals } = unpickle(await archive.open(entry), 0, `${name}: ${entry}`, limits);
   const order = archive.has(`${base}byteorder`) ? new TextDecoder().decode(await archive.read(`${base}byteorder`)) : '';
   const isScript = archive.names.some((part) => part.startsWith(`${base}code/`));

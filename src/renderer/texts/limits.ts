@@ -46,6 +46,7 @@ export const LIMIT_TEXTS: Readonly<Record<string, LimitText>> = {
   maxComputedBytes: bytes('What the model computes from its constants while it is read', BOMB),
   maxInlinedNodes: count('Nodes of an ONNX model with its functions where they are called', BOMB),
   maxListEntries: count('Entries of the lists of an ONNX file: inputs of nodes, attributes, sizes of tensors', MEMORY),
+  maxObjectBytes: bytes('What the file describes, as the program keeps it: names, lists, nodes', MEMORY),
   maxLayers: count('Layers of the model', COUNTING),
   maxModelDepth: count('Models inside models', NESTING),
   maxInputValues: count('Numbers of an input file', MEMORY),

@@ -3,11 +3,11 @@ import { Dataset, File as JsFiveFile, type Group } from 'jsfive';
 import { describe, expect, it } from 'vitest';
 import { memorySource } from '../../../src/readers/byte-source';
 import { openHdf5, type Hdf5File } from '../../../src/readers/containers/hdf5';
-import { DEFAULT_LIMITS } from '../../../src/readers/limits';
+import { limitsOfReading } from '../../../src/readers/limits';
 import { kerasFixtureNames, loadKerasFixture } from '../../support/keras-fixtures';
 
 function open(bytes: Uint8Array): Promise<Hdf5File> {
-  return openHdf5(memorySource(bytes), 'file.h5', DEFAULT_LIMITS);
+  return openHdf5(memorySource(bytes), 'file.h5', limitsOfReading());
 }
 
 /** Paths of all datasets as the other reader finds them. */
@@ -73,7 +73,7 @@ describe('openHdf5', () => {
         },
       },
       'file.h5',
-      DEFAULT_LIMITS,
+      limitsOfReading(),
     );
     await file.kindOf('/model_weights');
     expect(read).toBeLessThan(bytes.length);
@@ -91,11 +91,11 @@ describe('openHdf5', () => {
   );
 
   it('holds attributes and tensors against the limits', async () => {
-    const tight = await openHdf5(memorySource(bytes), 'file.h5', {
-      ...DEFAULT_LIMITS,
-      maxAttributeBytes: 1,
-      maxTensorBytes: 8,
-    });
+    const tight = await openHdf5(
+      memorySource(bytes),
+      'file.h5',
+      limitsOfReading({ maxAttributeBytes: 1, maxTensorBytes: 8 }),
+    );
     await expect(tight.attribute('/', 'model_config')).rejects.toMatchObject({ code: 'reader/limit-exceeded' });
     const kernel = await tight.dataset('/model_weights/memory/memory/lstm_cell/kernel:0');
     await expect(kernel.read()).rejects.toMatchObject({ code: 'reader/limit-exceeded' });

@@ -13,7 +13,8 @@ import { pickleOfNpy } from '../../containers/npy';
 import { unpickle } from '../../containers/pickle';
 import { PickleObject, type PickleGlobal, type PickleValue } from '../../containers/pickle-values';
 import type { ZipArchive } from '../../containers/zip';
-import { checkLimit, type ReadLimits } from '../../limits';
+import { checkLimit, type CountedLimits } from '../../limits';
+import { OBJECT_BYTES } from '../../object-count';
 import type { StoredTensor } from '../../stored-tensor';
 import { foreignNames } from '../torch/foreign-names';
 import { tensorOf } from '../torch/pickled-tensors';
@@ -31,6 +32,10 @@ const VARIABLE =
 
 const MAX_NAMES = 12;
 
+/** A variable, its place, and what is made to look for layers. */
+const VARIABLE_BYTES = 12 * OBJECT_BYTES.record;
+const GROUP_BYTES = 2 * OBJECT_BYTES.dictionary + 3 * OBJECT_BYTES.record;
+
 interface Group {
   readonly inner: Set<string>;
   readonly tensors: Map<string, StoredTensor>;
@@ -46,7 +51,7 @@ interface Group {
  * @throws TempogradError `reader/unsafe` for a pickle that would import more than variables, `reader/corrupt`,
  * `reader/truncated`, `reader/limit-exceeded`.
  */
-export async function openNpzStore(archive: ZipArchive, what: string, limits: ReadLimits): Promise<Hdf5File> {
+export async function openNpzStore(archive: ZipArchive, what: string, limits: CountedLimits): Promise<Hdf5File> {
   const groups = new Map<string, Group>();
   const groupAt = (path: string): Group => {
     const known = groups.get(path);
@@ -54,6 +59,7 @@ export async function openNpzStore(archive: ZipArchive, what: string, limits: Re
     const made: Group = { inner: new Set(), tensors: new Map(), address: BigInt(groups.size) };
     groups.set(path, made);
     checkLimit(`Groups of ${what}`, groups.size, 'maxNamedTensors', limits);
+    limits.objects.add(GROUP_BYTES + 2 * path.length);
     if (path !== '') groupAt(path.slice(0, Math.max(path.lastIndexOf('/'), 0))).inner.add(lastOf(path));
     return made;
   };
@@ -64,6 +70,7 @@ export async function openNpzStore(archive: ZipArchive, what: string, limits: Re
   const file: TorchFile = { name: what, littleEndian: true, limits, open, nested: new Map() };
   for (const entry of archive.names) {
     const path = entry.endsWith(SUFFIX) ? entry.slice(0, -SUFFIX.length) : entry;
+    limits.objects.add(archive.inflatedBytes(entry));
     const pickle = pickleOfNpy(await archive.open(entry), `${what}: ${path}`);
     if (!pickle) throw corrupt(what, path, 'is no array of one Python object');
     const holder = path === ROOT ? VARIABLES : `${path}/${VARIABLES}`;
@@ -80,6 +87,7 @@ export async function openNpzStore(archive: ZipArchive, what: string, limits: Re
       characters += holder.length + name.length + 1;
       checkLimit(`Variables of ${what}`, ++variables, 'maxNamedTensors', limits);
       checkLimit(`Names of the variables of ${what}`, characters, 'maxNameBytes', limits);
+      limits.objects.add(VARIABLE_BYTES + holder.length + name.length);
       const tensor = tensorOf(numbersOf(item), () => `${holder}/${name}`, file);
       if (tensor) group.tensors.set(name, tensor);
     }

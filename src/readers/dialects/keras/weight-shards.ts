@@ -8,7 +8,7 @@ import type { ByteSource } from '../../byte-source';
 import { openHdf5, type Hdf5File } from '../../containers/hdf5';
 import { mergeHdf5 } from '../../containers/merged-hdf5';
 import { field, type JsonObject, type JsonValue } from '../../json';
-import type { ReadLimits } from '../../limits';
+import type { CountedLimits } from '../../limits';
 
 /** Each shard is a file that stays open. */
 const MAX_SHARDS = 1000;
@@ -26,7 +26,7 @@ export async function openWeightShards(
   map: JsonObject,
   name: string,
   open: (shard: string) => Promise<ByteSource | null>,
-  limits: ReadLimits,
+  limits: CountedLimits,
 ): Promise<Hdf5File> {
   const files: Hdf5File[] = [];
   for (const shard of shardNames(map, name)) {

@@ -5,14 +5,15 @@
  * Source: onnx.proto, FunctionProto and AttributeProto.ref_attr_name; onnx/docs/IR.md, "Model-local functions".
  */
 import { TempogradError } from '../../../core/errors';
-import { checkLimit, type ReadLimits } from '../../limits';
+import { checkLimit, type CountedLimits } from '../../limits';
+import { OBJECT_BYTES } from '../../object-count';
 import { makeNode } from './make-node';
 import type { OnnxAttribute, OnnxFunction, OnnxGraph, OnnxNode } from './model';
 
 /** What the inlining of one model shares. */
 interface Inlining {
   readonly functions: ReadonlyMap<string, OnnxFunction>;
-  readonly limits: ReadLimits;
+  readonly limits: CountedLimits;
   /** Names of calls, each with how often it was wanted. */
   readonly prefixes: Map<string, number>;
   /** First parts of the model's own names, up to each slash: no call may be called like that. */
@@ -43,7 +44,11 @@ interface Call {
  * @param limits - Caps on what the calls grow to.
  * @throws TempogradError `reader/corrupt` for a function that calls itself or two of one name, `reader/limit-exceeded`.
  */
-export function inlineFunctions(graph: OnnxGraph, functions: readonly OnnxFunction[], limits: ReadLimits): OnnxGraph {
+export function inlineFunctions(
+  graph: OnnxGraph,
+  functions: readonly OnnxFunction[],
+  limits: CountedLimits,
+): OnnxGraph {
   if (functions.length === 0) return graph;
   const known = new Map<string, OnnxFunction>();
   for (const made of functions) {
@@ -142,13 +147,18 @@ function inlineCall(
 function charge(parts: number, inlining: Inlining): void {
   inlining.count += 1 + Math.floor(parts / PARTS_OF_A_NODE);
   checkLimit('Nodes of the model with its functions', inlining.count, 'maxInlinedNodes', inlining.limits);
+  inlining.limits.objects.add(NODE_BYTES + PART_BYTES * parts);
 }
 
 const PARTS_OF_A_NODE = 32;
+const NODE_BYTES = 6 * OBJECT_BYTES.record;
+/** A name, or an attribute, and where it is looked up. */
+const PART_BYTES = 2 * OBJECT_BYTES.pair;
 
 function joined(prefix: string, name: string, inlining: Inlining): string {
   inlining.characters += prefix.length + name.length + 1;
   checkLimit('Names in the functions of the model', inlining.characters, 'maxNameBytes', inlining.limits);
+  inlining.limits.objects.addText(prefix.length + name.length);
   return `${prefix}/${name}`;
 }
 

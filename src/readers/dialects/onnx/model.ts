@@ -7,8 +7,9 @@
 import { TempogradError } from '../../../core/errors';
 import type { ByteSource } from '../../byte-source';
 import { readFields, readPackedVarints, readText, toInteger, type WireField } from '../../containers/protobuf';
-import { checkLimit, type ReadLimits } from '../../limits';
-import type { CountEntry, OnnxTensor } from './onnx-tensor';
+import { checkLimit, type CountedLimits } from '../../limits';
+import { OBJECT_BYTES } from '../../object-count';
+import type { OnnxCount, OnnxTensor } from './onnx-tensor';
 import { readSparseTensor } from './sparse-tensors';
 import { readOnnxTensor } from './tensors';
 
@@ -78,11 +79,21 @@ export interface OnnxModel {
 const NEWEST_OPSET = 100;
 const DEFAULT_DOMAINS: ReadonlySet<string> = new Set(['', 'ai.onnx']);
 
+/** A graph or a function without its nodes. */
+const GRAPH_BYTES = 8 * OBJECT_BYTES.record;
+/** A node without names and attributes, and what is kept to follow its values. */
+const NODE_BYTES = 6 * OBJECT_BYTES.record;
+/** An attribute without its values, and the dictionary that it may be the only one of. */
+const ATTRIBUTE_BYTES = 5 * OBJECT_BYTES.record;
+/** A name of a value, in its node and where it is looked up. */
+const NAME_BYTES = OBJECT_BYTES.text + OBJECT_BYTES.entry + OBJECT_BYTES.pair;
+const INPUT_BYTES = 3 * OBJECT_BYTES.record;
+
 /** What the reading of all graphs of one file shares. */
 interface Walk {
-  readonly limits: ReadLimits;
+  readonly limits: CountedLimits;
   nodes: number;
-  readonly count: CountEntry;
+  readonly count: OnnxCount;
 }
 
 /**
@@ -93,7 +104,7 @@ interface Walk {
  * @param limits - Caps on nodes, tensors and depth.
  * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`, `reader/unknown-format`.
  */
-export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimits): OnnxModel {
+export function readOnnxModel(source: ByteSource, name: string, limits: CountedLimits): OnnxModel {
   let [producer, version, opset] = ['', '', 1];
   let graph: ByteSource | null = null;
   const functions: ByteSource[] = [];
@@ -103,6 +114,7 @@ export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimi
     else if (field.number === 7) graph = bytesOf(field, 'the graph');
     else if (field.number === 25) {
       checkLimit('Number of functions', functions.length + 1, 'maxNamedTensors', limits);
+      limits.objects.add(2 * OBJECT_BYTES.record);
       functions.push(bytesOf(field, 'a function'));
     } else if (field.number === 8) opset = readOpset(bytesOf(field, 'an operator set')) ?? opset;
   }
@@ -113,8 +125,12 @@ export function readOnnxModel(source: ByteSource, name: string, limits: ReadLimi
     });
   }
   let entries = 0;
-  const count = (): void => {
-    checkLimit('Entries of lists', ++entries, 'maxListEntries', limits);
+  const count: OnnxCount = {
+    entry: (bytes) => {
+      checkLimit('Entries of lists', ++entries, 'maxListEntries', limits);
+      limits.objects.add(bytes);
+    },
+    object: (bytes) => limits.objects.add(bytes),
   };
   const walk: Walk = { limits, nodes: 0, count };
   return {
@@ -137,6 +153,7 @@ function readOpset(source: ByteSource): number | null {
 
 function readGraph(source: ByteSource, depth: number, walk: Walk): OnnxGraph {
   checkLimit('Graphs inside graphs', depth, 'maxModelDepth', walk.limits);
+  walk.count.object(GRAPH_BYTES);
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   const inputs: OnnxInput[] = [];
@@ -160,24 +177,36 @@ function readNode(source: ByteSource, depth: number, walk: Walk): OnnxNode {
   let [name, operator, domain, overload] = ['', '', '', ''];
   const inputs: string[] = [];
   const outputs: string[] = [];
-  const attributes = new Map<string, OnnxAttribute>();
+  let attributes: Map<string, OnnxAttribute> | null = null;
+  walk.count.object(NODE_BYTES);
   for (const field of readFields(source, 'a node')) {
-    if (field.number === 1 || field.number === 2 || field.number === 5) walk.count();
-    if (field.number === 1) inputs.push(textOf(field, 'an input of a node'));
-    else if (field.number === 2) outputs.push(textOf(field, 'an output of a node'));
-    else if (field.number === 3) name = textOf(field, 'the name of a node');
-    else if (field.number === 4) operator = textOf(field, 'the operator of a node');
+    if (field.number === 1 || field.number === 2) walk.count.entry(NAME_BYTES);
+    if (field.number === 1) inputs.push(textOf(field, 'an input of a node', walk));
+    else if (field.number === 2) outputs.push(textOf(field, 'an output of a node', walk));
+    else if (field.number === 3) name = textOf(field, 'the name of a node', walk);
+    else if (field.number === 4) operator = textOf(field, 'the operator of a node', walk);
     else if (field.number === 5) {
+      walk.count.entry(ATTRIBUTE_BYTES);
       const [key, attribute] = readAttribute(bytesOf(field, 'an attribute'), depth, walk);
+      attributes ??= new Map<string, OnnxAttribute>();
       attributes.set(key, attribute);
-    } else if (field.number === 7) domain = domainOf(field);
-    else if (field.number === 8) overload = textOf(field, 'the overload of a node');
+    } else if (field.number === 7) domain = domainOf(field, walk);
+    else if (field.number === 8) overload = textOf(field, 'the overload of a node', walk);
   }
-  return { name, operator, domain, overload, inputs, outputs, attributes };
+  // Lists that have grown keep room to grow further, and there may be very many.
+  return {
+    name,
+    operator,
+    domain,
+    overload,
+    inputs: inputs.slice(),
+    outputs: outputs.slice(),
+    attributes: attributes ?? NO_ATTRIBUTES,
+  };
 }
 
-function domainOf(field: WireField): string {
-  const domain = textOf(field, 'a domain');
+function domainOf(field: WireField, walk: Walk): string {
+  const domain = textOf(field, 'a domain', walk);
   return DEFAULT_DOMAINS.has(domain) ? '' : domain;
 }
 
@@ -188,15 +217,17 @@ function readFunction(source: ByteSource, walk: Walk): OnnxFunction {
   const outputs: string[] = [];
   const attributes = new Map<string, OnnxAttribute>();
   const nodes: OnnxNode[] = [];
+  walk.count.object(GRAPH_BYTES);
   for (const field of readFields(source, 'a function')) {
-    if (field.number === 4 || field.number === 5 || field.number === 11) walk.count();
-    if (field.number === 1) name = textOf(field, 'the name of a function');
-    else if (field.number === 4) inputs.push(textOf(field, 'an input of a function'));
-    else if (field.number === 5) outputs.push(textOf(field, 'an output of a function'));
+    if (field.number === 4 || field.number === 5) walk.count.entry(NAME_BYTES);
+    else if (field.number === 11) walk.count.entry(ATTRIBUTE_BYTES);
+    if (field.number === 1) name = textOf(field, 'the name of a function', walk);
+    else if (field.number === 4) inputs.push(textOf(field, 'an input of a function', walk));
+    else if (field.number === 5) outputs.push(textOf(field, 'an output of a function', walk));
     else if (field.number === 7) nodes.push(readCountedNode(field, 0, walk));
-    else if (field.number === 10) domain = domainOf(field);
+    else if (field.number === 10) domain = domainOf(field, walk);
     else if (field.number === 11) attributes.set(...readAttribute(bytesOf(field, 'an attribute'), 0, walk));
-    else if (field.number === 13) overload = textOf(field, 'the overload of a function');
+    else if (field.number === 13) overload = textOf(field, 'the overload of a function', walk);
   }
   return { domain, name, overload, inputs, outputs, attributes, nodes };
 }
@@ -216,19 +247,19 @@ function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly 
   const integers: number[] = [];
   const texts: string[] = [];
   for (const field of readFields(source, 'an attribute')) {
-    if (field.number === 1) name = textOf(field, 'the name of an attribute');
+    if (field.number === 1) name = textOf(field, 'the name of an attribute', walk);
     else if (field.number === 2) [float = null] = floatsOf(field);
     else if (field.number === 3) integer = integerOf(field, 'an attribute');
     // A text of an attribute may be any bytes; those of the operators read here are ASCII.
-    else if (field.number === 4) text = textOf(field, 'an attribute');
+    else if (field.number === 4) text = textOf(field, 'an attribute', walk);
     else if (field.number === 5) tensor = readOnnxTensor(bytesOf(field, 'a tensor'), walk.count);
     else if (field.number === 6) graph = readGraph(bytesOf(field, 'a graph'), depth + 1, walk);
     else if (field.number === 7) addCounted(floatsOf(field), floats, walk);
     else if (field.number === 8) addCounted(integersOf(field), integers, walk);
-    else if (field.number === 9) addCounted([textOf(field, 'an attribute')], texts, walk);
+    else if (field.number === 9) addCounted([textOf(field, 'an attribute', walk)], texts, walk);
     else if (field.number === 22)
       tensor = readSparseTensor(bytesOf(field, 'a sparse tensor'), readOnnxTensor, walk.count);
-    else if (field.number === 21) reference = textOf(field, 'the name of an attribute');
+    else if (field.number === 21) reference = textOf(field, 'the name of an attribute', walk);
   }
   return [
     name,
@@ -246,20 +277,22 @@ function readAttribute(source: ByteSource, depth: number, walk: Walk): readonly 
   ];
 }
 
+const NO_ATTRIBUTES: ReadonlyMap<string, OnnxAttribute> = new Map();
+
 function addCounted<T>(values: Iterable<T>, list: T[], { count }: Walk): void {
   for (const value of values) {
-    count();
+    count.entry(OBJECT_BYTES.entry);
     list.push(value);
   }
 }
 
 /** ValueInfoProto with a tensor type; another type has no shape. */
 function readInput(source: ByteSource, walk: Walk): OnnxInput {
-  walk.count();
+  walk.count.entry(INPUT_BYTES);
   let [name, elementType] = ['', 0];
   let shape: (number | null)[] | null = null;
   for (const field of readFields(source, 'an input')) {
-    if (field.number === 1) name = textOf(field, 'the name of an input');
+    if (field.number === 1) name = textOf(field, 'the name of an input', walk);
     if (field.number !== 2) continue;
     for (const type of readFields(bytesOf(field, 'a type'), 'a type')) {
       if (type.number !== 1) continue;
@@ -291,8 +324,11 @@ function bytesOf(field: WireField, what: string): ByteSource {
   throw corrupt(`The field of ${what} has the wire type ${field.type}`);
 }
 
-function textOf(field: WireField, what: string): string {
-  return readText(bytesOf(field, what), what);
+/** A text; one of a graph is counted. */
+function textOf(field: WireField, what: string, walk: Walk | null = null): string {
+  const source = bytesOf(field, what);
+  walk?.count.object(OBJECT_BYTES.text + source.size);
+  return readText(source, what);
 }
 
 function integerOf(field: WireField, what: string): number {

@@ -2,8 +2,13 @@
 import type { ByteSource } from '../../byte-source';
 import type { WireField } from '../../containers/protobuf';
 
-/** Called for each entry of a list of the file before it is kept; throws where there are too many. */
-export type CountEntry = () => void;
+/** Told of what is about to be kept of a file; throws where it is too much. */
+export interface OnnxCount {
+  /** An entry of a list of the file, of so many bytes in memory. */
+  entry(bytes: number): void;
+  /** An object, of so many bytes in memory. */
+  object(bytes: number): void;
+}
 
 /** A tensor of the file, unread. */
 export interface OnnxTensor {

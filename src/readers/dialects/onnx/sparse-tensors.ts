@@ -7,7 +7,8 @@ import { TempogradError } from '../../../core/errors';
 import { sizeOf, type RealTensor } from '../../../core/tensor';
 import type { ByteSource } from '../../byte-source';
 import { readFields, readPackedVarints, toInteger } from '../../containers/protobuf';
-import type { CountEntry, OnnxTensor } from './onnx-tensor';
+import { OBJECT_BYTES } from '../../object-count';
+import type { OnnxCount, OnnxTensor } from './onnx-tensor';
 
 /**
  * A sparse tensor's place; it is named as its values are.
@@ -19,8 +20,8 @@ import type { CountEntry, OnnxTensor } from './onnx-tensor';
  */
 export function readSparseTensor(
   source: ByteSource,
-  readTensor: (source: ByteSource, count: CountEntry) => OnnxTensor,
-  count: CountEntry,
+  readTensor: (source: ByteSource, count: OnnxCount) => OnnxTensor,
+  count: OnnxCount,
 ): OnnxTensor {
   let [values, indices]: (OnnxTensor | null)[] = [null, null];
   const shape: number[] = [];
@@ -28,15 +29,16 @@ export function readSparseTensor(
     if (field.number === 1 && field.type === 'bytes') values = readTensor(field.source, count);
     else if (field.number === 2 && field.type === 'bytes') indices = readTensor(field.source, count);
     else if (field.number === 3 && field.type === 'varint') {
-      count();
+      count.entry(OBJECT_BYTES.entry);
       shape.push(toInteger(field.value, 'a size of a tensor'));
     } else if (field.number === 3 && field.type === 'bytes') {
       for (const size of readPackedVarints(field.source, 'the sizes of a tensor')) {
-        count();
+        count.entry(OBJECT_BYTES.entry);
         shape.push(toInteger(size, 'a size of a tensor'));
       }
     }
   }
+  count.object(OBJECT_BYTES.record);
   const name = values?.name ?? '';
   if (!values || !indices) throw corrupt(`Sparse tensor ${name} lacks its values or their places`);
   if (shape.length === 0 || shape.some((size) => size < 1) || !Number.isSafeInteger(8 * sizeOf(shape))) {

@@ -7,10 +7,11 @@ import { TempogradError } from '../../../core/errors';
 import { sizeOf, type RealTensor } from '../../../core/tensor';
 import { sliceSource, type ByteSource } from '../../byte-source';
 import { readFields, readPackedVarints, readText, toInteger, type WireField } from '../../containers/protobuf';
+import { OBJECT_BYTES } from '../../object-count';
 import type { FormatOptions } from '../../reading';
 import { decodeNumbers, itemBytesOf } from '../../stored-numbers';
 import type { StoredTensor } from '../../stored-tensor';
-import type { CountEntry, OnnxTensor } from './onnx-tensor';
+import type { OnnxCount, OnnxTensor } from './onnx-tensor';
 import { spreadOut } from './sparse-tensors';
 
 /** Names of the data types that hold real numbers, with the field that holds them where they are not raw. */
@@ -34,41 +35,53 @@ const FLOAT_FIELD = 4;
 const DOUBLE_FIELD = 10;
 const TYPED_FIELDS: ReadonlySet<number> = new Set([4, 5, 7, 10, 11]);
 
+/** A tensor, and what its graph keeps to find it. */
+const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
+/** A field with bytes of its own, be they only four. */
+const FIELD_BYTES = 4 * OBJECT_BYTES.record;
+const NOWHERE: ReadonlyMap<string, string> = new Map();
+
 /**
  * A tensor's place.
  *
  * @param source - The TensorProto.
- * @param count - Counts its sizes, and its numbers where they stand one by one.
+ * @param count - Counts it, its sizes, and its numbers where they stand one by one.
  * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`.
  */
-export function readOnnxTensor(source: ByteSource, count: CountEntry): OnnxTensor {
+export function readOnnxTensor(source: ByteSource, count: OnnxCount): OnnxTensor {
   let name = '';
   let dataType = 0;
   let raw: ByteSource | null = null;
   let isExternal = false;
   const shape: number[] = [];
   const typed: WireField[] = [];
-  const external = new Map<string, string>();
+  let external: Map<string, string> | null = null;
+  count.object(TENSOR_BYTES);
   for (const field of readFields(source, 'a tensor')) {
     if (field.number === 1) {
       for (const size of integersOf(field)) {
-        count();
+        count.entry(OBJECT_BYTES.entry);
         shape.push(toInteger(size, 'a size of a tensor'));
       }
     } else if (field.number === 2 && field.type === 'varint') dataType = toInteger(field.value, 'the type of a tensor');
-    else if (field.number === 8 && field.type === 'bytes') name = readText(field.source, 'the name of a tensor');
-    else if (field.number === 9 && field.type === 'bytes') raw = field.source;
-    else if (field.number === 13 && field.type === 'bytes') external.set(...readEntry(field.source));
-    else if (field.number === 14 && field.type === 'varint') isExternal = field.value === 1n;
+    else if (field.number === 8 && field.type === 'bytes') {
+      count.object(OBJECT_BYTES.text + field.source.size);
+      name = readText(field.source, 'the name of a tensor');
+    } else if (field.number === 9 && field.type === 'bytes') raw = field.source;
+    else if (field.number === 13 && field.type === 'bytes') {
+      external ??= new Map<string, string>();
+      count.object(OBJECT_BYTES.pair + 2 * OBJECT_BYTES.text + field.source.size);
+      external.set(...readEntry(field.source));
+    } else if (field.number === 14 && field.type === 'varint') isExternal = field.value === 1n;
     else if (TYPED_FIELDS.has(field.number)) {
-      count();
+      count.entry(FIELD_BYTES);
       typed.push(field);
     }
   }
   if (shape.some((size) => size < 0) || !Number.isSafeInteger(8 * sizeOf(shape))) {
     throw corrupt(`Tensor ${name} has the shape [${shape.join(', ')}]`);
   }
-  return { name, shape, dataType, raw, typed, external: isExternal ? external : null, sparse: null };
+  return { name, shape, dataType, raw, typed, external: isExternal ? (external ?? NOWHERE) : null, sparse: null };
 }
 
 /**

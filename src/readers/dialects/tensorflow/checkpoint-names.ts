@@ -1,6 +1,7 @@
 /**
  * The tensors of a checkpoint under the names that their variables had, without what only training needs.
  */
+import type { CountedLimits } from '../../limits';
 import type { StoredTensor } from '../../stored-tensor';
 import { isOptimizerSlot } from '../optimizer-names';
 import { modelPaths } from './model-variables';
@@ -34,12 +35,15 @@ export function isKeras3(nodes: readonly CheckpointNode[]): boolean {
  *
  * @param tensors - All tensors by key.
  * @param nodes - The object graph, empty without one.
+ * @param limits - Caps on what the paths are together.
+ * @throws TempogradError `reader/limit-exceeded`.
  */
 export function weightsOf(
   tensors: ReadonlyMap<string, StoredTensor>,
   nodes: readonly CheckpointNode[],
+  limits: CountedLimits,
 ): readonly StoredTensor[] {
-  const paths = modelPaths(nodes);
+  const paths = modelPaths(nodes, limits);
   const isDouble = [...tensors.keys()].some((key) => key.startsWith('variables/'));
   const weights = [...tensors].filter(([key, { dtype }]) => {
     if (!/float/.test(dtype) || (isDouble && TWICE.test(key))) return false;

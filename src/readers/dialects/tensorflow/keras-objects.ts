@@ -7,7 +7,7 @@
 import type { ByteSource } from '../../byte-source';
 import { readFields, readText, toInteger } from '../../containers/protobuf';
 import { field, isArray, isObject, parseJson, stringField, type JsonObject, type JsonValue } from '../../json';
-import { checkLimit, type ReadLimits } from '../../limits';
+import { checkLimit, type CountedLimits } from '../../limits';
 import type { SavedNode } from './object-graph';
 
 /** An object of Keras: a model, a layer or a cell. */
@@ -30,7 +30,7 @@ export interface KerasObject {
  * @param limits - Caps.
  * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`.
  */
-export function readKerasMetadata(source: ByteSource, limits: ReadLimits): readonly KerasObject[] {
+export function readKerasMetadata(source: ByteSource, limits: CountedLimits): readonly KerasObject[] {
   const what = 'keras_metadata.pb';
   const found: KerasObject[] = [];
   for (const field of readFields(source, what)) {
@@ -59,7 +59,7 @@ export function readKerasMetadata(source: ByteSource, limits: ReadLimits): reado
  * @param limits - Caps.
  * @throws TempogradError `reader/corrupt`, `reader/limit-exceeded`.
  */
-export function kerasObjectsOf(nodes: readonly SavedNode[], limits: ReadLimits): readonly KerasObject[] {
+export function kerasObjectsOf(nodes: readonly SavedNode[], limits: CountedLimits): readonly KerasObject[] {
   const found: KerasObject[] = [];
   for (const [node, { identifier, metadata }] of nodes.entries()) {
     addObject(found, { node, path: `object ${String(node)}`, identifier, metadata }, limits);
@@ -75,7 +75,7 @@ interface WrittenObject {
   readonly metadata: string;
 }
 
-function addObject(found: KerasObject[], written: WrittenObject, limits: ReadLimits): void {
+function addObject(found: KerasObject[], written: WrittenObject, limits: CountedLimits): void {
   const { node, path, identifier, metadata } = written;
   if (metadata === '' || !identifier.startsWith('_tf_keras_')) return;
   const description = withPlainLists(parseJson(metadata, `the metadata of object ${String(node)}`, limits));

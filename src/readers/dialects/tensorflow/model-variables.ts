@@ -6,6 +6,8 @@
  *
  * Source: tensorflow/python/checkpoint/graph_view.py and keras/src/optimizers/base_optimizer.py.
  */
+import type { CountedLimits } from '../../limits';
+import { OBJECT_BYTES } from '../../object-count';
 import type { CheckpointNode } from './object-graph';
 
 /** Names under which models and checkpoints hold an optimizer. */
@@ -19,14 +21,19 @@ const OPTIMIZER_PARTS = ['_trainable_variables_indices', '_momentums', '_velocit
  * these the first. Empty without objects.
  *
  * @param nodes - The object graph; its first object is the root.
+ * @param limits - Caps: objects in objects have paths that are long together.
+ * @throws TempogradError `reader/limit-exceeded`.
  */
-export function modelPaths(nodes: readonly CheckpointNode[]): ReadonlyMap<string, string> {
+export function modelPaths(nodes: readonly CheckpointNode[], { objects }: CountedLimits): ReadonlyMap<string, string> {
   const paths = new Map<string, string>();
   const reached = new Map<number, string>([[0, '']]);
   for (const [number, path] of reached) {
     const node = nodes[number];
     if (!node) continue;
-    if (node.key !== null && !paths.has(node.key)) paths.set(node.key, path);
+    if (node.key !== null && !paths.has(node.key)) {
+      objects.add(OBJECT_BYTES.pair + OBJECT_BYTES.text + path.length);
+      paths.set(node.key, path);
+    }
     for (const [name, child] of node.children) {
       if (reached.has(child) || OPTIMIZER_NAME.test(name) || isOptimizer(nodes[child])) continue;
       reached.set(child, path === '' ? name : `${path}/${name}`);

@@ -3,6 +3,7 @@
  */
 import type { RecurrentModel } from '../../../core/model';
 import { GraphBuilder } from '../../graph-builder';
+import { OBJECT_BYTES } from '../../object-count';
 import { finishModel, type FormatOptions } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { findFusedCells } from '../fused-cells/find-fused-cells';
@@ -16,6 +17,10 @@ import { findKerasLayers } from '../keras/find-named-layers';
 
 /** The key under which TensorFlow 2 keeps the graph of objects. */
 export const OBJECT_GRAPH = '_CHECKPOINTABLE_OBJECT_GRAPH';
+
+/** A tensor as each way of naming looks at it: its place, its names, and lists of those that are left. */
+const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
+const NAME_COPIES = 4;
 
 /** Who wrote named tensors. */
 export interface NamedWriter {
@@ -41,6 +46,7 @@ export async function readNamedTensors(
 ): Promise<RecurrentModel> {
   const context = newContext({ generation, version: null }, options);
   const builder = new GraphBuilder(context.limits);
+  for (const { name } of tensors) context.limits.objects.add(TENSOR_BYTES + NAME_COPIES * name.length);
   const parted = findPartedLayers(tensors, options);
   await addPartedLayers(parted.layers, builder, context);
   const keras = findKerasLayers(parted.rest);

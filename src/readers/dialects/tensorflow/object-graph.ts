@@ -6,7 +6,8 @@
  */
 import type { ByteSource } from '../../byte-source';
 import { readFields, readText, toInteger } from '../../containers/protobuf';
-import { checkLimit, type ReadLimits } from '../../limits';
+import { checkLimit, type CountedLimits } from '../../limits';
+import { OBJECT_BYTES } from '../../object-count';
 
 /** An object by what it holds. */
 export interface GraphNode {
@@ -30,6 +31,9 @@ export interface SavedNode extends GraphNode {
   readonly metadata: string;
 }
 
+/** An object without its parts, and what is kept to follow the graph. */
+const NODE_BYTES = 2 * OBJECT_BYTES.dictionary + OBJECT_BYTES.record;
+
 /** The value of a variable among the attributes of an object. */
 const VARIABLE_VALUE = 'VARIABLE_VALUE';
 
@@ -40,7 +44,7 @@ const VARIABLE_VALUE = 'VARIABLE_VALUE';
  * @param limits - Caps.
  * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`.
  */
-export function readCheckpointGraph(source: ByteSource, limits: ReadLimits): readonly CheckpointNode[] {
+export function readCheckpointGraph(source: ByteSource, limits: CountedLimits): readonly CheckpointNode[] {
   const what = 'the object graph of the checkpoint';
   return readNodes(source, what, limits, (node) => {
     const children = new Map<string, number>();
@@ -48,8 +52,9 @@ export function readCheckpointGraph(source: ByteSource, limits: ReadLimits): rea
     let fullName = '';
     for (const field of readFields(node, what)) {
       if (field.type !== 'bytes') continue;
-      if (field.number === 1) addChild(field.source, children, what);
+      if (field.number === 1) addChild(field.source, children, what, limits);
       if (field.number !== 2) continue;
+      limits.objects.add(OBJECT_BYTES.record + field.source.size);
       const attribute = readAttribute(field.source, what);
       if (attribute.name !== VARIABLE_VALUE) continue;
       ({ key, fullName } = attribute);
@@ -65,7 +70,7 @@ export function readCheckpointGraph(source: ByteSource, limits: ReadLimits): rea
  * @param limits - Caps.
  * @throws TempogradError `reader/corrupt`, `reader/truncated`, `reader/limit-exceeded`.
  */
-export function readSavedGraph(source: ByteSource, limits: ReadLimits): readonly SavedNode[] {
+export function readSavedGraph(source: ByteSource, limits: CountedLimits): readonly SavedNode[] {
   const what = 'the object graph of the SavedModel';
   return readNodes(source, what, limits, (node) => {
     const children = new Map<string, number>();
@@ -73,10 +78,11 @@ export function readSavedGraph(source: ByteSource, limits: ReadLimits): readonly
     let metadata = '';
     for (const field of readFields(node, what)) {
       if (field.type !== 'bytes') continue;
-      if (field.number === 1) addChild(field.source, children, what);
+      if (field.number === 1) addChild(field.source, children, what, limits);
       if (field.number !== 4) continue;
       for (const inner of readFields(field.source, what)) {
         if (inner.type !== 'bytes') continue;
+        limits.objects.addText(inner.source.size);
         if (inner.number === 1) identifier = readText(inner.source, what);
         if (inner.number === 3) metadata = readText(inner.source, what, limits.maxJsonBytes);
       }
@@ -88,12 +94,13 @@ export function readSavedGraph(source: ByteSource, limits: ReadLimits): readonly
 function readNodes<N>(
   source: ByteSource,
   what: string,
-  limits: ReadLimits,
+  limits: CountedLimits,
   read: (node: ByteSource) => N,
 ): readonly N[] {
   const nodes: N[] = [];
   for (const field of readFields(source, what)) {
     if (field.number !== 1 || field.type !== 'bytes') continue;
+    limits.objects.add(NODE_BYTES);
     nodes.push(read(field.source));
     checkLimit(`Objects in ${what}`, nodes.length, 'maxIndexEntries', limits);
   }
@@ -101,7 +108,8 @@ function readNodes<N>(
 }
 
 /** `ObjectReference`: the first of a name counts. */
-function addChild(source: ByteSource, children: Map<string, number>, what: string): void {
+function addChild(source: ByteSource, children: Map<string, number>, what: string, limits: CountedLimits): void {
+  limits.objects.add(OBJECT_BYTES.pair + OBJECT_BYTES.text + source.size);
   let node = 0;
   let name = '';
   for (const field of readFields(source, what)) {

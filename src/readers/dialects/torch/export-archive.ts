@@ -5,7 +5,7 @@
  */
 import { TempogradError } from '../../../core/errors';
 import type { ZipArchive } from '../../containers/zip';
-import { checkLimit, type ReadLimits } from '../../limits';
+import { checkLimit, type CountedLimits } from '../../limits';
 import { field, isArray, isObject, parseJson, type JsonValue } from '../../json';
 import type { StoredTensor } from '../../stored-tensor';
 import { readView } from './storage-views';
@@ -51,7 +51,7 @@ export async function readExported(
   archive: ZipArchive,
   table: string,
   file: string,
-  limits: ReadLimits,
+  limits: CountedLimits,
 ): Promise<readonly StoredTensor[]> {
   const source = await archive.open(table);
   checkLimit(`Size of ${table} in bytes`, source.size, 'maxJsonBytes', limits);

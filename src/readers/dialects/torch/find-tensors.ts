@@ -10,6 +10,7 @@ import {
   type PickleValue,
 } from '../../containers/pickle-values';
 import { checkLimit } from '../../limits';
+import { OBJECT_BYTES } from '../../object-count';
 import type { StoredTensor } from '../../stored-tensor';
 import { isPacked, packedParts } from './packed-weights';
 import { tensorOf } from './pickled-tensors';
@@ -48,6 +49,9 @@ export interface TorchContent {
 /** State of training, which has tensors of the shapes of weights; a module of such a name is a module. */
 const TRAINING_ONLY =
   /^(optim\w*|[^.]*optimi[sz]er[^.]*|[^.]*sched(uler)?s?(_state_dict)?|scaler|amp|(cuda_)?rng_\w*|exp_avg\w*|callbacks|loops|hyper_parameters|hparams)$/i;
+
+/** A tensor and its place. */
+const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
 
 /** Deeper than any model nests modules. */
 const MAX_DEPTH = 200;
@@ -95,6 +99,7 @@ class Walker implements TorchContent {
     if (tensor) {
       const count = this.tensors.length + 1;
       checkLimit(`Number of tensors in ${this.#file.name}`, count, 'maxNamedTensors', this.#file.limits);
+      this.#file.limits.objects.add(TENSOR_BYTES + OBJECT_BYTES.entry * at.parts.length + at.length);
       const wrappers = at.isInside ? at.wrappers : Math.max(at.parts.length - 1, 0);
       this.tensors.push({ path: at.parts, wrappers, value: tensor });
       return;

@@ -8,7 +8,7 @@ import { TempogradError } from '../../../core/errors';
 import { sliceSource, type ByteSource } from '../../byte-source';
 import { unpickle } from '../../containers/pickle';
 import type { PickleGlobal, PickleValue } from '../../containers/pickle-values';
-import type { ReadLimits } from '../../limits';
+import type { CountedLimits } from '../../limits';
 import { entriesOf, itemsOf } from './records';
 import { bytesOfStorage, collectStorages, type TorchFile, type TorchStorage } from './storages';
 
@@ -42,7 +42,7 @@ export function isLegacyMagic(first: PickleValue): boolean {
  * @param limits - Caps.
  * @throws TempogradError `reader/truncated`, `reader/corrupt`, `reader/limit-exceeded`, `reader/unknown-format`.
  */
-export function readLegacy(source: ByteSource, at: number, name: string, limits: ReadLimits): LegacyContent {
+export function readLegacy(source: ByteSource, at: number, name: string, limits: CountedLimits): LegacyContent {
   const protocol = unpickle(source, at, name, limits);
   if (protocol.value !== PROTOCOL) {
     throw new TempogradError('reader/unknown-format', `${name} has an unknown protocol of PyTorch's old layout`);

@@ -9,7 +9,7 @@ import type { RealTensor } from '../../../core/tensor';
 import type { ByteSource } from '../../byte-source';
 import { PickleGlobal, PickleObject, type PickleValue } from '../../containers/pickle-values';
 import { unpickle } from '../../containers/pickle';
-import type { ReadLimits } from '../../limits';
+import type { CountedLimits } from '../../limits';
 import type { StoredTensor } from '../../stored-tensor';
 import { isLegacyMagic, readLegacy } from './legacy-layout';
 import { arrayOf } from './numpy-arrays';
@@ -207,7 +207,7 @@ function openNested(record: PickleValue, source: ByteSource, file: TorchFile): N
   return opened;
 }
 
-function readNested(source: ByteSource, what: string, limits: ReadLimits): NestedStorage | null {
+function readNested(source: ByteSource, what: string, limits: CountedLimits): NestedStorage | null {
   const first = unpickle(source, 0, what, limits);
   if (!isLegacyMagic(first.value)) return null;
   const { value, globals, file } = readLegacy(source, first.end, what, limits);

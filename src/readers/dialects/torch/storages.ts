@@ -5,7 +5,7 @@
  */
 import { PickleGlobal, PickleObject, PicklePersistent, type PickleValue } from '../../containers/pickle-values';
 import type { ByteSource } from '../../byte-source';
-import type { ReadLimits } from '../../limits';
+import type { CountedLimits } from '../../limits';
 import { itemBytesOf } from '../../stored-numbers';
 import { isCount, itemsOf } from './records';
 
@@ -33,7 +33,7 @@ export interface NestedStorage {
 export interface TorchFile {
   readonly name: string;
   readonly littleEndian: boolean;
-  readonly limits: ReadLimits;
+  readonly limits: CountedLimits;
   /**
    * The bytes of a storage of this file.
    *
