@@ -9,8 +9,11 @@ import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import { cellsOf, type RecurrentModel } from '../core/model';
 import type { Summary } from '../core/summary';
+import type { RealTensor } from '../core/tensor';
 import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
 import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
+import type { Stack } from '../engine/below/open-stack';
+import { hasRecurrenceBelow } from '../engine/below/source-layers';
 import { estimateRun, fitRun, type RunCost } from '../engine/estimate';
 import { emptyPairsReport, type Engine, type LayerInput, type LayerRun, type SpectrumResult } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice } from '../engine/load-engine';
@@ -20,6 +23,7 @@ import type { AnalysisStep } from '../shared/analysis-step';
 import type { ProgressEvent, RunEstimate, RunPart, RunRequest } from '../shared/run';
 import { findLayer, type FoundLayer } from './find-layer';
 import { checkFullPairs, fullPairsBytes } from './full-pairs';
+import { blocksOf, KeptRun } from './kept-run';
 import { LagCurves } from './lag-curves';
 import { initialStates } from './initial-states';
 import { makeInputs, randomInputName } from './make-inputs';
@@ -44,6 +48,9 @@ export interface AnalysisOrder {
   readonly request: RunRequest;
   readonly data: RunData;
 }
+
+/** Takes a run that went through. */
+export type KeepRun = (run: KeptRun) => void;
 
 /** What is known of a run before it starts. */
 export interface RunPlan {
@@ -92,11 +99,16 @@ export function planRun(order: AnalysisOrder): RunPlan {
  *
  * @param order - What to analyse.
  * @param signal - Cancels; answered between chunks of work.
+ * @param keep - Told before the end of a run by the layer's own input, whose states it may keep; it must dispose them.
  * @throws TempogradError of the reader, input, cell, engine families; `engine/time-limit` with `maxSeconds`;
  * `engine/out-of-memory` when not even the smallest pieces fit into `maxMemoryBytes`.
  */
-export async function* analyze(order: AnalysisOrder, signal: AbortSignal): AsyncGenerator<AnalysisStep, void, void> {
-  const run = new Run(order, signal);
+export async function* analyze(
+  order: AnalysisOrder,
+  signal: AbortSignal,
+  keep?: KeepRun,
+): AsyncGenerator<AnalysisStep, void, void> {
+  const run = new Run(order, signal, keep);
   try {
     yield* run.steps();
   } catch (error) {
@@ -122,12 +134,20 @@ class Run {
   constructor(
     private readonly order: AnalysisOrder,
     signal: AbortSignal,
+    private readonly keep: KeepRun | undefined,
   ) {
     this.signal = AbortSignal.any([signal, this.clock.signal]);
     const limit = order.request.maxSeconds;
     if (limit === null) return;
     const late = new TempogradError('engine/time-limit', `the run did not end within ${limit} s`);
     this.timer = setTimeout(() => this.clock.abort(late), Math.min(limit * 1000, MAX_TIMER_MS));
+  }
+
+  /** Lets the caller keep the run; what it keeps is its own to free. */
+  private handOver({ wrt, maxMemoryBytes }: RunRequest, layerRun: LayerRun): void {
+    if (!this.keep || wrt === 'model-input') return;
+    this.layerRun = undefined;
+    this.keep(new KeptRun(layerRun, maxMemoryBytes));
   }
 
   release(): void {
@@ -144,11 +164,12 @@ class Run {
     const opened = await openEngine(request.engine, plan.cost.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
-    const { input, local } = await this.layerInput(engine, plan);
+    const { input, below } = await this.layerInput(engine, plan);
     const opening = await engine.openLayer(plan.found.layer, input, this.signal);
-    const layerRun = local ? withRespectToModelInput(opening, plan.found.layer, input, local) : opening;
+    this.layerRun = opening;
+    const layerRun = below ? this.byModelInput(opening, input, below, plan) : opening;
     this.layerRun = layerRun;
-    const x = local?.sequence ?? input.x;
+    const x = below?.sequence ?? input.x;
     const part = cutRun(layerRun, request, x.shape[1]!, plan.chunkBytes);
     this.part = part;
     const whole = startedEvent(plan.found.layer, request, plan.estimate, opened.info, layerRun, x.shape[1]!);
@@ -172,6 +193,10 @@ class Run {
         yield* this.pairs(layerRun, direction, plan.chunkBytes);
         if (request.full) yield* this.pairBlocks(layerRun, direction, plan.chunkBytes);
       }
+    }
+    if (request.block) {
+      const parts = await blocksOf(layerRun, request.block, this.signal);
+      yield { event: { kind: 'block', ...request.block, parts }, chunk: null };
     }
     const spectra = new Map<Direction, SpectrumResult>();
     if (request.modes.includes('spectrum') && own.count > 0) {
@@ -215,26 +240,46 @@ class Run {
     };
     const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, new Pace(this.signal));
     this.fraction = 1;
+    this.handOver(request, layerRun);
     const ownExponents = part ? { exponents: joined([...exponents.values()]) } : {};
     yield { event: { kind: 'done', summary, ...ownExponents }, chunk: null };
   }
 
   /** What the layer is fed, and how it depends on the model's input where that is asked for. */
-  private async layerInput(engine: Engine, plan: RunPlan): Promise<{ input: LayerInput; local: LocalJacobian | null }> {
+  private async layerInput(engine: Engine, plan: RunPlan): Promise<{ input: LayerInput; below: WayBelow | null }> {
     const { model, request, data } = this.order;
+    const { index } = plan.found;
     const input = await makeInputs(model, plan.found, request, data, plan.size, new Pace(this.signal));
-    if (input.kind === 'layer') return { input: input.input, local: null };
-    const below = await engine.runBelow(model, plan.found.index, input.tensors, this.signal);
+    if (input.kind === 'layer') return { input: input.input, below: null };
+    const { modes } = request;
+    const isByModel = request.wrt === 'model-input';
+    const isParted = isByModel && hasRecurrenceBelow(model, index);
+    const stack =
+      isParted || (isByModel && modes.includes('pairs'))
+        ? await engine.openStack(model, index, input.tensors, this.signal)
+        : null;
+    const fed = stack?.input ?? (await engine.runBelow(model, index, input.tensors, this.signal));
     // A user's own initial state takes the place of what the model would give.
-    const own = initialStates(plan.found, data, below.x.shape[0]!);
-    const fed = { ...below, initialState: { ...below.initialState, ...own } };
-    if (request.wrt === 'layer-input') return { input: fed, local: null };
+    const own = initialStates(plan.found, data, fed.x.shape[0]!);
+    const whole = { ...fed, initialState: { ...fed.initialState, ...own } };
+    if (!isByModel) return { input: whole, below: null };
     const left = request.maxMemoryBytes === null ? undefined : request.maxMemoryBytes - plan.cost.peakBytes;
-    const local = await localJacobian(model, plan.found.index, input.tensors, this.signal, left);
-    const cells = cellsOf(plan.found.layer.operation).map(({ cell }) => cell);
-    const more = modelInputBytes(local, cells, request.modes, plan.chunkBytes);
-    checkMemory(plan.cost.peakBytes + more, request);
-    return { input: fed, local };
+    const isLocal = !isParted && (stack === null || modes.includes('diagonal') || modes.includes('final'));
+    const local = isLocal ? await localJacobian(model, index, input.tensors, this.signal, left) : null;
+    return { input: whole, below: { local, stack, sequence: local?.sequence ?? stack!.sequence } };
+  }
+
+  /** The layer run differentiated by the model's input, where that fits the memory. */
+  private byModelInput(run: LayerRun, input: LayerInput, { local, stack }: WayBelow, plan: RunPlan): LayerRun {
+    const { request } = this.order;
+    const { layer } = plan.found;
+    const cells = cellsOf(layer.operation).map(({ cell }) => cell);
+    const localBytes = local ? modelInputBytes(local, cells, request.modes, plan.chunkBytes) : 0;
+    const held = plan.cost.peakBytes + localBytes;
+    const left = request.maxMemoryBytes === null ? undefined : request.maxMemoryBytes - held;
+    const through = stack && stack.under(layer, input, run, left);
+    checkMemory(held + (through?.bytes(plan.chunkBytes) ?? 0), request);
+    return withRespectToModelInput(run, layer, input, { local, stack: through });
   }
 
   private async *propagate(
@@ -325,6 +370,13 @@ class Run {
     const secondsElapsed = (performance.now() - this.startedAt) / 1000;
     return { event: { kind: 'progress', fraction: this.fraction, stage, secondsElapsed }, chunk: null };
   }
+}
+
+/** The ways from a layer to the model's input, and the sequence there. */
+interface WayBelow {
+  readonly local: LocalJacobian | null;
+  readonly stack: Stack | null;
+  readonly sequence: RealTensor;
 }
 
 /** Share of the progress line that states, and likewise diagnostics, take. */

@@ -27,6 +27,7 @@ interface RawOptions {
   readonly mode?: readonly RunRequest['modes'][number][];
   readonly full?: boolean;
   readonly maxBytes?: number;
+  readonly block?: RunRequest['block'];
   readonly out?: string;
   readonly csv?: string;
   /** Empty for a bare `--json`. */
@@ -105,6 +106,11 @@ export function addAnalyzeOptions(command: Command): Command {
       'with --full: refuse whole Jacobians above this size (default: 2147483648)',
       positive('--max-bytes'),
     )
+    .option(
+      '--block <T,S[,B]>',
+      'the Jacobians of step T by the input of step S, of sequence B (default: 0)',
+      pairPlace,
+    )
     .option('--out <file>', 'write the arrays to an .npz (with --layer all: a folder)')
     .option('--csv <folder>', 'write the arrays as tidy CSV')
     .option('--json [file]', 'summary as JSON, to standard output or with --json=FILE to a file')
@@ -160,11 +166,9 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   }
   if (raw.mask !== undefined && !raw.atLayer) throw badOption('--mask needs --at-layer');
   if (raw.key !== undefined && isRandom) throw badOption('--key needs --input');
-  if (raw.wrt === 'model-input' && raw.mode?.includes('pairs')) {
-    throw badOption('the mode pairs is with respect to the layer’s input: use --wrt layer-input');
-  }
   if (raw.full && !raw.mode?.includes('pairs')) throw badOption('--full needs the mode pairs');
   if (raw.full && raw.out === undefined) throw badOption('--full needs --out: whole Jacobians go to its arrays');
+  if (raw.block && raw.wrt === 'model-input') throw badOption('--block is by the layer’s own input');
   if (raw.maxBytes !== undefined && !raw.full) throw badOption('--max-bytes needs --full');
   if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
     throw badOption('--exponents needs the mode spectrum');
@@ -189,6 +193,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       initialStateFile: raw.initialState ?? null,
       modes: [...(raw.mode ?? DEFAULT_MODES)],
       ...(raw.full && { full: true }),
+      ...(raw.block && { block: raw.block }),
       ...(raw.maxBytes !== undefined && { maxBytes: raw.maxBytes }),
       engine: raw.engine ?? null,
       warmUp: raw.warmUp ?? null,
@@ -251,6 +256,13 @@ function shardOf(text: string): NonNullable<RunRequest['shard']> {
   const [index, count] = [Number(first), Number(second)];
   if (count >= 1 && index >= 1 && index <= count && Number.isSafeInteger(count)) return { index, count };
   throw badOption(`--shard takes i/n with i from 1 to n, not "${text}"`);
+}
+
+function pairPlace(text: string): RunRequest['block'] {
+  if (!/^\d+(,\d+){1,2}$/.test(text)) throw badOption(`--block takes T,S or T,S,B, not "${text}"`);
+  const [target, source, sequence = 0] = text.split(',').map(Number) as [number, number, number?];
+  if ([target, source, sequence].every((index) => index <= MAX_STEPS_OR_BATCH)) return { target, source, sequence };
+  throw badOption(`--block takes steps up to ${MAX_STEPS_OR_BATCH}, not "${text}"`);
 }
 
 function exponentCount(text: string): number | 'all' {

@@ -8,6 +8,7 @@ import type { DiagonalChunk, Direction, FinalChunk, PairBlocksChunk, PairsChunk 
 import type { RecurrentLayer, RecurrentModel } from '../core/model';
 import type { PairsSource } from '../core/reference/propagate-pairs';
 import type { RealTensor, Tensor } from '../core/tensor';
+import type { Stack } from './below/open-stack';
 import type { SequenceRange } from './sequence-range';
 
 /** The engines, best first. */
@@ -69,7 +70,7 @@ export interface PropagateOptions {
 /** How pairs were computed. */
 export interface PairsReport extends BasisReport {
   /** Way of each kind of source. */
-  readonly ways: Partial<Record<PairsSource, 'direct' | 'blocked' | 'scan'>>;
+  readonly ways: Partial<Record<PairsSource, 'direct' | 'blocked'>>;
 }
 
 /** A report of nothing yet. */
@@ -251,6 +252,13 @@ export interface Engine {
    * @throws TempogradError `cell/unsupported` naming the layer that stands in the way, `input/shape-mismatch`.
    */
   runBelow(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<LayerInput>;
+  /**
+   * Runs the layers below a recurrent layer as `runBelow` does, for derivatives by the model's input.
+   *
+   * @throws TempogradError also `cell/unsupported` where the layer does not depend on the first input, or the derivative
+   * does not go through a layer below.
+   */
+  openStack(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<Stack>;
   /**
    * Computes the states and gates of a recurrent layer.
    *

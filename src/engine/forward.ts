@@ -7,7 +7,7 @@
 import { TempogradError } from '../core/errors';
 import { isRecurrent, type Layer, type RecurrentLayer, type RecurrentModel, type ValueRef } from '../core/model';
 import type { Tensor } from '../core/tensor';
-import type { Engine, LayerInput } from './engine';
+import type { Engine, LayerInput, LayerRun } from './engine';
 import { runConstant } from './layers/constant';
 import type { Flow, KerasVersion, LayerContext } from './layers/flow';
 import { makeLayerInput, recurrentInputs, recurrentOutputs } from './layers/recurrent';
@@ -21,6 +21,14 @@ export interface ForwardTools {
   readonly openLayer: Engine['openLayer'];
 }
 
+/** Sees what every layer below gives while it is there. */
+export interface LayerWatch {
+  /** A layer's outputs. */
+  seen(index: number, outputs: readonly Flow[]): void;
+  /** What a recurrent layer is fed, and its states. */
+  ran(index: number, input: LayerInput, run: LayerRun): void;
+}
+
 /**
  * The input of a recurrent layer.
  *
@@ -29,6 +37,7 @@ export interface ForwardTools {
  * @param layer - Index of the recurrent layer.
  * @param inputs - One tensor per `model.inputs`.
  * @param signal - Aborts between layers.
+ * @param watch - Told of every layer below.
  * @returns Arrays in JavaScript's memory; nothing stays in the engine's.
  * @throws TempogradError `cell/unsupported` naming the layer that stands in the way, `input/shape-mismatch`.
  */
@@ -38,11 +47,12 @@ export async function runBelow(
   layer: number,
   inputs: readonly Tensor[],
   signal: AbortSignal,
+  watch: LayerWatch | null = null,
 ): Promise<LayerInput> {
   const target = model.layers[layer];
   if (!target || !isRecurrent(target)) throw new Error(`layer ${layer} is not recurrent`);
   if (target.inputs.length === 0) throw blockedError(target, target, 'the file holds no layers below it');
-  const pass = new ForwardPass(tools, model, target, inputs);
+  const pass = new ForwardPass(tools, model, target, inputs, watch);
   try {
     return await pass.run(signal);
   } finally {
@@ -60,6 +70,7 @@ class ForwardPass {
     private readonly model: RecurrentModel,
     private readonly target: RecurrentLayer,
     private readonly inputs: readonly Tensor[],
+    private readonly watch: LayerWatch | null,
   ) {
     this.keras = versionOf(model.producer);
   }
@@ -68,7 +79,9 @@ class ForwardPass {
     const pace = new Pace(signal);
     for (const index of this.ancestors()) {
       await pace.breathe();
-      this.flows.set(index, await this.outputsOf(index, signal));
+      const outputs = await this.outputsOf(index, signal);
+      this.flows.set(index, outputs);
+      this.watch?.seen(index, outputs);
       for (const { layer } of refsOf(this.model.layers[index])) this.release(layer);
     }
     await pace.breathe();
@@ -114,6 +127,7 @@ class ForwardPass {
       const input = makeLayerInput(context, layer, (ref) => this.flowOf(ref));
       const run = await this.tools.openLayer(layer, input, signal);
       try {
+        this.watch?.ran(index, input, run);
         return recurrentOutputs(context, layer.operation, run, input, this.flowOf(layer.inputs[0]));
       } finally {
         run.dispose();

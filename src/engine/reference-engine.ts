@@ -6,6 +6,7 @@
 import { cellsOf, hiddenSize, type RecurrentLayer, type RecurrentModel } from '../core/model';
 import { checkShape, type Tensor } from '../core/tensor';
 import type { Engine, LayerInput, LayerRun } from './engine';
+import { openStack, type Stack } from './below/open-stack';
 import { runBelow } from './forward';
 import { createFloat64Ops } from './ops/float64-ops';
 import { Pace } from './pace';
@@ -26,6 +27,12 @@ export class ReferenceEngine implements Engine {
   runBelow(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<LayerInput> {
     const tools = { ops: this.ops, openLayer: this.openLayer.bind(this) };
     return runBelow(tools, model, layer, inputs, signal);
+  }
+
+  /** See `Engine.openStack`. */
+  openStack(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<Stack> {
+    const tools = { ops: this.ops, openLayer: this.openLayer.bind(this) };
+    return openStack(tools, model, layer, inputs, signal);
   }
 
   /** See `Engine.openLayer`. */

@@ -4,6 +4,7 @@
 import type { RecurrentLayer, RecurrentModel } from '../core/model';
 import type { Tensor } from '../core/tensor';
 import type { Engine, EngineName, LayerInput, LayerRun } from './engine';
+import { openStack, type Stack } from './below/open-stack';
 import { runBelow } from './forward';
 import { runLayer } from './layer-run';
 import type { Ops } from './ops';
@@ -30,6 +31,12 @@ export class TensorEngine implements Engine {
   runBelow(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<LayerInput> {
     const tools = { ops: this.ops, openLayer: this.openLayer.bind(this) };
     return runBelow(tools, model, layer, inputs, signal);
+  }
+
+  /** See `Engine.openStack`. */
+  openStack(model: RecurrentModel, layer: number, inputs: readonly Tensor[], signal: AbortSignal): Promise<Stack> {
+    const tools = { ops: this.ops, openLayer: this.openLayer.bind(this) };
+    return openStack(tools, model, layer, inputs, signal);
   }
 
   /** See `Engine.openLayer`. */

@@ -215,6 +215,8 @@ export class RunCsv {
   /** Norms of targets by sources that are not after them; one row each. */
   private *addPairs(event: PairsEvent): Generator<void, void, void> {
     const { quantity, direction, sequence, targetStart, targetCount, sourceStart, sourceCount, logNorms } = event;
+    const isJoined = event.isJoined ?? false;
+    const rows = isJoined && this.started.parts.length > 1 ? 'both' : direction;
     const isInitial = quantity === 'dh_ds0';
     const name = isInitial ? 'lognorm_dh_dh0' : `lognorm_${quantity}`;
     const file = this.file(name, ['sequence', 'target', ...(isInitial ? [] : ['source']), 'direction', 'value']);
@@ -222,9 +224,9 @@ export class RunCsv {
       const t = targetStart + row;
       for (let column = 0; column < sourceCount; column++) {
         const s = sourceStart + column;
-        if (!isInitial && (direction === 'forward' ? s > t : s < t)) continue;
+        if (!isInitial && !isJoined && (direction === 'forward' ? s > t : s < t)) continue;
         const place = isInitial ? `${sequence},${t}` : `${sequence},${t},${s}`;
-        file.row(`${place},${direction},${csvDouble(logNorms[row * sourceCount + column]!)}`);
+        file.row(`${place},${rows},${csvDouble(logNorms[row * sourceCount + column]!)}`);
         if (file.isSliceOver()) yield;
       }
     }

@@ -10,6 +10,7 @@ import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
 import type { PairsEvent, SpectrumEvent, StartedEvent, StatesEvent } from '../shared/run';
 import { declareArrays, isPairsArray, isWholePairsArray, pairsArray, rowsOf } from './array-declarations';
+import { writeBlock } from './block-arrays';
 import { NpzWriter } from './npz-writer';
 import { PairBlockArrays } from './pair-block-arrays';
 
@@ -42,6 +43,7 @@ export class RunArrays {
   add(step: AnalysisStep): void {
     if (step.event.kind === 'states') this.addStates(step.event);
     if (step.event.kind === 'pairs') this.addPairs(step.event);
+    if (step.event.kind === 'block') writeBlock(this.writer, this.started, step.event);
     if (step.event.kind === 'spectrum') this.addSpectrum(step.event);
     if (step.chunk?.mode === 'diagonal') this.addDiagonal(step.chunk);
     if (step.chunk?.mode === 'final') this.addFinal(step.chunk);
@@ -103,6 +105,11 @@ export class RunArrays {
     const columns = quantity === 'ds_ds' ? steps : sourceSteps;
     for (let row = 0; row < targetCount; row++) {
       const t = targetStart + row;
+      if (event.isJoined) {
+        const part = logNorms.subarray(row * sourceCount, (row + 1) * sourceCount);
+        this.writer.write(name, (sequence * steps + t) * columns + sourceStart, part);
+        continue;
+      }
       // Sources that come after the target in the order of computing belong to the other direction, or to nobody.
       const first = direction === 'forward' ? sourceStart : Math.max(sourceStart, t);
       const end = direction === 'forward' ? Math.min(sourceStart + sourceCount, t + 1) : sourceStart + sourceCount;

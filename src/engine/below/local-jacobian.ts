@@ -15,7 +15,7 @@ import type { Ops, Value } from '../ops';
 import { createFloat64Ops } from '../ops/float64-ops';
 import { Pace } from '../pace';
 import { ownSteps, reachOf, widthOf, type Reach } from './reach';
-import { independent, layersBelow, startsOf } from './source-layers';
+import { independent, layersBelow, noCommonSteps, startsOf } from './source-layers';
 import { tangentOf } from './tangent-layer';
 
 /** More memory than this for the band is refused. */
@@ -179,18 +179,6 @@ function runSequence(
     points.set(index, { flow, reach, context });
   }
   return points;
-}
-
-/** u needs one time axis, the same for all Embeddings. */
-function noCommonSteps(starts: readonly number[], model: RecurrentModel, shape: readonly number[]): TempogradError {
-  const names = starts.map((start) => model.layers[start].name).join(', ');
-  return new TempogradError(
-    'input/shape-mismatch',
-    starts.length === 1
-      ? `the model's input has no time axis: ${names} gives [${shape.join(', ')}]`
-      : `the Embeddings ${names} of one input have no common time axis`,
-    { remedy: 'Use --wrt layer-input.', details: { actual: [...shape] } },
-  );
 }
 
 /** The row of one sequence, `[1, ...]`. */

@@ -6,15 +6,24 @@
 
 import { TempogradError } from '../../core/errors';
 import { cellsOf, type CellDescription, type RecurrentLayer } from '../../core/model';
-import type { AnalysisMode, DiagonalChunk, Direction } from '../../core/jacobian';
+import type { AnalysisMode, DiagonalChunk, Direction, PairsChunk } from '../../core/jacobian';
 import { cellSizes } from '../cells/cell-sizes';
-import type { LayerInput, LayerRun, RealArray } from '../engine';
+import type { LayerInput, LayerRun, PairsOptions, RealArray } from '../engine';
 import { trajectoryOf } from '../trajectories';
 import { accumulate } from './accumulate';
 import { bandedDiagonal } from './banded-diagonal';
 import { finalOf } from './final-sums';
 import type { LocalJacobian } from './local-jacobian';
 import { openSteps, widthOf } from './reach';
+import type { StackRun } from './stack-run';
+
+/** The ways from a layer to the model's input: at least one. */
+export interface ModelInputWays {
+  /** dx/du, where no recurrence stands between; null where one does, or neither `diagonal` nor `final` is wanted. */
+  readonly local: LocalJacobian | null;
+  /** Through everything; null where there is dx/du and no pairs are wanted. */
+  readonly stack: StackRun | null;
+}
 
 /**
  * The same layer run, differentiated against the model's input.
@@ -22,24 +31,87 @@ import { openSteps, widthOf } from './reach';
  * @param run - The layer run; disposed with the result.
  * @param layer - The layer.
  * @param input - What it was fed.
- * @param local - dx/du.
- * @returns `diagonal` gives nothing where T of the layer is not T of the model.
+ * @param ways - How it depends on u.
+ * @returns `diagonal` gives nothing where T of the layer is not T of the model. `pairs` with respect to the input are those
+ * of both directions together, and come with the first one.
  */
 export function withRespectToModelInput(
   run: LayerRun,
   layer: RecurrentLayer,
   input: LayerInput,
-  local: LocalJacobian,
+  ways: ModelInputWays,
 ): LayerRun {
-  const features = local.sequence.shape[2];
-  const cellOf = (direction: Direction): CellDescription =>
-    cellsOf(layer.operation).find((entry) => entry.direction === direction)!.cell;
+  const { stack } = ways;
+  const features = (ways.local?.sequence ?? stack!.sequence).shape[2];
+  const byLocal = ways.local ? throughLocal(run, layer, input, ways.local) : stack!;
+  const firstDirection = run.states[0].direction;
+  const stackTiles = (direction: Direction, { sources, chunkBytes }: Pick<PairsOptions, 'sources' | 'chunkBytes'>) =>
+    direction === firstDirection && sources.includes('input') ? throughAll().tileFlop(chunkBytes) : new Float64Array();
+  const throughAll = (): StackRun => {
+    if (!stack) throw new Error('the layers below were not opened for pairs');
+    return stack;
+  };
   return {
     batch: run.batch,
     steps: run.steps,
     units: run.units,
     inputDim: features,
     states: run.states,
+    diagonal: (direction, options) => byLocal.diagonal(direction, options),
+    final: (direction, options) => byLocal.final(direction, options),
+    pairs: (direction, options) =>
+      stackedPairs(run, throughAll(), direction, stackTiles(direction, options).length, options),
+    pairBlocks: () => {
+      throw noBlocks(layer);
+    },
+    openBlocks: () => {
+      throw noBlocks(layer);
+    },
+    pairsTiles: (direction, options) => {
+      const own = run.pairsTiles(direction, { ...options, sources: besideInput(options.sources) });
+      return Float64Array.from([...stackTiles(direction, options), ...own]);
+    },
+    sequencesAtOnce: (mode, options) => (ways.local || mode === 'spectrum' ? run.sequencesAtOnce(mode, options) : 1),
+    leadingExponent: (direction, warmUp, signal, sequences) =>
+      run.leadingExponent(direction, warmUp, signal, sequences),
+    spectrum: (direction, options) => run.spectrum(direction, options),
+    dispose: () => run.dispose(),
+  };
+}
+
+/** Pairs by u from the stack, with the first direction; the others are the layer's own. */
+async function* stackedPairs(
+  run: LayerRun,
+  stack: StackRun,
+  direction: Direction,
+  stackTiles: number,
+  options: PairsOptions,
+): AsyncGenerator<PairsChunk, void, void> {
+  const { sources, part } = options;
+  if (stackTiles > 0) {
+    options.report.ways.input = 'direct';
+    yield* stack.pairs(options);
+  }
+  const own = besideInput(sources);
+  if (own.length === 0) return;
+  const tiles = part && new Set([...part.tiles].flatMap((tile) => (tile < stackTiles ? [] : [tile - stackTiles])));
+  yield* run.pairs(direction, { ...options, sources: own, ...(part && tiles && { part: { ...part, tiles } }) });
+}
+
+function besideInput(sources: PairsOptions['sources']): PairsOptions['sources'] {
+  return sources.filter((source) => source !== 'input');
+}
+
+/** `diagonal` and `final` as the layer's own times dx/du. */
+function throughLocal(
+  run: LayerRun,
+  layer: RecurrentLayer,
+  input: LayerInput,
+  local: LocalJacobian,
+): Pick<LayerRun, 'diagonal' | 'final'> {
+  const cellOf = (direction: Direction): CellDescription =>
+    cellsOf(layer.operation).find((entry) => entry.direction === direction)!.cell;
+  return {
     diagonal: (direction, options) =>
       local.isStepwise
         ? stepwiseDiagonal(run.diagonal(direction, options), run, local)
@@ -50,24 +122,6 @@ export function withRespectToModelInput(
             options,
           ),
     final: (direction, options) => finalOf(run.final(direction, options), run, direction, local, options),
-    pairs: () => {
-      throw new TempogradError('usage/bad-option', 'pairs are not computed with respect to the model’s input', {
-        remedy: 'Use --wrt layer-input with the mode pairs.',
-        details: { layer: layer.name },
-      });
-    },
-    pairBlocks: () => {
-      throw noBlocks(layer);
-    },
-    openBlocks: () => {
-      throw noBlocks(layer);
-    },
-    pairsTiles: (direction, options) => run.pairsTiles(direction, options),
-    sequencesAtOnce: (mode, options) => run.sequencesAtOnce(mode, options),
-    leadingExponent: (direction, warmUp, signal, sequences) =>
-      run.leadingExponent(direction, warmUp, signal, sequences),
-    spectrum: (direction, options) => run.spectrum(direction, options),
-    dispose: () => run.dispose(),
   };
 }
 

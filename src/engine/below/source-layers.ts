@@ -7,28 +7,47 @@ import { isRecurrent, type Layer, type RecurrentModel } from '../../core/model';
  *
  * @param model - The model.
  * @param layer - Index of the recurrent layer.
- * @throws TempogradError `cell/unsupported` when a recurrent layer is among them, or the layer is inside TimeDistributed.
+ * @throws TempogradError `cell/unsupported` when a recurrent layer is inside TimeDistributed.
  */
 export function layersBelow(model: RecurrentModel, layer: number): readonly number[] {
-  const { operation } = model.layers[layer];
-  if (operation.kind === 'recurrent' && operation.timeDistributed) throw folded(model.layers[layer]);
+  if (isFolded(model.layers[layer])) throw folded(model.layers[layer]);
   const found = new Set<number>();
-  const pending = model.layers[layer].inputs.map((ref) => ref.layer);
+  const pending = [...fedBy(model, layer)];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     if (found.has(next)) continue;
     found.add(next);
-    pending.push(...model.layers[next].inputs.map((ref) => ref.layer));
+    pending.push(...fedBy(model, next));
   }
   const order = [...found].sort((a, b) => a - b);
-  const recurrent = order.map((index) => model.layers[index]).find(isRecurrent);
-  if (recurrent) {
-    throw new TempogradError(
-      'cell/unsupported',
-      `layer ${recurrent.name} below ${model.layers[layer].name} is recurrent; the derivative with respect to the model's input does not go through it`,
-      { remedy: 'Use --wrt layer-input.', details: { layer: model.layers[layer].name, recurrent: recurrent.name } },
-    );
-  }
+  const inside = order.map((index) => model.layers[index]).find(isFolded);
+  if (inside) throw folded(inside);
   return order;
+}
+
+/**
+ * Layers whose outputs move a layer: its inputs, and the own input of a backward cell. Initial states are constants.
+ *
+ * @param model - The model.
+ * @param index - The layer.
+ */
+export function fedBy(model: RecurrentModel, index: number): readonly number[] {
+  const { inputs, operation } = model.layers[index];
+  if (operation.kind !== 'recurrent') return inputs.map((ref) => ref.layer);
+  const own = operation.backward && operation.backwardInput ? [operation.backwardInput.layer] : [];
+  return [...inputs.slice(0, 1).map((ref) => ref.layer), ...own];
+}
+
+/**
+ * Whether a recurrent layer is below a layer, or the layer itself has an input of its own for its backward cell.
+ *
+ * @param model - The model.
+ * @param layer - Index of the recurrent layer.
+ * @throws TempogradError as `layersBelow` does.
+ */
+export function hasRecurrenceBelow(model: RecurrentModel, layer: number): boolean {
+  const { operation } = model.layers[layer];
+  const isParted = operation.kind === 'recurrent' && operation.backward !== null && operation.backwardInput !== null;
+  return isParted || layersBelow(model, layer).some((index) => isRecurrent(model.layers[index]));
 }
 
 /**
@@ -45,13 +64,13 @@ export function startsOf(model: RecurrentModel, layer: number, order: readonly n
   const carriesIds = new Set([input]);
   const starts: number[] = [];
   for (const index of order) {
-    const { inputs, operation } = model.layers[index];
-    if (!inputs.some((ref) => carriesIds.has(ref.layer))) continue;
+    const { operation } = model.layers[index];
+    if (!fedBy(model, index).some((from) => carriesIds.has(from))) continue;
     if (operation.kind === 'embedding') starts.push(index);
     else carriesIds.add(index);
   }
   if (starts.length === 0) return [input];
-  if (carriesIds.has(model.layers[layer].inputs[0].layer)) throw besideEmbedding(model.layers[layer]);
+  if (fedBy(model, layer).some((index) => carriesIds.has(index))) throw besideEmbedding(model.layers[layer]);
   return starts;
 }
 
@@ -80,5 +99,32 @@ function folded(layer: Layer): TempogradError {
     'cell/unsupported',
     `layer ${layer.name} runs over sequences inside each timestep; the derivative with respect to the model's input does not go through that`,
     { remedy: 'Use --wrt layer-input.', details: { layer: layer.name } },
+  );
+}
+
+/** Whether a layer is a recurrence inside TimeDistributed. */
+function isFolded({ operation }: Layer): boolean {
+  return operation.kind === 'recurrent' && operation.timeDistributed;
+}
+
+/**
+ * The failure of a u without one time axis, the same for all Embeddings.
+ *
+ * @param starts - Where u is.
+ * @param model - The model.
+ * @param shape - What one of them gives.
+ */
+export function noCommonSteps(
+  starts: readonly number[],
+  model: RecurrentModel,
+  shape: readonly number[],
+): TempogradError {
+  const names = starts.map((start) => model.layers[start].name).join(', ');
+  return new TempogradError(
+    'input/shape-mismatch',
+    starts.length === 1
+      ? `the model's input has no time axis: ${names} gives [${shape.join(', ')}]`
+      : `the Embeddings ${names} of one input have no common time axis`,
+    { remedy: 'Use --wrt layer-input.', details: { actual: [...shape] } },
   );
 }
