@@ -199,7 +199,7 @@ function pairsCost(
   let bytes = 0;
   for (const source of ['input', 'state'] as const) {
     const isReference = engine === 'reference';
-    const plan = isReference ? { algorithm: 'direct' as const, leafSteps: 0 } : planPairs(sizes, source);
+    const plan = isReference ? { algorithm: 'direct' as const, segments: [] } : planPairs(sizes, source);
     flop += flopOf(sizes, source, plan);
     bytes = Math.max(bytes, pairsBytes(sizes, source, plan));
   }

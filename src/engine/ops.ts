@@ -206,6 +206,8 @@ export interface Ops {
 
   // Reductions
   sum(a: Value, axes: readonly number[], keepDims?: boolean): Value;
+  /** The root of the sum of squares; one pass where the library has it. */
+  norm(a: Value, axes: readonly number[], keepDims?: boolean): Value;
   mean(a: Value, axes: readonly number[], keepDims?: boolean): Value;
   max(a: Value, axes: readonly number[], keepDims?: boolean): Value;
   min(a: Value, axes: readonly number[], keepDims?: boolean): Value;

@@ -67,6 +67,8 @@ const CASES: Readonly<Record<string, (o: Ops, a: Value, b: Value) => Value>> = {
   sum: (o, a) => o.sum(a, [0, 2]),
   'sum keeping axes': (o, a) => o.sum(a, [1], true),
   'sum of all': (o, a) => o.sum(a, [0, 1, 2]),
+  norm: (o, a) => o.norm(a, [0, 2]),
+  'norm keeping axes': (o, a) => o.norm(a, [1], true),
   mean: (o, a) => o.mean(a, [-1], true),
   max: (o, a) => o.max(a, [1]),
   min: (o, a) => o.min(a, [0]),

@@ -15,9 +15,9 @@ describe('the way of all pairs', () => {
     expect(planPairs(sizesOf('LSTM', 8, 4, 50), 'state').algorithm).toBe('direct');
   });
 
-  it('of narrow sources and long runs goes leaf by leaf, of whole states by segments', () => {
+  it('of narrow sources and long runs and of whole states goes by segments of segments', () => {
     expect(planPairs(sizesOf('LSTM', 256, 64, 1024), 'input').algorithm).toBe('blocked');
-    expect(planPairs(sizesOf('SimpleRNN', 256, 64, 1000), 'state').algorithm).toBe('scan');
+    expect(planPairs(sizesOf('SimpleRNN', 256, 64, 1000), 'state').segments.length).toBeGreaterThan(1);
   });
 
   it('has no basis where none is wanted, and none without the native engine', () => {

@@ -24,8 +24,8 @@ const QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds', 'dh_ds0'] as const;
 /** What float32 products carry over 30 steps; float64 is near exact. */
 const TOLERANCE: Readonly<Record<string, number>> = { tensorflow: 1e-3, wasm: 1e-3, float64: 1e-9 };
 
-const SCAN = { algorithm: 'scan', leafSteps: 4, isAdaptive: false } as const;
-const BLOCKED = { algorithm: 'blocked', leafSteps: 5, isAdaptive: false } as const;
+const SEGMENTS = { algorithm: 'blocked', segments: [2, 4, 16], isAdaptive: false } as const;
+const BLOCKED = { algorithm: 'blocked', segments: [5], isAdaptive: false } as const;
 
 async function pairsOf(
   ops: Ops,
@@ -71,7 +71,7 @@ describe.each(ALL_OPS)('pairs on %s', (name, make) => {
 
   const ways = CASES.flatMap(([what, wanted]) => [
     [`${what}, pushed,`, wanted, null] as const,
-    [`${what}, scanned,`, wanted, SCAN] as const,
+    [`${what}, in segments of segments,`, wanted, SEGMENTS] as const,
     [`${what}, leaf by leaf,`, wanted, BLOCKED] as const,
   ]);
   it.each(ways)('of a %s are those of plain products', async (_, wanted, plan) => {
@@ -99,8 +99,8 @@ describe('the order of tiles', () => {
 });
 
 describe.runIf(HAS_NATIVE)('sources in a basis of the rank that they have', () => {
-  const plan = { algorithm: 'blocked', leafSteps: 8, isAdaptive: true } as const;
-  const direct = { algorithm: 'direct', leafSteps: 0, isAdaptive: false } as const;
+  const plan = { algorithm: 'blocked', segments: [8], isAdaptive: true } as const;
+  const direct = { algorithm: 'direct', segments: [], isAdaptive: false } as const;
   const [, makeNative] = ALL_OPS[0]!;
   const wide = { units: 56, inputDim: 5, batch: 1, steps: 100 } as const;
   const models: readonly (readonly [what: string, wanted: Case])[] = [

@@ -265,6 +265,8 @@ class Float64Ops implements Ops {
 
   sum = (a: Value, axes: readonly number[], keepDims = false): Value =>
     this.reduce(a, axes, keepDims, 0, (sum, x) => sum + x);
+  norm = (a: Value, axes: readonly number[], keepDims = false): Value =>
+    this.sqrt(this.reduce(a, axes, keepDims, 0, (sum, x) => sum + x * x));
 
   mean(a: Value, axes: readonly number[], keepDims = false): Value {
     return this.tidy(() => {

@@ -314,6 +314,8 @@ class TensorflowOps implements Ops, NativeOps {
   }
 
   sum = (a: Value, axes: readonly number[], keepDims = false): Value => this.reduce('Sum', a, axes, keepDims);
+  norm = (a: Value, axes: readonly number[], keepDims = false): Value =>
+    this.reduce('EuclideanNorm', a, axes, keepDims);
   mean = (a: Value, axes: readonly number[], keepDims = false): Value => this.reduce('Mean', a, axes, keepDims);
   max = (a: Value, axes: readonly number[], keepDims = false): Value => this.reduce('Max', a, axes, keepDims);
   min = (a: Value, axes: readonly number[], keepDims = false): Value => this.reduce('Min', a, axes, keepDims);

@@ -290,6 +290,8 @@ class WasmOps implements Ops {
 
   sum = (a: Value, axes: readonly number[], keepDims = false): Value =>
     this.run('Sum', { x: this.infoOf(a) }, { axis: fronts(a, axes), keepDims });
+  norm = (a: Value, axes: readonly number[], keepDims = false): Value =>
+    this.tidy(() => this.sqrt(this.sum(this.square(a), axes, keepDims)));
   mean = (a: Value, axes: readonly number[], keepDims = false): Value =>
     this.run('Mean', { x: this.infoOf(a) }, { axis: fronts(a, axes), keepDims });
   max = (a: Value, axes: readonly number[], keepDims = false): Value =>

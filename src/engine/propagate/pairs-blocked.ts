@@ -1,9 +1,9 @@
 /**
- * Norms of all pairs leaf by leaf: every source is carried from one leaf's end to the next by one product, and meets all
- * targets of a leaf in one rectangle.
+ * Norms of all pairs segment by segment: every source is carried from one segment's end to the next by one product, and
+ * meets all targets of a segment in one rectangle.
  *
- * Over a leaf of w steps a source costs two products with S columns instead of w pushed steps, and the targets' rows
- * are never moved. Sources that were carried far share a small space and are kept in a basis of it; where their probes
+ * Over a segment of w steps a source costs two products with S columns instead of w pushed steps, and the targets' rows
+ * are moved no further than to where their segment begins. Sources that were carried far share a small space and are kept in a basis of it; where their probes
  * say that a basis has lost something, they are computed anew and carried in full from then on.
  */
 import type { PairsReport } from '../engine';
@@ -19,14 +19,13 @@ import {
   type Probes,
 } from './adaptive-rank';
 import type { SequenceBlock } from './pairs-direct';
-import { initialSource, runLeaf, type SequenceTask } from './pairs-leaf';
-import { meetAll } from './quadrant';
+import type { LeafResult, SequenceTask } from './pairs-leaf';
+import { runSegment } from './pairs-segment';
+import { meetAll, type CarriedSources } from './quadrant';
 import { disposeRows, multiplyRows, transposed, type RowBlocks, type ScaledMatrix } from './row-blocks';
 
-/** Consecutive sources that lie at the state before a leaf. */
-interface SourceRun {
-  readonly source: 'input' | 'state' | 'initial';
-  readonly blocks: RowBlocks;
+/** Consecutive sources that lie at the state before a segment. */
+interface SourceRun extends CarriedSources {
   /** Watch over a basis; null for a run that is carried in full. */
   readonly probes: Probes | null;
   /** Carried in full for good: a basis has failed it, or never pays. */
@@ -46,17 +45,19 @@ export async function* pairsBlocked(
   const { arithmetic, valid, sequence, order, pace } = task;
   const { ops } = arithmetic;
   const steps = valid.of(sequence).length;
+  const top = order.segments.length - 1;
+  const longest = order.segments[top];
   const carried = new CarriedRuns(task, report);
   try {
-    for (let lo = 0; lo < steps; lo += order.leafSteps) {
-      const { blocks, result } = await runLeaf(task, lo);
+    for (let lo = 0; lo < steps; lo += longest) {
+      const blocks = runSegment(task, lo, top);
+      let next = await blocks.next();
+      for (; !next.done; next = await blocks.next()) yield { sequence, block: next.value };
+      const result = next.value;
       try {
-        for (const block of blocks) yield { sequence, block };
         for await (const block of meetAll(arithmetic, result.targets, carried.runs, pace)) yield { sequence, block };
-        if (!result.total) continue;
-        await carried.carry(result.total, result.hi);
-        if (lo === 0 && order.hasInitial) carried.add('initial', initialSource(arithmetic, result.total));
-        carried.add(order.source, result.sources!);
+        if (result.total) await carried.carry(result.total, result.hi);
+        for (const run of result.sources) carried.add(run);
       } finally {
         disposeRows(arithmetic, result.targets);
         if (result.total) ops.dispose(result.total.value);
@@ -81,7 +82,7 @@ class CarriedRuns {
     this.directions = new Directions(task.arithmetic.ops);
   }
 
-  add(source: SourceRun['source'], blocks: RowBlocks): void {
+  add({ source, blocks }: CarriedSources): void {
     const isFull = !this.task.order.isAdaptive || source === 'initial';
     this.runs = [...this.runs, { source, blocks, probes: null, isFull }];
   }
@@ -178,7 +179,7 @@ class CarriedRuns {
   }
 }
 
-/** The sources `first .. end`, carried from their own leaves to step `hi` without any basis; one run a leaf. */
+/** The sources `first .. end`, carried from their own segments to step `hi` without any basis; one run a segment. */
 async function carriedInFull(
   task: SequenceTask,
   first: number,
@@ -187,19 +188,29 @@ async function carriedInFull(
 ): Promise<readonly RowBlocks[]> {
   const { arithmetic, order } = task;
   const { ops } = arithmetic;
+  const top = order.segments.length - 1;
   const found: RowBlocks[] = [];
-  for (let lo = first; lo < hi; lo += order.leafSteps) {
-    const { result } = await runLeaf(task, lo);
-    disposeRows(arithmetic, result.targets);
-    const { sources, total } = result;
-    if (!sources || !total) throw new Error('a leaf inside the sequence has a total and sources');
+  for (let lo = first; lo < hi; lo += order.segments[top]) {
+    const { targets, sources, total } = await resultOf(runSegment(task, lo, top));
+    disposeRows(arithmetic, targets);
+    if (!total) throw new Error('a segment inside the sequence has a total');
     const factor = transposed(arithmetic, total);
     found.forEach((blocks, at) => {
       found[at] = multiplyRows(arithmetic, blocks, factor);
     });
     ops.dispose(factor.value, total.value);
-    if (lo < end) found.push(sources);
-    else disposeRows(arithmetic, [sources]);
+    for (const { source, blocks } of sources) {
+      if (source === order.source && lo < end) found.push(blocks);
+      else disposeRows(arithmetic, [blocks]);
+    }
   }
   return found;
+}
+
+/** What a segment leaves behind; its blocks are known already. */
+async function resultOf(segment: ReturnType<typeof runSegment>): Promise<LeafResult> {
+  for (;;) {
+    const next = await segment.next();
+    if (next.done) return next.value;
+  }
 }

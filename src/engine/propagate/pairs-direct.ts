@@ -1,7 +1,7 @@
 /**
  * Norms of all pairs by pushing: tiles of sources, each pushed to the last step.
  *
- * The way for cells that are small, or whose inputs are narrow, and for everything that the segment scan cannot do.
+ * The way for cells that are small, or whose inputs are narrow, and for everything that segments cannot do.
  */
 import type { PairsSource } from '../../core/reference/propagate-pairs';
 import type { CellSizes } from '../cells/cell-sizes';

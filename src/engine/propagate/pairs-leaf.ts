@@ -12,6 +12,7 @@ import type { Arithmetic } from './arithmetic';
 import { NormRows } from './norm-rows';
 import type { PairsBlock } from './pairs-times';
 import { pushLanes, type LaneStep } from './push-lanes';
+import type { CarriedSources } from './quadrant';
 import { disposeRows, makeRowBlocks, type RowBlocks, type ScaledMatrix } from './row-blocks';
 
 /** What a way of computing pairs is asked for. */
@@ -19,20 +20,20 @@ export interface LeafOrder {
   readonly source: 'input' | 'state';
   /** Whether ds_t/ds_0 is wanted too. */
   readonly hasInitial: boolean;
-  /** Steps of a leaf. */
-  readonly leafSteps: number;
+  /** Steps of a leaf, of a segment of leaves, of a segment of those; each a multiple of the one before. */
+  readonly segments: readonly number[];
   /** Whether sources that were carried far are kept in a basis of the rank that they have. */
   readonly isAdaptive: boolean;
 }
 
-/** What a leaf leaves behind; the caller's. */
+/** What a leaf or a segment leaves behind; the caller's. */
 export interface LeafResult {
   readonly lo: number;
   readonly hi: number;
   /** P_t, the rows of h and then, where there is a cell state, those of c; none where lo is 0. */
   readonly targets: readonly RowBlocks[];
-  /** V_s^T; null where hi is the end. */
-  readonly sources: RowBlocks | null;
+  /** V_s^T, and the initial state's where lo is 0 and it is wanted; none where hi is the end. */
+  readonly sources: readonly CarriedSources[];
   /** ds_hi/ds_lo; null where hi is the end. */
   readonly total: ScaledMatrix | null;
 }
@@ -59,7 +60,7 @@ export async function runLeaf(
 ): Promise<{ readonly blocks: readonly PairsBlock[]; readonly result: LeafResult }> {
   const steps = valid.of(sequence).length;
   const { source, hasInitial } = order;
-  const count = Math.min(steps - lo, order.leafSteps);
+  const count = Math.min(steps - lo, order.segments[0]);
   const leaf = new Leaf(arithmetic, lo, lo + count, steps, source);
   const rows = new NormRows(count);
   const initialRows = new NormRows(1);
@@ -82,19 +83,14 @@ export async function runLeaf(
     if (lo === 0 && hasInitial) {
       blocks.push({ source: 'initial', ...place, firstSource: 0, sources: 1, ...initialRows.arrays('initial', 1) });
     }
-    return { blocks, result: leaf.finish() };
+    return { blocks, result: leaf.finish(lo === 0 && hasInitial) };
   } finally {
     leaf.dispose();
   }
 }
 
-/**
- * The initial state as a source, from the total of the first leaf.
- *
- * @param arithmetic - Operations.
- * @param total - ds_hi/ds_0; not owned.
- */
-export function initialSource(arithmetic: Arithmetic, total: ScaledMatrix): RowBlocks {
+/** The initial state as a source, from the total of the first leaf. */
+function initialSource(arithmetic: Arithmetic, total: ScaledMatrix): RowBlocks {
   const { ops } = arithmetic;
   const [size] = total.value.shape;
   const turned = ops.keep(ops.tidy(() => ops.reshape(ops.transpose(total.value, [1, 0]), [1, size, size])));
@@ -145,14 +141,17 @@ class Leaf {
     this.sources = makeRowBlocks(arithmetic, lo, turned, null, exponents);
   }
 
-  finish(): LeafResult {
-    const { arithmetic, lo, hi, rows, total, sources } = this;
+  finish(isInitialWanted: boolean): LeafResult {
+    const { arithmetic, lo, hi, rows, total, source } = this;
     const { ops } = arithmetic;
     const targets = rows.map((steps) => {
       const stacked = ops.keep(ops.concat(steps, 0));
       ops.dispose(...steps);
       return makeRowBlocks(arithmetic, lo, stacked, null, Int32Array.from(this.exponents));
     });
+    const sources: CarriedSources[] = [];
+    if (total && isInitialWanted) sources.push({ source: 'initial', blocks: initialSource(arithmetic, total) });
+    if (this.sources) sources.push({ source, blocks: this.sources });
     this.rows.length = 0;
     this.total = null;
     this.sources = null;

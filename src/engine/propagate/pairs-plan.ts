@@ -5,14 +5,15 @@
  */
 import type { PairsSource } from '../../core/reference/propagate-pairs';
 import type { CellSizes } from '../cells/cell-sizes';
-import { COLUMN_BYTES, LARGEST_CHUNK_BYTES, TARGET_GRAM_BYTES } from './plan';
+import { COLUMN_BYTES, LARGEST_CHUNK_BYTES } from './plan';
+import { gramShare } from './quadrant';
 
 /** The way of one kind of source. */
 export interface PairsPlan {
-  /** `direct`: tiles of sources pushed to the end; `blocked`: sources carried leaf by leaf; `scan`: segments merged. */
-  readonly algorithm: 'direct' | 'blocked' | 'scan';
-  /** Steps of a leaf of the scan. */
-  readonly leafSteps: number;
+  /** `direct`: tiles of sources pushed to the end; `blocked`: sources carried segment by segment. */
+  readonly algorithm: 'direct' | 'blocked';
+  /** Steps of a leaf, of a segment of leaves, of a segment of those; each a multiple of the one before. */
+  readonly segments: readonly number[];
   /** Whether long products are kept in a basis of the rank that they have. */
   readonly isAdaptive: boolean;
 }
@@ -34,8 +35,10 @@ const PAIRS_BYTES = 2 ** 31;
 /** Columns before and after a step, their squares, and what is between. */
 const COLUMN_COPIES = 5;
 
-/** Steps of a leaf of the scan, for sources as narrow as an input and for whole states. */
-const SCAN_LEAF_STEPS = { input: 16, state: 8 } as const;
+/** Steps of leaves that are tried, and in how many parts a longer segment may fall. */
+const LEAF_STEPS = [4, 8, 16, 32, 64] as const;
+const PARTS = [2, 4, 8] as const;
+const MOST_LEVELS = 4;
 
 /** A basis is sought from so many steps on: at 1024 seeking it was measured to cost more than it saves. */
 const FEWEST_ADAPTIVE_STEPS = 4096;
@@ -43,15 +46,14 @@ const FEWEST_ADAPTIVE_STEPS = 4096;
 /** Fewer steps than so many leaves are pushed directly. */
 const FEWEST_LEAVES = 4;
 
-/** A column and a step of a leaf cost about so many times the useful FLOP: elementwise passes and norms go with them. */
-const PUSH_OVERHEAD = 1.6;
+/** What FLOP of one kind cost beside those of a large product: passes over memory and thin products go with them. */
+const OVERHEAD = { push: 1.6, leaf: 1.9, gram: 1.25, meeting: 1.4 } as const;
 
-/** What the overhead of one operation is worth, about 10 microseconds; and how many go with a step, a meeting, a merge. */
+/** What the overhead of one operation is worth, about 10 microseconds; and how many go with a step and a meeting. */
 const OPERATION_FLOP = 1e6;
 const STEP_OPERATIONS = 18;
 const LEAF_STEP_OPERATIONS = 24;
 const MEETING_OPERATIONS = { exact: 30, adaptive: 80 } as const;
-const MERGE_OPERATIONS = 150;
 
 /**
  * The cheapest way.
@@ -60,29 +62,34 @@ const MERGE_OPERATIONS = 150;
  * @param source - What is differentiated with respect to.
  */
 export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
-  if (source === 'initial') return { algorithm: 'direct', leafSteps: 0, isAdaptive: false };
-  const blockedLeaf = bestLeafSteps(sizes);
+  const direct = { algorithm: 'direct', segments: [], isAdaptive: false } as const;
+  if (source === 'initial') return direct;
   const isAdaptive = seeksBasis(sizes);
-  const ways = [
-    { algorithm: 'direct', leafSteps: 0, isAdaptive: false, flop: directCost(sizes, source) },
-    { algorithm: 'blocked', leafSteps: blockedLeaf, isAdaptive, flop: blockedCost(sizes, source, blockedLeaf) },
-    {
-      algorithm: 'scan',
-      leafSteps: SCAN_LEAF_STEPS[source],
-      isAdaptive: false,
-      flop: scanCost(sizes, source, SCAN_LEAF_STEPS[source]),
-    },
-  ] as const;
   const most = (PAIRS_BYTES * Math.min(sizes.chunkBytes, LARGEST_CHUNK_BYTES)) / LARGEST_CHUNK_BYTES;
-  const possible = ways.filter((way) => {
-    if (way.algorithm === 'direct') return true;
-    return sizes.steps > FEWEST_LEAVES * way.leafSteps && pairsBytes(sizes, source, way) <= most;
-  });
-  const { flop: _, ...plan } = possible.reduce<(typeof ways)[number]>(
-    (best, way) => (way.flop < best.flop ? way : best),
-    ways[0],
-  );
-  return plan;
+  let best: PairsPlan = direct;
+  let least = directCost(sizes, source);
+  for (const segments of divisions(sizes.steps)) {
+    const plan = { algorithm: 'blocked', segments, isAdaptive } as const;
+    if (pairsBytes(sizes, source, plan) > most) continue;
+    const cost = blockedCost(sizes, source, segments);
+    if (cost < least) [best, least] = [plan, cost];
+  }
+  return best;
+}
+
+/** All ways to divide so many steps into segments of segments. */
+function divisions(steps: number): readonly (readonly number[])[] {
+  const found: (readonly number[])[] = [];
+  const extend = (segments: readonly number[]): void => {
+    found.push(segments);
+    if (segments.length === MOST_LEVELS) return;
+    for (const parts of PARTS) {
+      const next = segments[segments.length - 1] * parts;
+      if (next < steps) extend([...segments, next]);
+    }
+  };
+  for (const leaf of LEAF_STEPS) if (steps > FEWEST_LEAVES * leaf) extend([leaf]);
+  return found;
 }
 
 /**
@@ -95,18 +102,17 @@ export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
 export function pairsBytes(
   sizes: PairsSizes,
   source: PairsSource,
-  { algorithm, leafSteps }: Pick<PairsPlan, 'algorithm' | 'leafSteps'>,
+  { algorithm, segments }: Pick<PairsPlan, 'algorithm' | 'segments'>,
 ): number {
   const { steps, inputDim, stateSize: S, stateBlocks } = sizes;
   const width = source === 'input' ? inputDim : S;
   if (algorithm === 'direct') return COLUMN_COPIES * Math.max(COLUMN_BYTES, 4 * S * width);
-  const columns = COLUMN_COPIES * 4 * S * (S + leafSteps * width);
+  const [leaf] = segments;
+  const longest = segments[segments.length - 1];
+  const columns = COLUMN_COPIES * 4 * S * (S + leaf * width);
   const sources = 4 * S * width * steps;
-  const grams = 3 * leafSteps * stateBlocks * S * S;
-  if (algorithm === 'blocked') return columns + 1.5 * sources + 4 * leafSteps * S * S * 2 + 2 * grams;
-  // Targets of the right half, sources of the left, and the run that is being moved beside its result.
-  const moved = 4 * S * (S + width) * (steps / 4);
-  return columns + 2 * S * S * steps + sources + moved + Math.min(TARGET_GRAM_BYTES, grams) + grams;
+  const grams = 4 * longest * S * S * gramShare(S) * (stateBlocks + 1);
+  return columns + 1.5 * sources + 4 * longest * S * S * 2 + grams;
 }
 
 /** Whether sources are kept in a basis, where they are carried leaf by leaf. */
@@ -122,7 +128,7 @@ function seeksBasis({ isNative, isExact, steps }: PairsSizes): boolean {
  * @param steps - From its first source to the end.
  */
 export function tileFlop(sizes: CellSizes, columns: number, steps: number): number {
-  return steps * (PUSH_OVERHEAD * pushFlop(sizes) * columns + OPERATION_FLOP * STEP_OPERATIONS);
+  return steps * (OVERHEAD.push * pushFlop(sizes) * columns + OPERATION_FLOP * STEP_OPERATIONS);
 }
 
 /** Work and overhead of pushing tile after tile; on average half of the steps. */
@@ -131,34 +137,20 @@ function directCost(sizes: PairsSizes, source: 'input' | 'state'): number {
   const width = source === 'input' ? inputDim : stateSize;
   const tiles = Math.ceil((4 * stateSize * width * steps) / COLUMN_BYTES);
   const pushedSteps = (steps * (tiles + 1)) / 2;
-  return PUSH_OVERHEAD * directFlop(sizes, source) + OPERATION_FLOP * STEP_OPERATIONS * pushedSteps;
+  return OVERHEAD.push * directFlop(sizes, source) + OPERATION_FLOP * STEP_OPERATIONS * pushedSteps;
 }
 
-/** Work and overhead of leaves and of every leaf's meeting with those before it. */
-function blockedCost(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
+/** Work and overhead of leaves, and of every part's meeting with those before it. */
+function blockedCost(sizes: PairsSizes, source: 'input' | 'state', segments: readonly number[]): number {
   const { steps } = sizes;
-  const leaves = steps / leafSteps;
-  const perMeeting = MEETING_OPERATIONS[seeksBasis(sizes) ? 'adaptive' : 'exact'];
-  const operations = LEAF_STEP_OPERATIONS * steps + (perMeeting * leaves * leaves) / 2;
-  return blockedFlop(sizes, source, leafSteps) + OPERATION_FLOP * operations;
+  const { leaves, moves, grams, meetings } = blockedWork(sizes, source, segments);
+  const work = OVERHEAD.leaf * leaves + moves + OVERHEAD.gram * grams + OVERHEAD.meeting * meetings;
+  const parts = segments.slice(0, -1).reduce((sum, length) => sum + steps / length, 0);
+  const runs = steps / segments[segments.length - 1];
+  const perRun = MEETING_OPERATIONS[seeksBasis(sizes) ? 'adaptive' : 'exact'];
+  const operations = LEAF_STEP_OPERATIONS * steps + 2 * MEETING_OPERATIONS.exact * parts + (perRun * runs * runs) / 2;
+  return work + OPERATION_FLOP * operations;
 }
-
-/** Work and overhead of leaves and merges. */
-function scanCost(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
-  const { steps } = sizes;
-  const operations = LEAF_STEP_OPERATIONS * steps + (MERGE_OPERATIONS * steps) / leafSteps;
-  return scanFlop(sizes, source, leafSteps) + OPERATION_FLOP * operations;
-}
-
-/** Steps of a leaf for which pushing inside and carrying over cost the same. */
-function bestLeafSteps(sizes: PairsSizes): number {
-  const { steps, stateSize } = sizes;
-  const carried = GRAM_AND_MOVE * stateSize ** 2;
-  return Math.max(4, Math.round(Math.sqrt((carried * steps) / (PUSH_OVERHEAD * pushFlop(sizes)))));
-}
-
-/** A row against a matrix of the state's size, and its part of a Gram matrix of which three quarters are formed. */
-const GRAM_AND_MOVE = 2 + 1.5;
 
 /**
  * FLOP of one way.
@@ -170,10 +162,11 @@ const GRAM_AND_MOVE = 2 + 1.5;
 export function flopOf(
   sizes: PairsSizes,
   source: 'input' | 'state',
-  { algorithm, leafSteps }: Pick<PairsPlan, 'algorithm' | 'leafSteps'>,
+  { algorithm, segments }: Pick<PairsPlan, 'algorithm' | 'segments'>,
 ): number {
   if (algorithm === 'direct') return directFlop(sizes, source);
-  return algorithm === 'scan' ? scanFlop(sizes, source, leafSteps) : blockedFlop(sizes, source, leafSteps);
+  const { leaves, moves, grams, meetings } = blockedWork(sizes, source, segments);
+  return leaves + moves + grams + meetings;
 }
 
 /**
@@ -189,49 +182,39 @@ export function directFlop(sizes: PairsSizes, source: 'input' | 'state'): number
   return (pushFlop(sizes) * width * steps * (steps - 1)) / 2;
 }
 
-/**
- * Leaves, sources carried from leaf to leaf, and rectangles.
- *
- * @param sizes - Sizes of cell and run.
- * @param source - What is differentiated with respect to.
- * @param leafSteps - Steps of a leaf.
- */
-export function blockedFlop(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
-  const { steps, inputDim, stateSize: S } = sizes;
+/** FLOP of segments of segments, by kind. */
+interface BlockedWork {
+  /** The identity and what is injected, pushed to the end of each leaf. */
+  readonly leaves: number;
+  /** Targets moved back and sources moved on. */
+  readonly moves: number;
+  /** Gram matrices of both. */
+  readonly grams: number;
+  /** Inner products of Gram matrices. */
+  readonly meetings: number;
+}
+
+/** Source: method.md 2.10, for segments of several parts. */
+function blockedWork(sizes: PairsSizes, source: 'input' | 'state', segments: readonly number[]): BlockedWork {
+  const { steps, inputDim, stateSize: S, stateBlocks } = sizes;
   const width = source === 'input' ? inputDim : S;
-  const carried = (steps * steps) / (2 * leafSteps);
-  return (
-    leavesFlop(sizes, width, leafSteps) +
-    carried * width * GRAM_AND_MOVE * S * S +
-    1.5 * steps * S ** 3 +
-    rectanglesFlop(sizes)
-  );
-}
-
-/**
- * Leaves, merges and rectangles of the scan.
- *
- * @param sizes - Sizes of cell and run.
- * @param source - What is differentiated with respect to.
- * @param leafSteps - Steps of a leaf.
- * Source: method.md 2.10.
- */
-export function scanFlop(sizes: PairsSizes, source: 'input' | 'state', leafSteps: number): number {
-  const { steps, inputDim, stateSize: S } = sizes;
-  const width = source === 'input' ? inputDim : S;
-  const levels = Math.max(0, Math.log2(steps / leafSteps));
-  const merges = (steps / 2) * levels * GRAM_AND_MOVE * S * S * (S + width);
-  return leavesFlop(sizes, width, leafSteps) + merges + rectanglesFlop(sizes);
-}
-
-/** The identity and what is injected, pushed to the end of each leaf. */
-function leavesFlop(sizes: PairsSizes, width: number, leafSteps: number): number {
-  return PUSH_OVERHEAD * sizes.steps * pushFlop(sizes) * (sizes.stateSize + (leafSteps * width) / 2);
-}
-
-/** Inner products of three quarters of the Gram matrices of all pairs, for h and for c. */
-function rectanglesFlop({ stateSize, stateBlocks, steps }: PairsSizes): number {
-  return 0.75 * stateBlocks * (stateSize * steps) ** 2;
+  const [leaf] = segments;
+  const move = 2 * S * S;
+  const gram = 2 * S * S * gramShare(S);
+  const leaves = steps * pushFlop(sizes) * (S + (leaf * width) / 2);
+  const meetings = (steps * (steps - leaf) * gram * stateBlocks) / 2;
+  let moves = 0;
+  let grams = 0;
+  segments.forEach((length, level) => {
+    const isTop = level === segments.length - 1;
+    const parts = (isTop ? steps : segments[level + 1]) / length;
+    // All parts but the first have targets that meet sources; a source is carried over half of the parts.
+    const later = 1 - 1 / parts;
+    const carries = (parts - 1) / 2;
+    moves += steps * move * (carries * width + (isTop ? 0 : S * (later + 1 / length)));
+    grams += steps * gram * (carries * width + S * later);
+  });
+  return { leaves, moves, grams, meetings };
 }
 
 /**

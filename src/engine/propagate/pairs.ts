@@ -16,7 +16,6 @@ import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { pairsBlocked } from './pairs-blocked';
 import { pairsDirect, type SequenceBlock } from './pairs-direct';
 import { planPairs, type PairsPlan } from './pairs-plan';
-import { pairsScan } from './pairs-scan';
 import { tilesOf, type PairsTile, type SourceTiles } from './pairs-tiles';
 import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
 
@@ -114,11 +113,10 @@ async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, vo
   const direct = tiles.map((tile) => tile.direct).filter((tile) => tile !== null);
   yield* pairsDirect(arithmetic, run, valid, source, direct, pace);
   if (source === 'initial') return;
-  const order = { source, hasInitial, leafSteps: plan.leafSteps, isAdaptive: plan.isAdaptive };
+  const order = { source, hasInitial, segments: plan.segments, isAdaptive: plan.isAdaptive };
   for (const { sequence } of tiles) {
     if (sequence === null) continue;
     const one = { arithmetic, run, valid, sequence, order, pace };
-    if (plan.algorithm === 'scan') yield* pairsScan(one);
-    else yield* pairsBlocked(one, task.report);
+    yield* pairsBlocked(one, task.report);
   }
 }

@@ -29,9 +29,6 @@ const SLOWER = 8;
 /** Bytes of columns that are pushed together. */
 export const COLUMN_BYTES = 2 * 2 ** 20;
 
-/** Bytes of the Gram matrices of targets that are held at once. */
-export const TARGET_GRAM_BYTES = 192 * 2 ** 20;
-
 /** Reals of vectors that are computed and held at once where columns are pushed, by the native library and in this process. */
 export const VECTORS_LENGTH = { native: 2 ** 21, host: 2 ** 17 } as const;
 

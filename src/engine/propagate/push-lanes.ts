@@ -1,5 +1,5 @@
 /**
- * Lanes pushed step by step: the inner loop that the direct recursion and the base of the segment scan share.
+ * Lanes pushed step by step: the inner loop that the direct recursion and the leaves of segments share.
  */
 import { timeIndex } from '../../core/reference/run-cell';
 import { sliceVectors } from '../cells/step-vectors';

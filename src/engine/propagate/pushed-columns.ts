@@ -151,9 +151,9 @@ export class PushedColumns {
    */
   measure(): PushedNorms {
     const { lanes, sources } = this;
-    const squares = this.columnSquares();
+    const norms = this.columnNorms();
     const h = new Float64Array(lanes * sources);
-    const c = squares.c ? new Float64Array(lanes * sources) : null;
+    const c = norms.c ? new Float64Array(lanes * sources) : null;
     const shifts = new Int32Array(lanes * sources);
     const total = this.widths.reduce((sum, width) => sum + width, 0);
     const exact = new ExactNorms(this, total);
@@ -162,8 +162,8 @@ export class PushedColumns {
       for (let source = 0; source < sources; source++) {
         const at = lane * sources + source;
         const end = column + this.widths[source];
-        const own = sumOf(squares.h, column, end);
-        const other = squares.c ? sumOf(squares.c, column, end) : 0;
+        const own = sumOfSquares(norms.h, column, end);
+        const other = norms.c ? sumOfSquares(norms.c, column, end) : 0;
         const place = { lane, first: column - lane * total, count: this.widths[source] };
         h[at] = own < DOUBTFUL_SQUARES ? exact.of('h', place) : 0.5 * Math.log(own);
         if (c) c[at] = other < DOUBTFUL_SQUARES ? exact.of('c', place) : 0.5 * Math.log(other);
@@ -289,11 +289,11 @@ export class PushedColumns {
     return ops.split(blocks[0], cell.blockSizes, 1)[state === 'h' ? 0 : 1];
   }
 
-  /** Sums of squares over the rows of h and of c, `[lanes * m]`. */
-  private columnSquares(): { readonly h: ArrayLike<number>; readonly c: ArrayLike<number> | null } {
+  /** Norms over the rows of h and of c, `[lanes * m]`. */
+  private columnNorms(): { readonly h: ArrayLike<number>; readonly c: ArrayLike<number> | null } {
     const { ops, cell, arithmetic } = this;
     const read = (state: 'h' | 'c'): ArrayLike<number> =>
-      ops.tidy(() => arithmetic.read(ops.sum(ops.square(this.rowsOf(state)), [1])));
+      ops.tidy(() => arithmetic.read(ops.norm(this.rowsOf(state), [1])));
     return { h: read('h'), c: cell.stateBlocks === 2 ? read('c') : null };
   }
 
@@ -327,8 +327,8 @@ function scaledRows(ops: Ops, rows: Value, exponents: Int32Array, shift: number)
   return ops.mul(ops.mul(rows, first), second);
 }
 
-function sumOf(values: ArrayLike<number>, from: number, to: number): number {
+function sumOfSquares(values: ArrayLike<number>, from: number, to: number): number {
   let sum = 0;
-  for (let at = from; at < to; at++) sum += values[at];
+  for (let at = from; at < to; at++) sum += values[at] * values[at];
   return sum;
 }

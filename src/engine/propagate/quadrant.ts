@@ -12,17 +12,14 @@ import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
 import { NormRows } from './norm-rows';
 import type { PairsBlock } from './pairs-times';
-import { TARGET_GRAM_BYTES } from './plan';
 import { disposeRows, inCoordinates, squaresOf, type RowBlocks } from './row-blocks';
 
 /** Pairs whose squared norm is below this share of the product of both squared norms are done again. */
 const CERTIFIED_SHARE = 1e-4;
 
-/** Sides of a Gram matrix are cut into blocks of about so many. */
-const BLOCK_SIZE = 256;
-
-/** Parts in which inner products of Gram matrices are added. */
-const INNER_PARTS = 16;
+/** A Gram matrix is cut into strips of about so many rows, but not into more than so many strips. */
+const STRIP_ROWS = 128;
+const MOST_STRIPS = 4;
 
 /** Targets with their Gram matrices, to be met by one run of sources after the other. */
 class GramTargets {
@@ -36,7 +33,7 @@ class GramTargets {
     private readonly arithmetic: Arithmetic,
     private readonly targets: RowBlocks,
   ) {
-    this.grams = gramBlocks(arithmetic.ops, targets.values);
+    this.grams = gramStrips(arithmetic.ops, targets.values, 2);
   }
 
   /**
@@ -46,7 +43,7 @@ class GramTargets {
    * error of a few 1e-8 / 1e-4 at most. Source: method.md 2.6 (certificate), 2.10.
    *
    * @param sources - V_s^T, `[m, rows, r]`, in the same coordinates.
-   * @param grams - What `gramBlocks` gives for them.
+   * @param grams - What `gramStrips` gives for them with the factor 1.
    */
   norms(sources: RowBlocks, grams: readonly Value[]): Float64Array {
     const { arithmetic, targets } = this;
@@ -77,18 +74,9 @@ class GramTargets {
   /** Inner products of the Gram matrices of all pairs. */
   private squares(grams: readonly Value[]): Float64Array {
     const { ops } = this.arithmetic;
-    const cuts = cutsOf(grams.length);
     return ops.tidy(() => {
-      let sum: Value | null = null;
-      let at = 0;
-      for (let i = 0; i < cuts; i++) {
-        for (let j = i; j < cuts; j++, at++) {
-          const product = ops.sum(ops.matMul(this.grams[at], grams[at], false, true), [0]);
-          const weighted = i === j ? product : ops.mul(product, ops.constant(2));
-          sum = sum ? ops.add(sum, weighted) : weighted;
-        }
-      }
-      return Float64Array.from(this.arithmetic.read(sum!));
+      const products = this.grams.map((strip, at) => ops.matMul(strip, grams[at], false, true));
+      return Float64Array.from(this.arithmetic.read(products.reduce((sum, product) => ops.add(sum, product))));
     });
   }
 }
@@ -139,7 +127,7 @@ async function meet(
   pace: Pace,
 ): Promise<readonly Float64Array[]> {
   const { ops } = arithmetic;
-  const own = gramBlocks(ops, sources.values);
+  const own = gramStrips(ops, sources.values, 1);
   await pace.breathe();
   try {
     const { basis } = sources;
@@ -157,53 +145,50 @@ async function meet(
   }
 }
 
-/** How many targets with so many columns have their Gram matrices in memory at once. */
-export function targetsAtOnce(width: number, states: number): number {
-  return Math.max(1, Math.floor(TARGET_GRAM_BYTES / (4 * states * width * width * 0.75)));
+/**
+ * The share of a Gram matrix that its strips hold.
+ *
+ * @param width - Rows of the matrix.
+ */
+export function gramShare(width: number): number {
+  const strips = stripsOf(width);
+  return (1 + 1 / strips) / 2;
+}
+
+function stripsOf(width: number): number {
+  return Math.min(MOST_STRIPS, Math.ceil(width / STRIP_ROWS));
 }
 
 /**
- * The upper blocks of the Gram matrices v^T v of a run, each `[parts, n, columns of i * columns of j / parts]`; the
- * caller's.
+ * Strips of the Gram matrices v^T v of a run, from the diagonal to the right: the inner product of two such matrices is
+ * that of their strips, where those of one side count what lies beyond the diagonal block twice. Each is
+ * `[1, n, rows * columns]`; the caller's.
  *
  * @param ops - Operations.
  * @param values - `[n, rows, r]`
+ * @param beyond - By what everything beyond the diagonal blocks is multiplied.
  */
-function gramBlocks(ops: Ops, values: Value): readonly Value[] {
+function gramStrips(ops: Ops, values: Value, beyond: 1 | 2): readonly Value[] {
   const [count, rows, width] = values.shape;
-  const cuts = Math.ceil(width / BLOCK_SIZE);
-  const size = Math.ceil(width / cuts);
+  const size = Math.ceil(width / stripsOf(width));
   return ops.tidy(() => {
-    const columns = Array.from({ length: cuts }, (_, i) => {
-      if (cuts === 1) return values;
-      return ops.slice(values, [0, 0, i * size], [count, rows, Math.min(size, width - i * size)]);
-    });
-    const blocks: Value[] = [];
-    for (let i = 0; i < cuts; i++) {
-      for (let j = i; j < cuts; j++) {
-        const product = ops.matMul(columns[i], columns[j], true, false);
-        blocks.push(inParts(ops, product));
+    const columns = (begin: number, end: number): Value => {
+      return end - begin === width ? values : ops.slice(values, [0, 0, begin], [count, rows, end - begin]);
+    };
+    const strips: Value[] = [];
+    for (let begin = 0; begin < width; begin += size) {
+      const end = Math.min(begin + size, width);
+      const own = columns(begin, end);
+      let right = end === width ? own : columns(begin, width);
+      if (beyond !== 1 && end < width) {
+        const weights = new Float32Array(width - begin).fill(beyond).fill(1, 0, end - begin);
+        right = ops.mul(right, ops.upload(weights, [1, 1, width - begin]));
       }
+      const strip = ops.matMul(own, right, true, false);
+      strips.push(ops.keep(ops.reshape(strip, [1, count, (end - begin) * (width - begin)])));
     }
-    return blocks.map((block) => ops.keep(block));
+    return strips;
   });
-}
-
-/**
- * Matrices `[n, a, b]` as `[parts, n, a b / parts]`: inner products of long rows are several times faster in parts, which
- * TensorFlow spreads over its threads.
- */
-function inParts(ops: Ops, matrices: Value): Value {
-  const [count, a, b] = matrices.shape;
-  let parts = Math.min(INNER_PARTS, a);
-  while (a % parts !== 0) parts--;
-  const cut = ops.reshape(matrices, [count, parts, (a / parts) * b]);
-  return ops.transpose(cut, [1, 0, 2]);
-}
-
-/** Cuts of a matrix with so many upper blocks. */
-function cutsOf(blocks: number): number {
-  return Math.round((Math.sqrt(8 * blocks + 1) - 1) / 2);
 }
 
 /** Squared norms of one target with some sources from the products themselves. */

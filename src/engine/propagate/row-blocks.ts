@@ -1,5 +1,5 @@
 /**
- * A run of matrices with S columns each and one exponent each: the rows of targets and of sources in the segment scan.
+ * A run of matrices with S columns each and one exponent each: the rows of targets and of sources in segments.
  *
  * The true matrix k is `values[k]` times 2^exponent, its Frobenius norm is kept near 1. Long products are nearly of low
  * rank, so that all matrices of a run may share a basis of r < S rows: then matrix k is `values[k] basis`.
@@ -129,23 +129,47 @@ export function thinQr({ ops }: Arithmetic, matrix: Value): { readonly q: Value;
 }
 
 /**
- * Some matrices of a run without a basis; new values.
+ * Neighbouring runs without a basis as one; frees the arguments.
  *
  * @param arithmetic - Operations.
- * @param blocks - All.
- * @param start - First.
- * @param count - How many.
+ * @param parts - At least one, in order.
  */
-export function sliceRows({ ops }: Arithmetic, blocks: RowBlocks, start: number, count: number): RowBlocks {
-  const [, rows, width] = blocks.values.shape;
+export function joinRows(arithmetic: Arithmetic, parts: readonly RowBlocks[]): RowBlocks {
+  if (parts.length === 1) return parts[0];
+  const { ops } = arithmetic;
+  const values = ops.keep(
+    ops.concat(
+      parts.map((part) => part.values),
+      0,
+    ),
+  );
+  disposeRows(arithmetic, parts);
   return {
-    first: blocks.first + start,
-    count,
-    values: ops.keep(ops.slice(blocks.values, [start, 0, 0], [count, rows, width])),
+    first: parts[0].first,
+    count: values.shape[0],
+    values,
     basis: null,
-    exponents: blocks.exponents.slice(start, start + count),
-    squares: blocks.squares.slice(start, start + count),
+    exponents: Int32Array.from(parts.flatMap((part) => [...part.exponents])),
+    squares: Float64Array.from(parts.flatMap((part) => [...part.squares])),
   };
+}
+
+/**
+ * The product of two totals, its norm near 1; frees both.
+ *
+ * @param arithmetic - Operations.
+ * @param later - The left factor.
+ * @param earlier - The right factor.
+ */
+export function multiplyTotals(arithmetic: Arithmetic, later: ScaledMatrix, earlier: ScaledMatrix): ScaledMatrix {
+  const { ops } = arithmetic;
+  const [size] = later.value.shape;
+  const product = ops.keep(ops.tidy(() => ops.reshape(ops.matMul(later.value, earlier.value), [1, size, size])));
+  ops.dispose(later.value, earlier.value);
+  const scaled = makeRowBlocks(arithmetic, 0, product, null, Int32Array.of(later.exponent + earlier.exponent));
+  const value = ops.keep(ops.tidy(() => ops.reshape(scaled.values, [size, size])));
+  disposeRows(arithmetic, [scaled]);
+  return { value, exponent: scaled.exponents[0] };
 }
 
 /**
@@ -181,7 +205,7 @@ export function squaresOf(arithmetic: Arithmetic, values: Value): Float64Array {
   const { ops } = arithmetic;
   const [count, rows, width] = values.shape;
   return ops.tidy(() => {
-    const sums = ops.sum(ops.square(ops.reshape(values, [count, rows * width])), [1]);
-    return Float64Array.from(arithmetic.read(sums));
+    const norms = ops.norm(ops.reshape(values, [count, rows * width]), [1]);
+    return Float64Array.from(arithmetic.read(norms), (norm) => norm * norm);
   });
 }
