@@ -77,6 +77,19 @@ export interface Hdf5Session {
   readonly file: bigint;
   /** The first other file that the library was led to; null while it kept to its own. */
   outside(): string | null;
+  /**
+   * What a task gives, the library kept from taking more bytes from the file at once than so many: it takes as much memory
+   * as an attribute says before anyone can ask how much that is.
+   */
+  withinReads<T>(maxBytes: number, task: () => T): T;
+  /** Bytes that the library wanted at once and was refused; 0 for none. */
+  refusedBytes(): number;
+}
+
+/** What the library may take at once, and what it wanted beyond. */
+interface ReadGate {
+  maxBytes: number;
+  refused: number;
 }
 
 const READ_ONLY = 0;
@@ -87,6 +100,8 @@ const READ_ONLY_FILE_SYSTEM = 69;
 const INVALID = 28;
 /** O_CREAT and O_EXCL. */
 const NEW_FILE = 0o300;
+/** Copied into the library at a time. */
+const PIECE_BYTES = 1 << 20;
 const FOLDER = '/model';
 const FILE_NAME = 'file.h5';
 
@@ -102,7 +117,8 @@ export async function openSession(source: ByteSource): Promise<Hdf5Session> {
   const createLibrary = await loadFactory();
   const silent = (): undefined => undefined;
   const library = await createLibrary({ noInitialRun: true, print: silent, printErr: silent });
-  mountOneFile(library.FS, source);
+  const gate: ReadGate = { maxBytes: Infinity, refused: 0 };
+  mountOneFile(library.FS, source, gate);
   library.activate_throwing_error_handler();
   const file = library.open(`${FOLDER}/${FILE_NAME}`, READ_ONLY, false, -1, -1);
   let outside: string | null = null;
@@ -113,7 +129,18 @@ export async function openSession(source: ByteSource): Promise<Hdf5Session> {
     outside ??= path;
     throw new library.FS.ErrnoError(NO_SUCH_FILE);
   };
-  return { library, file, outside: () => outside };
+  return {
+    library,
+    file,
+    outside: () => outside,
+    withinReads: (maxBytes, task) => {
+      gate.maxBytes = maxBytes;
+      const result = task();
+      gate.maxBytes = Infinity;
+      return result;
+    },
+    refusedBytes: () => gate.refused,
+  };
 }
 
 /** h5wasm's module factory; its package exports only the wrapper, so that it is found beside that. */
@@ -123,7 +150,7 @@ async function loadFactory(): Promise<Factory> {
   return module.default;
 }
 
-function mountOneFile(fileSystem: EmscriptenFileSystem, source: ByteSource): void {
+function mountOneFile(fileSystem: EmscriptenFileSystem, source: ByteSource, gate: ReadGate): void {
   const fail = (errno: number): never => {
     throw new fileSystem.ErrnoError(errno);
   };
@@ -155,7 +182,14 @@ function mountOneFile(fileSystem: EmscriptenFileSystem, source: ByteSource): voi
   const streamOperations = {
     read(_stream: object, heap: Uint8Array, offset: number, length: number, position: number): number {
       const count = Math.max(0, Math.min(length, size - position));
-      if (count > 0) heap.set((bytes.deref() ?? fail(NO_SUCH_FILE)).read(position, count), offset);
+      if (count > gate.maxBytes) {
+        gate.refused = count;
+        return fail(INVALID);
+      }
+      for (let done = 0; done < count; done += PIECE_BYTES) {
+        const piece = Math.min(PIECE_BYTES, count - done);
+        heap.set((bytes.deref() ?? fail(NO_SUCH_FILE)).read(position + done, piece), offset + done);
+      }
       return count;
     },
     write: () => fail(READ_ONLY_FILE_SYSTEM),

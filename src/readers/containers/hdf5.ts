@@ -53,6 +53,8 @@ const MAX_BLOCK_BYTES = 8 * BLOCK_BYTES;
 const MAX_FILTER_RATIO = 1100;
 /** A link: its names here and in the library, and what is kept of the object that it leads to. */
 const LINK_BYTES = 6 * OBJECT_BYTES.record;
+/** What stands around an attribute where it is kept. */
+const READ_SLACK_BYTES = 1 << 20;
 /** Each failure costs a new instance of the library. */
 const MAX_FAILURES = 100;
 const MAX_REPORT_CHARACTERS = 4000;
@@ -82,7 +84,10 @@ export async function openHdf5(source: ByteSource, what: string, limits: Counted
       if (++failures > MAX_FAILURES) {
         throw new TempogradError('reader/corrupt', `${what} is damaged in more than ${String(MAX_FAILURES)} places`);
       }
-      if (current) refuseOutside(current, what, place);
+      if (current) {
+        refuseOutside(current, what, place);
+        checkLimit(`Size of ${what}: ${place} in bytes`, current.refusedBytes(), 'maxAttributeBytes', limits);
+      }
       throw translate(error, what, place);
     }
   };
@@ -101,7 +106,10 @@ export async function openHdf5(source: ByteSource, what: string, limits: Counted
         const bytes = Uint8Array.from(library.create_object_reference(file, path));
         return new DataView(bytes.buffer).getBigUint64(0, true);
       }),
-    attribute: (path, name) => call(`${path}@${name}`, (open) => readAttribute(open, path, name, limits)),
+    attribute: (path, name) =>
+      call(`${path}@${name}`, (open) =>
+        open.withinReads(limits.maxAttributeBytes + READ_SLACK_BYTES, () => readAttribute(open, path, name, limits)),
+      ),
     dataset: async (path) => {
       const metadata = await call(path, ({ library, file }) => library.get_dataset_metadata(file, path));
       refuseVirtual(metadata, what, path);

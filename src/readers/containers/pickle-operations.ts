@@ -57,6 +57,7 @@ const MAX_LONG_BYTES = 64;
 
 function long(machine: PickleMachine, length: number): void {
   if (length > MAX_LONG_BYTES) throw machine.fail(`a number has ${String(length)} bytes`);
+  machine.objects.add(OBJECT_BYTES.record);
   machine.push(length === 0 ? 0 : toLong(machine.take(length)));
 }
 

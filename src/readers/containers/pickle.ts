@@ -156,6 +156,7 @@ class Machine implements PickleMachine {
   }
 
   double(): number {
+    this.objects.add(OBJECT_BYTES.entry);
     const bytes = this.take(8);
     return new DataView(bytes.buffer, bytes.byteOffset, 8).getFloat64(0, false);
   }
@@ -171,7 +172,10 @@ class Machine implements PickleMachine {
   take(length: number): Uint8Array {
     checkLimit(`Size of one value of ${this.#what}`, length, 'maxPickleValueBytes', this.#limits);
     if (length > this.#source.size - this.#at) throw this.#truncated();
-    const bytes = this.#source.read(this.#at, length);
+    if (length <= WINDOW_BYTES) this.#lookAt(length);
+    const inside = this.#at - this.#windowStart;
+    const isInside = inside >= 0 && inside + length <= this.#window.length;
+    const bytes = isInside ? this.#window.subarray(inside, inside + length) : this.#source.read(this.#at, length);
     this.#at += length;
     return bytes;
   }
@@ -207,13 +211,17 @@ class Machine implements PickleMachine {
   }
 
   #byte(): number {
-    const inside = this.#at - this.#windowStart;
-    if (inside < 0 || inside >= this.#window.length) {
-      if (this.#at >= this.#source.size) throw this.#truncated();
-      this.#windowStart = this.#at;
-      this.#window = this.#source.read(this.#at, Math.min(WINDOW_BYTES, this.#source.size - this.#at));
-    }
+    if (this.#at >= this.#source.size) throw this.#truncated();
+    this.#lookAt(1);
     return this.#window[this.#at++ - this.#windowStart] ?? 0;
+  }
+
+  /** Has so many of the next bytes in the window: reading each value from the file would take a call for each. */
+  #lookAt(length: number): void {
+    const inside = this.#at - this.#windowStart;
+    if (inside >= 0 && inside + length <= this.#window.length) return;
+    this.#windowStart = this.#at;
+    this.#window = this.#source.read(this.#at, Math.min(WINDOW_BYTES, this.#source.size - this.#at));
   }
 
   #truncated(): TempogradError {

@@ -122,8 +122,6 @@ function readHeader(source: ByteSource, file: string, options: FormatOptions): H
     throw truncated(`${file} says that its header has ${String(length)} bytes, but ends at ${String(source.size)}`);
   }
   checkLimit(`Size of the header of ${file} in bytes`, Number(length), 'maxSafetensorsHeaderBytes', options.limits);
-  // As bytes and as a text.
-  options.limits.objects.add(Number(length));
   const bytes = source.read(LENGTH_BYTES, Number(length));
   if (bytes[0] !== 0x7b) throw corrupt(`The header of ${file} does not start with {`);
   const text = decodeUtf8(bytes, file);
