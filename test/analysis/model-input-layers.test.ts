@@ -85,7 +85,7 @@ describe('the result in pieces', () => {
     const engine = await loadEngine('reference');
     const input = await engine.runBelow(built, 2, [REALS], SIGNAL);
     const local = await localJacobian(built, 2, [REALS], SIGNAL);
-    const run = withRespectToModelInput(await engine.openLayer(memory, input, SIGNAL), memory, input, local);
+    const run = withRespectToModelInput(await engine.openLayer(memory, input, SIGNAL), memory, input, { local, stack: null });
     const modes = run.steps === STEPS ? (['diagonal', 'final'] as const) : (['final'] as const);
     for (const { direction } of run.states) {
       for (const mode of modes) {
