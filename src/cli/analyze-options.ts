@@ -221,13 +221,14 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
 }
 
 /** A part of a run goes to one file, and no verdict rests on it. */
-function checkShard({ out, csv, report, failOn, layer, full }: RawOptions): void {
+function checkShard({ out, csv, report, failOn, layer, full, block }: RawOptions): void {
   if (out === undefined) throw badOption('--shard needs --out: a part of a run is a file');
   const others = { '--csv': csv, '--report': report, '--fail-on': failOn };
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw badOption(`${name} is for a whole run, not together with --shard`);
   }
   if (full) throw badOption('--full writes blocks of a whole run, not together with --shard');
+  if (block) throw badOption('--block is of a whole run, not together with --shard');
   if (layer === 'all') throw badOption('--shard is for one layer: name it with --layer');
 }
 

@@ -10,6 +10,7 @@ import { writeRun, type ArrayTargets } from '../export/write-run';
 import type { RunRequest } from '../shared/run';
 import type { RunRecord } from '../shared/run-record';
 import type { AnalyzeOrder } from './analyze-options';
+import { blockSummary, blockText } from './block-text';
 import { EXIT, type Output } from './exit-codes';
 import { fullNotice } from './full-notice';
 import { fileNames } from './layer-files';
@@ -112,7 +113,8 @@ async function analyzeInto(
   if (order.trace !== null) await batch.addText(order.trace, trace.text());
   const summaries = records.map(({ summary }) => summary!);
   const { isAll, skipped } = plan;
-  const result = isAll ? { schema: 1, layers: summaries, skipped } : summaries[0]!;
+  const told = records.map(({ summary, block }) => (block ? { ...summary!, block: blockSummary(block) } : summary!));
+  const result = isAll ? { schema: 1, layers: told, skipped } : told[0]!;
   if (typeof order.json === 'string') await batch.addText(order.json, `${jsonText(result)}\n`);
   if (order.report !== null) {
     // The charts take longer to load than a small run takes.
@@ -174,10 +176,10 @@ function planLayers(request: RunRequest, orderOf: (layer: string) => AnalysisOrd
   return { isAll, layers, skipped };
 }
 
-function textOf({ summary, started }: RunRecord, { out, csv }: AnalyzeOrder): string {
+function textOf({ summary, started, block }: RunRecord, { out, csv }: AnalyzeOrder): string {
   const places = [out, csv].filter((place) => place !== null);
   if (started!.part) return partText(summary!, started!.part);
-  return verdictText(summary!, started!.sourceSteps, places);
+  return [verdictText(summary!, started!.sourceSteps, places), ...blockText(block).map((line) => `${line}\n`)].join('');
 }
 
 function matches(summary: Summary, order: AnalyzeOrder): boolean {

@@ -3,6 +3,7 @@
  */
 import type { RunEvent } from '../shared/run';
 import type { ProgressStyle } from './analyze-options';
+import { blockSummary } from './block-text';
 import type { Output } from './exit-codes';
 import { jsonText } from './terminal-text';
 
@@ -42,6 +43,7 @@ function lean(event: RunEvent): object {
     const { kind, direction, count, stateSize } = event;
     return { kind, direction, count, stateSize };
   }
+  if (event.kind === 'block') return { kind: event.kind, ...blockSummary(event) };
   if (event.kind === 'states') return { kind: event.kind };
   return event.kind === 'done'
     ? { kind: 'done', hidden: event.summary.hidden.verdict, cell: event.summary.cell?.verdict ?? null }

@@ -76,6 +76,10 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
     for (const suffix of suffixes(started, 'h')) norms(`lognorm_ds_ds${suffix}`, steps, steps);
     if (started.full) declarations.push(...wholePairs(started, states));
   }
+  if (started.hasBlock) {
+    declarations.push(...states.map(({ name, units }) => real(`block_d${name}_dx`, units, inputDim)));
+    for (const { name } of states) declarations.push({ name: `scale_block_d${name}_dx`, type: 'int32', shape: [] });
+  }
   if (modes.includes('spectrum')) declarations.push(...spectrumArrays(started));
   return declarations;
 }

@@ -3,7 +3,7 @@
  */
 import type { Direction, StateName } from '../core/jacobian';
 import type { Summary } from '../core/summary';
-import type { RunEvent, StartedEvent, StatesEvent, StepNorms } from './run';
+import type { BlockEvent, RunEvent, StartedEvent, StatesEvent, StepNorms } from './run';
 
 /** Frobenius log norms of one state and direction. */
 export interface NormSeries {
@@ -19,13 +19,15 @@ export interface RunRecord {
   states: StatesEvent | null;
   summary: Summary | null;
   isCancelled: boolean;
+  /** The block of one pair of steps, where it was asked for. */
+  block: BlockEvent | null;
   /** By `seriesKey`. */
   readonly series: Map<string, NormSeries>;
 }
 
 /** A record of nothing yet. */
 export function emptyRecord(): RunRecord {
-  return { started: null, states: null, summary: null, isCancelled: false, series: new Map() };
+  return { started: null, states: null, summary: null, isCancelled: false, block: null, series: new Map() };
 }
 
 /**
@@ -50,6 +52,7 @@ export function addToRecord(record: RunRecord, event: RunEvent): void {
   if (event.kind === 'states') record.states = event;
   if (event.kind === 'done') record.summary = event.summary;
   if (event.kind === 'cancelled') record.isCancelled = true;
+  if (event.kind === 'block') record.block = event;
   if (event.kind !== 'diagonal' && event.kind !== 'final') return;
   const { kind, direction, start, count } = event;
   const { sourceSteps: steps, part } = record.started!;

@@ -49,6 +49,14 @@ export const runRequestSchema = z.object({
   full: z.boolean().optional(),
   /** What whole pairs may take, bytes; left out: 2 GiB. */
   maxBytes: z.number().positive().optional(),
+  /** The Jacobians of one pair of steps of one sequence too; left out: none. */
+  block: z
+    .object({
+      target: z.number().int().min(0),
+      source: z.number().int().min(0),
+      sequence: z.number().int().min(0),
+    })
+    .optional(),
   engine: z.enum(['tensorflow', 'wasm', 'reference']).nullable(),
   warmUp: z.number().int().min(0).nullable(),
   span: z.number().int().min(1).nullable(),
@@ -152,6 +160,8 @@ export interface StartedEvent {
   readonly modes: readonly string[];
   /** Whether pairs come with their whole Jacobians; left out: they do not. */
   readonly full?: boolean;
+  /** Whether a block of one pair of steps comes; left out: none. */
+  readonly hasBlock?: boolean;
   /** One per direction with the mode spectrum. */
   readonly spectra?: readonly SpectrumShape[];
   readonly estimate: RunEstimate;
@@ -227,6 +237,39 @@ export interface SpectrumEvent {
   readonly logSingularValues: Float64Array | null;
 }
 
+/** A block as it is stored: the true one is the stored one times 2^scale. */
+export interface StoredBlockData {
+  /** `[rows, columns]` */
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly columns: number;
+  /** 0 unless float32 could not hold the block. */
+  readonly scale: number;
+  /** ln of the Frobenius norm of the true block; -Infinity only for an exact zero. */
+  readonly logNorm: number;
+}
+
+/** The Jacobians of one pair of steps in one direction. */
+export interface BlockPart {
+  readonly direction: Direction;
+  /** dh_t/dx_s `[P, D]`. */
+  readonly h: StoredBlockData;
+  /** dc_t/dx_s `[H, D]`; null without a cell state. */
+  readonly c: StoredBlockData | null;
+  /** ds_t/ds_s `[S, S]`; null where it was not asked for. */
+  readonly state: StoredBlockData | null;
+}
+
+/** The Jacobians of the one pair of steps that a run was asked for. */
+export interface BlockEvent {
+  readonly kind: 'block';
+  readonly target: number;
+  readonly source: number;
+  readonly sequence: number;
+  /** One per direction. */
+  readonly parts: readonly BlockPart[];
+}
+
 /** How far a run is. */
 export interface ProgressEvent {
   readonly kind: 'progress';
@@ -264,6 +307,7 @@ export type RunEvent =
   | FinalEvent
   | PairsEvent
   | SpectrumEvent
+  | BlockEvent
   | ProgressEvent
   | DoneEvent
   | CancelledEvent
