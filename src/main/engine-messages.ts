@@ -35,6 +35,8 @@ export interface EngineCalls {
   weightMatrix: [RequestInput<'weightMatrix'>, RequestResults['weightMatrix']];
   /** null when a run or another slice was asked for meanwhile. */
   jacobianSlice: [RequestInput<'jacobianSlice'>, RequestResults['jacobianSlice']];
+  /** null when a run or another block was asked for meanwhile. */
+  block: [RequestInput<'block'>, RequestResults['block']];
   /** null when it was cancelled. */
   exportRun: [ExportOrder, { readonly path: string } | null];
 }

@@ -31,6 +31,14 @@ export interface EngineWork {
   analyze(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void>;
   weightMatrix(held: HeldModel, input: EngineCalls['weightMatrix'][0]): EngineCalls['weightMatrix'][1];
   jacobianSlice(input: EngineCalls['jacobianSlice'][0], signal: AbortSignal): Promise<EngineCalls['jacobianSlice'][1]>;
+  /** The Jacobians of one pair of steps of the last run; null when it was aborted. */
+  block(input: EngineCalls['block'][0], signal: AbortSignal): Promise<EngineCalls['block'][1]>;
+  /** Whether something can be made now that makes blocks come sooner. */
+  hasPreparation(): boolean;
+  /** Makes it, until it is done or aborted; nothing is thrown for an abort. */
+  prepareBlocks(signal: AbortSignal): Promise<void>;
+  /** Lets go of the last run. */
+  forget(): void;
   /** Tells now and then how much has been written, 0 to 1. */
   exportRun(
     material: RunMaterial,
@@ -69,9 +77,14 @@ export class EngineSession {
   #data: { readonly key: string; readonly arrays: DataArrays } | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #run: ActiveRun | null = null;
-  /** Exports and slices that are under way or wait for their turn. */
+  /** Exports, slices and blocks that are under way or wait for their turn. */
   readonly #exports = new Set<AbortController>();
   readonly #slices = new Set<AbortController>();
+  readonly #blocks = new Set<AbortController>();
+  /** What is made while nothing is asked for. */
+  readonly #preparations = new Set<AbortController>();
+  /** Tasks that wait for their turn or have it. */
+  #tasks = 0;
 
   /** @param options - The work, the stream to the window, the way to main. */
   constructor(options: SessionOptions) {
@@ -110,6 +123,7 @@ export class EngineSession {
    */
   async run(runId: number, request: RunRequest): Promise<void> {
     abortAll(this.#slices);
+    abortAll(this.#blocks);
     if (this.#run) await this.#stop(this.#run);
     const run: ActiveRun = { id: runId, abort: new AbortController(), stage: 'waiting' };
     this.#run = run;
@@ -159,9 +173,26 @@ export class EngineSession {
 
   /** One analysis at a time: two that take turns would free each other's tensors. */
   #alone<T>(task: () => Promise<T>): Promise<T> {
+    abortAll(this.#preparations);
+    this.#tasks++;
     const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
+    this.#last = result.then(
+      () => this.#rest(),
+      () => this.#rest(),
+    );
     return result;
+  }
+
+  /** After a task: where no other one waits, what makes blocks come sooner is made until one does. */
+  async #rest(): Promise<void> {
+    if (--this.#tasks > 0 || !this.#work.hasPreparation()) return;
+    const abort = new AbortController();
+    this.#preparations.add(abort);
+    try {
+      await this.#work.prepareBlocks(abort.signal);
+    } finally {
+      this.#preparations.delete(abort);
+    }
   }
 
   /**
@@ -202,6 +233,9 @@ export class EngineSession {
         if (this.#run) await this.#stop(this.#run);
         this.#held = null;
         this.#data = null;
+        abortAll(this.#blocks);
+        // Not before an export that is under way has its end.
+        void this.#alone(() => Promise.resolve(this.#work.forget()));
         return null;
       case 'estimate':
         return this.#work.estimate(this.#material(input as RunRequest));
@@ -213,6 +247,9 @@ export class EngineSession {
         return this.#aloneUntil(this.#slices, (signal) =>
           this.#work.jacobianSlice(input as EngineCalls['jacobianSlice'][0], signal),
         );
+      case 'block':
+        abortAll(this.#blocks);
+        return this.#aloneUntil(this.#blocks, (signal) => this.#work.block(input as EngineCalls['block'][0], signal));
       case 'exportRun': {
         const order = input as ExportOrder;
         const material = this.#material(order.request);

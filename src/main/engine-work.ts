@@ -2,6 +2,7 @@
  * The real work of the engine process: analysis and export, as the command does them.
  */
 import { analyze, planRun, type AnalysisOrder } from '../analysis/analyze';
+import type { KeptRun } from '../analysis/kept-run';
 import { TempogradError } from '../core/errors';
 import type { EngineInfo } from '../core/summary';
 import { availableEngines, loadEngine } from '../engine/load-engine';
@@ -18,6 +19,10 @@ interface LastRun {
   readonly material: RunMaterial;
   readonly engine: EngineInfo;
   readonly keeper: JacobianKeeper;
+  /** The layer with its states, once a run with pairs went through; null with respect to the model's input. */
+  kept: KeptRun | null;
+  /** Whether nothing more can be made beforehand for its blocks. */
+  isPrepared: boolean;
 }
 
 /**
@@ -28,11 +33,30 @@ interface LastRun {
 export function makeEngineWork(version: string): EngineWork {
   let last: LastRun | null = null;
 
-  async function* run(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void> {
+  function forget(): void {
+    last?.kept?.dispose();
     last = null;
-    for await (const step of analyze(orderOf(material, version), signal)) {
+  }
+
+  async function* run(material: RunMaterial, runId: number, signal: AbortSignal): AsyncGenerator<RunEvent, void, void> {
+    forget();
+    const keep = (kept: KeptRun): void => {
+      if (last) last.kept = kept;
+      else kept.dispose();
+    };
+    // The map of all pairs is where single ones are asked for; of other runs nothing needs to be held.
+    const kept = material.request.modes.includes('pairs') ? keep : undefined;
+    for await (const step of analyze(orderOf(material, version), signal, kept)) {
       const { event } = step;
-      if (event.kind === 'started') last = { material, engine: event.engine, keeper: new JacobianKeeper(runId, event) };
+      if (event.kind === 'started') {
+        last = {
+          material,
+          engine: event.engine,
+          keeper: new JacobianKeeper(runId, event),
+          kept: null,
+          isPrepared: false,
+        };
+      }
       if (step.chunk?.mode === 'diagonal') last?.keeper.add(step.chunk);
       yield event;
     }
@@ -55,6 +79,29 @@ export function makeEngineWork(version: string): EngineWork {
       }
       return signal.aborted ? null : collector.slice;
     },
+    async block({ runId, direction, hasState = false, ...place }, signal) {
+      if (last?.keeper.runId !== runId) throw noLongerKept(runId);
+      if (!last.kept) throw noBlocks(runId);
+      if (!partOf(last.keeper.shape, direction)) throw noDirection(runId, direction);
+      try {
+        return await last.kept.block(direction, place, hasState, signal);
+      } catch (error) {
+        if (signal.aborted) return null;
+        throw error;
+      }
+    },
+    hasPreparation: () => last !== null && last.kept !== null && !last.isPrepared,
+    async prepareBlocks(signal) {
+      const run = last;
+      try {
+        await run?.kept?.prepare(signal);
+      } catch {
+        // Aborted, it goes on at the next pause. Where it fails otherwise, blocks are pushed the whole way, and say so.
+        if (signal.aborted) return;
+      }
+      if (run) run.isPrepared = true;
+    },
+    forget,
     exportRun: (material, order, signal, onProgress) =>
       exportRun(analyze(orderOf(material, version), signal), signal, material, order, onProgress),
   };
@@ -94,6 +141,18 @@ function checkSlice(input: EngineCalls['jacobianSlice'][0], { shape }: JacobianK
   if (isThere) return;
   throw new TempogradError('usage/bad-option', `The run has no such slice: ${JSON.stringify(input)}`, {
     remedy: 'Choose a unit, feature, sequence and state that the run has.',
+  });
+}
+
+function noBlocks(runId: number): TempogradError {
+  return new TempogradError('usage/bad-option', `Run ${runId} has no blocks of pairs`, {
+    remedy: 'Run the layer with the mode pairs, with respect to its own input.',
+  });
+}
+
+function noDirection(runId: number, direction: string): TempogradError {
+  return new TempogradError('usage/bad-option', `Run ${runId} has no ${direction} recurrence`, {
+    remedy: 'Choose a direction that the layer has.',
   });
 }
 

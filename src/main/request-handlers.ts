@@ -66,6 +66,7 @@ export function makeRequestHandlers(options: HandlerOptions): RequestHandlers {
     },
     weightMatrix: (input) => supervisor.call('weightMatrix', input),
     jacobianSlice: (input) => supervisor.call('jacobianSlice', input),
+    block: (input) => supervisor.call('block', input),
     async exportRun({ request, format }) {
       if (exporting) {
         throw new TempogradError('usage/bad-option', 'Another export is under way', {

@@ -9,7 +9,7 @@ import { ACTIVATION_NAMES } from '../core/activations/description';
 import type { ErrorRecord } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import type { ModelDescription } from '../core/summary';
-import { runRequestSchema, type RunEstimate } from './run';
+import { runRequestSchema, type BlockPart, type RunEstimate } from './run';
 import type { RunItem } from './run-pieces';
 
 const path = z.string().min(1).max(32_768);
@@ -78,6 +78,16 @@ export const requestSchemas = {
     sequence: z.number().int().min(0),
     axis: z.enum(['unit', 'feature']),
     index: z.number().int().min(0),
+  }),
+  /** The Jacobians of one pair of steps of the last run, by the layer's own input; steps at the input's own time index. */
+  block: z.object({
+    runId: z.number().int(),
+    direction: z.enum(['forward', 'backward']),
+    sequence: z.number().int().min(0),
+    target: z.number().int().min(0),
+    source: z.number().int().min(0),
+    /** Whether ds_t/ds_s is wanted too; left out: it is not. */
+    hasState: z.boolean().optional(),
   }),
   /** Runs the request again and writes its arrays or its report; asks where to. */
   exportRun: z.object({ request: runRequestSchema, format: z.enum(['npz', 'csv', 'json', 'report']) }),
@@ -182,6 +192,8 @@ export interface RequestResults {
     readonly data: Float32Array;
     readonly direction: Direction;
   } | null;
+  /** null when a run or another block was asked for meanwhile. */
+  block: BlockPart | null;
   /** null when the dialog or the writing was cancelled. */
   exportRun: { readonly path: string } | null;
   cancelExport: null;

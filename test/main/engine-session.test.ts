@@ -25,6 +25,9 @@ let sent: RunMessage[];
 let analyze: EngineWork['analyze'];
 let exportRun: EngineWork['exportRun'];
 let jacobianSlice: EngineWork['jacobianSlice'];
+let block: EngineWork['block'];
+let prepareBlocks: EngineWork['prepareBlocks'] | null;
+let forgotten: number;
 let materials: RunMaterial[];
 let session: EngineSession;
 
@@ -32,6 +35,8 @@ beforeEach(async () => {
   posted = [];
   sent = [];
   materials = [];
+  prepareBlocks = null;
+  forgotten = 0;
   const stream = makeRunStream();
   stream.connect({
     post(item) {
@@ -51,6 +56,10 @@ beforeEach(async () => {
       analyze: (material, runId, signal) => analyze(material, runId, signal),
       weightMatrix: () => ({ rows: 0, columns: 0, data: new Float32Array() }),
       jacobianSlice: (input, signal) => jacobianSlice(input, signal),
+      block: (input, signal) => block(input, signal),
+      hasPreparation: () => prepareBlocks !== null,
+      prepareBlocks: (signal) => prepareBlocks!(signal),
+      forget: () => forgotten++,
       exportRun: (...given) => exportRun(...given),
     },
   });
@@ -120,6 +129,7 @@ describe('engine session', () => {
         analyze: async function* () {
           for (;;) yield PROGRESS;
         },
+        hasPreparation: () => false,
       } as unknown as EngineWork,
     });
     await stuck.answer(1, 'loadModel', FILE, portOf(MODEL));
@@ -261,6 +271,49 @@ describe('engine session', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     await Promise.all([newer, session.run(1, REQUEST)]);
     expect(posted.map((message) => (message.kind === 'answer' ? message.id : message.kind))).toEqual([3, 4, 'ended']);
+  });
+
+  it('gives a block up for a newer one, for a run, and with the model', async () => {
+    block = async (_input, signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return null;
+    };
+    analyze = async function* () {
+      yield { kind: 'done', summary: SUMMARY };
+    };
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+    const first = session.answer(3, 'block', {}, null);
+    await turn();
+    const second = session.answer(4, 'block', {}, null);
+    await turn();
+    await Promise.all([first, second, session.run(1, REQUEST)]);
+    const third = session.answer(5, 'block', {}, null);
+    await turn();
+    await Promise.all([third, session.answer(6, 'unload', {}, null)]);
+    await turn();
+    const order = posted.map((message) => (message.kind === 'answer' ? message.id : message.kind));
+    expect(order.sort()).toEqual([3, 4, 5, 6, 'ended']);
+    expect(forgotten).toBe(1);
+  });
+
+  it('prepares blocks while nothing is asked for, and goes on after what is', async () => {
+    const prepared: string[] = [];
+    prepareBlocks = async (signal) => {
+      prepared.push('begun');
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      prepared.push('left');
+    };
+    block = () => Promise.resolve(null);
+    analyze = async function* () {
+      yield { kind: 'done', summary: SUMMARY };
+    };
+    await session.run(1, REQUEST);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(prepared).toEqual(['begun']);
+    await session.answer(3, 'block', {}, null);
+    expect(posted.at(-1)).toMatchObject({ id: 3, value: null });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(prepared).toEqual(['begun', 'left', 'begun']);
   });
 
   it('answers what the work refuses', async () => {

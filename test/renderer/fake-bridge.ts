@@ -568,6 +568,13 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
       });
       return { rows, columns, data, direction };
     },
+    block: ({ direction, target, source }) => {
+      const rows = options.units;
+      const columns = options.inputDim;
+      const data = Float32Array.from({ length: rows * columns }, (_, at) => Math.sin(at + target - source));
+      const block = { data, rows, columns, scale: 0, logNorm: 0.5 * Math.log((rows * columns) / 2) };
+      return { direction, h: block, c: options.kind === 'LSTM' ? block : null, state: null };
+    },
     exportRun: ({ format }) => ({ path: `/home/ada/encoder.${format}` }),
     cancelExport: () => null,
     exportPicture: ({ name }) => ({ path: `/home/ada/${name}` }),
