@@ -7,7 +7,14 @@ import type { CellState, ReferenceCell } from '../core/reference/cell';
 import { leadingGrowth } from '../core/reference/leading-exponent';
 import { propagateDiagonal } from '../core/reference/propagate-diagonal';
 import { propagateFinal, type FinalBlock } from '../core/reference/propagate-final';
-import { pairsTile, propagatePairs, type PairsRow, type PairsSource } from '../core/reference/propagate-pairs';
+import {
+  pairsTile,
+  pairsTiles,
+  propagatePairs,
+  type PairsRow,
+  type PairsSource,
+  type SourceTile,
+} from '../core/reference/propagate-pairs';
 import { makeReferenceCell } from '../core/reference/reference-cell';
 import { cellSteps, type GatedTrajectory } from '../core/reference/run-cell';
 import type { RealTensor } from '../core/tensor';
@@ -193,8 +200,10 @@ export class ReferenceRun implements LayerRun {
         const valid = validSteps(direction, 1, steps, mask).of(0);
         const times = { sequence, direction, steps, valid, hiddenSize, stateSize };
         if (source !== 'input' && part?.givesKnown !== false) yield* beforeFirstStep(times, source);
-        if (part && !part.tiles.has(tile++)) continue;
-        for await (const block of gatherBlocks(cell, trajectory, source, pace)) yield* inTime(times, block, sources);
+        const tiles = pairsTiles(cell, trajectory, source).filter(() => (part ? part.tiles.has(tile++) : true));
+        for await (const block of gatherBlocks(cell, trajectory, source, tiles, pace)) {
+          yield* inTime(times, block, sources);
+        }
       }
     }
   }
@@ -218,15 +227,15 @@ export class ReferenceRun implements LayerRun {
     };
   }
 
-  /** See `LayerRun.pairsTiles`: a tile is a kind of source of one sequence. */
+  /** See `LayerRun.pairsTiles`. */
   pairsTiles(direction: Direction, { sources }: Pick<PairsOptions, 'sources'>): Float64Array {
     const { cell, trajectories } = this.pick(direction);
     const { stateSize, inputDim } = cell;
-    const flopOf = (source: PairsSource): number => {
-      if (source === 'initial') return 2 * this.steps * stateSize ** 3;
-      return this.steps ** 2 * stateSize ** 2 * (source === 'input' ? inputDim : stateSize);
-    };
-    return Float64Array.from(sources.flatMap((source) => trajectories.map(() => flopOf(source))));
+    const flopOf = (source: PairsSource, { count, steps }: SourceTile): number =>
+      2 * steps * stateSize ** 2 * count * (source === 'input' ? inputDim : stateSize);
+    const tilesOf = (source: PairsSource): number[] =>
+      trajectories.flatMap((one) => pairsTiles(cell, one, source).map((tile) => flopOf(source, tile)));
+    return Float64Array.from(sources.flatMap(tilesOf));
   }
 
   /** See `LayerRun.sequencesAtOnce`. */
@@ -282,6 +291,7 @@ async function* gatherBlocks(
   cell: ReferenceCell,
   trajectory: GatedTrajectory,
   source: PairsSource,
+  tiles: readonly SourceTile[],
   pace: Pace,
 ): AsyncGenerator<PairsBlock, void, void> {
   const width = pairsTile(cell, source, trajectory.steps);
@@ -291,7 +301,7 @@ async function* gatherBlocks(
     const place = { firstTarget: target + 1 - rows.count, targets: rows.count, firstSource, sources };
     return { source, ...place, ...rows.arrays(source, sources) };
   };
-  for (const row of propagatePairs(cell, trajectory, source)) {
+  for (const row of propagatePairs(cell, trajectory, source, tiles)) {
     const isNewTile = last !== null && last.firstSource !== row.firstSource;
     if (last && (isNewTile || rows.count * width >= BLOCK_NORMS)) {
       yield blockOf(last);

@@ -6,7 +6,7 @@
  */
 import { newStepJacobians, type ReferenceCell } from './cell';
 import { ReferenceColumns } from './reference-columns';
-import { isValidStep, stateBefore, timeIndex, type Trajectory } from './run-cell';
+import { stateBefore, timeIndex, type Trajectory } from './run-cell';
 
 /** What the columns are injected by: B_s, the whole state at s, or the whole initial state. */
 export type PairsSource = 'input' | 'state' | 'initial';
@@ -50,23 +50,54 @@ export function pairsTile(cell: ReferenceCell, source: PairsSource, steps: numbe
  * @param cell - The cell.
  * @param trajectory - Its states, or those of another engine.
  * @param source - What the columns are injected by.
+ * @param tiles - What `pairsTiles` gives, or some of it.
  */
 export function* propagatePairs(
   cell: ReferenceCell,
   trajectory: Trajectory,
   source: PairsSource,
+  tiles: readonly SourceTile[] = pairsTiles(cell, trajectory, source),
 ): Generator<PairsRow, void, void> {
-  const { direction, steps } = trajectory;
+  const valid = computedSteps(trajectory);
+  for (const { first, count } of tiles) yield* pushTile(cell, trajectory, source, valid, first, count);
+}
+
+/** Sources that are pushed together, among the computed steps. */
+export interface SourceTile {
+  readonly first: number;
+  readonly count: number;
+  /** Computed steps from the first source to the end. */
+  readonly steps: number;
+}
+
+/**
+ * The tiles of a sequence, which need nothing of one another.
+ *
+ * @param cell - The cell.
+ * @param trajectory - Its states.
+ * @param source - What the columns are injected by.
+ */
+export function pairsTiles(
+  cell: ReferenceCell,
+  trajectory: Pick<Trajectory, 'direction' | 'steps' | 'mask'>,
+  source: PairsSource,
+): readonly SourceTile[] {
+  const { length } = computedSteps(trajectory);
+  if (source === 'initial') return length === 0 ? [] : [{ first: 0, count: 1, steps: length }];
+  const tile = pairsTile(cell, source, trajectory.steps);
+  const tiles: SourceTile[] = [];
+  for (let first = 0; first < length; first += tile) {
+    tiles.push({ first, count: Math.min(tile, length - first), steps: length - first });
+  }
+  return tiles;
+}
+
+/** Numbers of the steps that are not masked, in the order of computing. */
+function computedSteps(trajectory: Pick<Trajectory, 'direction' | 'steps' | 'mask'>): readonly number[] {
+  const { direction, steps, mask } = trajectory;
   const valid: number[] = [];
-  for (let n = 0; n < steps; n++) if (isValidStep(trajectory, timeIndex(direction, steps, n))) valid.push(n);
-  if (source === 'initial') {
-    yield* pushTile(cell, trajectory, source, valid, 0, 1);
-    return;
-  }
-  const tile = pairsTile(cell, source, steps);
-  for (let first = 0; first < valid.length; first += tile) {
-    yield* pushTile(cell, trajectory, source, valid, first, Math.min(tile, valid.length - first));
-  }
+  for (let n = 0; n < steps; n++) if (mask === null || mask[timeIndex(direction, steps, n)] !== 0) valid.push(n);
+  return valid;
 }
 
 /** The sources `valid[first ..]`, `count` of them, pushed to the last step. */
