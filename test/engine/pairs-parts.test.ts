@@ -44,6 +44,7 @@ function partsOf(costs: Float64Array, count: number): PairsPart[] {
 const BLOCKED = [
   ['leaf by leaf', { algorithm: 'blocked', segments: [5], isAdaptive: false }],
   ['in segments of segments', { algorithm: 'blocked', segments: [2, 4, 8], isAdaptive: false }],
+  ['in a basis', { algorithm: 'blocked', segments: [4], isAdaptive: true }],
 ] as const;
 
 const sizes = { units: 5, inputDim: 3, batch: 3, steps: 40 } as const;

@@ -20,6 +20,7 @@ import {
 } from './adaptive-rank';
 import type { SequenceBlock } from './pairs-direct';
 import type { LeafResult, SequenceTask } from './pairs-leaf';
+import type { BlockedTile } from './pairs-tiles';
 import { runSegment } from './pairs-segment';
 import { meetAll, type CarriedSources } from './quadrant';
 import { disposeRows, multiplyRows, transposed, type RowBlocks, type ScaledMatrix } from './row-blocks';
@@ -36,10 +37,12 @@ interface SourceRun extends CarriedSources {
  * Blocks of norms of one sequence.
  *
  * @param task - Operations, states, and what is wanted.
+ * @param tiles - What `blockedTiles` gave, or some of it in its order; no source of another tile is carried.
  * @param report - Filled in as the run goes.
  */
 export async function* pairsBlocked(
   task: SequenceTask,
+  tiles: readonly BlockedTile[],
   report: PairsReport,
 ): AsyncGenerator<SequenceBlock, void, void> {
   const { arithmetic, valid, sequence, order, pace } = task;
@@ -47,24 +50,32 @@ export async function* pairsBlocked(
   const steps = valid.of(sequence).length;
   const top = order.segments.length - 1;
   const longest = order.segments[top];
-  const carried = new CarriedRuns(task, report);
+  const carried: CarriedRuns[] = [];
   try {
-    for (let lo = 0; lo < steps; lo += longest) {
-      const blocks = runSegment(task, lo, top);
+    for (let lo = tiles[0]?.lo ?? steps; lo < steps; lo += longest) {
+      const tile = tiles.find((one) => one.lo <= lo && lo < one.hi);
+      const blocks = runSegment(tile ? task : { ...task, isTargetsOnly: true }, lo, top);
       let next = await blocks.next();
-      for (; !next.done; next = await blocks.next()) yield { sequence, block: next.value };
+      for (; !next.done; next = await blocks.next()) if (tile) yield { sequence, block: next.value };
       const result = next.value;
       try {
-        for await (const block of meetAll(arithmetic, result.targets, carried.runs, pace)) yield { sequence, block };
-        if (result.total) await carried.carry(result.total, result.hi);
-        for (const run of result.sources) carried.add(run);
+        const runs = carried.flatMap((one) => one.runs);
+        for await (const block of meetAll(arithmetic, result.targets, runs, pace)) yield { sequence, block };
+        for (const one of carried) if (result.total) await one.carry(result.total, result.hi);
+        // Runs in a basis are joined within a tile only.
+        const isNew = carried.length === 0 || (order.isAdaptive && lo === tile?.lo);
+        if (tile && isNew) carried.push(new CarriedRuns(task, report));
+        for (const run of result.sources) {
+          if (tile) carried[carried.length - 1].add(run);
+          else disposeRows(arithmetic, [run.blocks]);
+        }
       } finally {
         disposeRows(arithmetic, result.targets);
         if (result.total) ops.dispose(result.total.value);
       }
     }
   } finally {
-    carried.dispose();
+    for (const one of carried) one.dispose();
   }
 }
 

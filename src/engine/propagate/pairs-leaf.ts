@@ -4,6 +4,7 @@
  * A leaf [lo, hi) gives P_t = ds_t/ds_lo of its targets, V_s = ds_hi/dx_s of its sources and its total ds_hi/ds_lo, where
  * lo stands for the state before the first step and hi for that after the last; and the norms of its own pairs.
  */
+import { sourceWidth, type SteppedSource } from '../../core/reference/pairs-source';
 import type { CellRun } from '../cells/run-cell';
 import type { ValidSteps } from '../cells/valid-steps';
 import type { Value } from '../ops';
@@ -17,7 +18,7 @@ import { disposeRows, makeRowBlocks, type RowBlocks, type ScaledMatrix } from '.
 
 /** What a way of computing pairs is asked for. */
 export interface LeafOrder {
-  readonly source: 'input' | 'state';
+  readonly source: SteppedSource;
   /** Whether ds_t/ds_0 is wanted too. */
   readonly hasInitial: boolean;
   /** Steps of a leaf, of a segment of leaves, of a segment of those; each a multiple of the one before. */
@@ -46,6 +47,8 @@ export interface SequenceTask {
   readonly sequence: number;
   readonly order: LeafOrder;
   readonly pace: Pace;
+  /** Whether the targets alone are needed: the sources belong to another part of the run. Left out: all is. */
+  readonly isTargetsOnly?: boolean;
 }
 
 /**
@@ -110,7 +113,7 @@ class Leaf {
     private readonly lo: number,
     private readonly hi: number,
     private readonly steps: number,
-    private readonly source: 'input' | 'state',
+    private readonly source: SteppedSource,
   ) {}
 
   add({ taken, columns }: LaneStep): void {
@@ -129,7 +132,7 @@ class Leaf {
     ops.dispose(...whole.blocks);
     this.total = { value, exponent: whole.exponents[0][0] };
     const injected = columns.take(1, count);
-    const width = source === 'input' ? cell.inputDim : stateSize;
+    const width = sourceWidth(cell, source);
     const turned = ops.keep(
       ops.tidy(() => {
         const stacked = ops.reshape(ops.concat(injected.blocks, 1), [stateSize, count, width]);

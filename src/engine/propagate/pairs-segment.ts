@@ -38,14 +38,14 @@ export async function* runSegment(
     yield* blocks;
     return result;
   }
-  const { arithmetic, valid, sequence, order, pace } = task;
+  const { arithmetic, valid, sequence, order, pace, isTargetsOnly } = task;
   const hi = Math.min(lo + order.segments[level], valid.of(sequence).length);
   const segment = new Segment(arithmetic, lo);
   try {
     for (let at = lo; at < hi; at += order.segments[level - 1]) {
       const part = yield* runSegment(task, at, level - 1);
       segment.take(part);
-      yield* meetAll(arithmetic, part.targets, segment.sources, pace);
+      if (!isTargetsOnly) yield* meetAll(arithmetic, part.targets, segment.sources, pace);
       segment.append(part);
       await pace.breathe();
     }

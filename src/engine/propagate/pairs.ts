@@ -5,7 +5,7 @@
  * timesteps out.
  */
 import type { PairsChunk } from '../../core/jacobian';
-import type { PairsSource } from '../../core/reference/propagate-pairs';
+import { isInitialSource, type PairsSource } from '../../core/reference/pairs-source';
 import type { CellRun } from '../cells/run-cell';
 import type { TensorCell } from '../cells/tensor-cell';
 import { validSteps, type ValidSteps } from '../cells/valid-steps';
@@ -16,7 +16,7 @@ import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { pairsBlocked } from './pairs-blocked';
 import { pairsDirect, type SequenceBlock } from './pairs-direct';
 import { planPairs, type PairsPlan } from './pairs-plan';
-import { tilesOf, type PairsTile, type SourceTiles } from './pairs-tiles';
+import { tilesOf, withLeadingStates, type PairsTile, type SourceTiles } from './pairs-tiles';
 import { beforeFirstStep, inTime, type StepTimes } from './pairs-times';
 
 /**
@@ -47,12 +47,12 @@ export async function* propagatePairs(
     return { sequence, direction, steps, valid: valid.of(sequence), hiddenSize, stateSize };
   };
   for (const { source, hasInitial, plan, tiles } of allTiles(ops, cell, run, valid, options, forced)) {
-    const givesKnown = source !== 'input' && (part === undefined || part.givesKnown);
+    const givesKnown = part === undefined || part.givesKnown;
     for (let sequence = 0; sequence < run.batch && givesKnown; sequence++) {
       yield* beforeFirstStep(timesOf(sequence), source);
     }
     if (valid.longest === 0) continue;
-    report.ways[source] = plan.algorithm;
+    if (!isInitialSource(source) || source === 'initial') report.ways[source] = plan.algorithm;
     const wanted = tiles.filter(({ number }) => part === undefined || part.tiles.has(number));
     const task = { arithmetic, run, valid, pace, source, hasInitial, plan, tiles: wanted, report };
     for await (const { sequence, block } of computeBlocks(task)) yield* inTime(timesOf(sequence), block, sources);
@@ -89,10 +89,12 @@ function allTiles(
   forced: PairsPlan | null,
 ): readonly SourceTiles[] {
   const planOf = (source: PairsSource): PairsPlan => {
-    if (forced && source !== 'initial') return forced;
+    if (forced && !isInitialSource(source)) return forced;
     return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact, chunkBytes }, source);
   };
-  return tilesOf({ cell, batch: run.batch, valid, sources, planOf });
+  const sequences = Array.from({ length: run.batch }, (_, sequence) => valid.of(sequence));
+  const all = withLeadingStates(sources, sequences, run);
+  return tilesOf({ cell, batch: run.batch, valid, sources: all, planOf });
 }
 
 /** One kind of source, and how its pairs are computed. */
@@ -112,11 +114,15 @@ async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, vo
   const { arithmetic, run, valid, pace, source, hasInitial, plan, tiles } = task;
   const direct = tiles.map((tile) => tile.direct).filter((tile) => tile !== null);
   yield* pairsDirect(arithmetic, run, valid, source, direct, pace);
-  if (source === 'initial') return;
+  if (isInitialSource(source)) return;
   const order = { source, hasInitial, segments: plan.segments, isAdaptive: plan.isAdaptive };
-  for (const { sequence } of tiles) {
-    if (sequence === null) continue;
+  const blocked = tiles.map((tile) => tile.blocked).filter((tile) => tile !== null);
+  for (const sequence of new Set(blocked.map((tile) => tile.sequence))) {
     const one = { arithmetic, run, valid, sequence, order, pace };
-    yield* pairsBlocked(one, task.report);
+    yield* pairsBlocked(
+      one,
+      blocked.filter((tile) => tile.sequence === sequence),
+      task.report,
+    );
   }
 }
