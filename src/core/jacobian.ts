@@ -53,11 +53,26 @@ export interface FinalChunk {
   readonly lognormC: Float64Array | null;
 }
 
+/** The four blocks of an LSTM's state Jacobian, each total: what differs is which rows and columns of ds_t/ds_s it has. */
+export type StateBlock = 'dh_dh' | 'dh_dc' | 'dc_dh' | 'dc_dc';
+
 /**
  * A family of Jacobians of any step with respect to any other: of h_t or c_t with respect to x_s, of h_t with respect
- * to the initial state ([h0; c0] of an LSTM), and of the whole state with respect to the whole state.
+ * to the initial state ([h0; c0] of an LSTM), and of the whole state with respect to the whole state or by its blocks.
  */
-export type PairsQuantity = 'dh_dx' | 'dc_dx' | 'dh_ds0' | 'ds_ds';
+export type PairsQuantity = 'dh_dx' | 'dc_dx' | 'dh_ds0' | 'ds_ds' | StateBlock;
+
+/** The blocks, by what is differentiated and then by what it depends on. */
+export const STATE_BLOCKS: readonly StateBlock[] = ['dh_dh', 'dh_dc', 'dc_dh', 'dc_dc'];
+
+/**
+ * Whether a quantity is of a state with respect to a state.
+ *
+ * @param quantity - The quantity.
+ */
+export function isStateQuantity(quantity: PairsQuantity): boolean {
+  return quantity === 'ds_ds' || (STATE_BLOCKS as readonly string[]).includes(quantity);
+}
 
 /**
  * Natural logs of Frobenius norms for a rectangle of (target step t, source step s) of one sequence, at the input's own

@@ -4,6 +4,7 @@
 import type { DiagonalChunk, Direction, FinalChunk, PairBlocksChunk, PairsChunk } from '../core/jacobian';
 import { gateNames, type CellDescription } from '../core/model';
 import type { CellState, ReferenceCell } from '../core/reference/cell';
+import { isInitialSource, sourceWidth, type PairsSource } from '../core/reference/pairs-source';
 import { leadingGrowth } from '../core/reference/leading-exponent';
 import { propagateDiagonal } from '../core/reference/propagate-diagonal';
 import { propagateFinal, type FinalBlock } from '../core/reference/propagate-final';
@@ -12,7 +13,6 @@ import {
   pairsTiles,
   propagatePairs,
   type PairsRow,
-  type PairsSource,
   type SourceTile,
 } from '../core/reference/propagate-pairs';
 import { makeReferenceCell } from '../core/reference/reference-cell';
@@ -35,6 +35,7 @@ import { holdsWanted, type SequenceRange } from './sequence-range';
 import { referenceBlock, referencePairBlocks } from './propagate/reference-pair-blocks';
 import { referenceSpectrum } from './propagate/reference-spectrum';
 import { BLOCK_NORMS, NormRows } from './propagate/norm-rows';
+import { withLeadingStates } from './propagate/pairs-tiles';
 import { beforeFirstStep, inTime, type PairsBlock } from './propagate/pairs-times';
 
 /** One direction with the trajectories of all sequences. */
@@ -193,13 +194,13 @@ export class ReferenceRun implements LayerRun {
     const pace = new Pace(signal);
     const { hiddenSize, stateSize } = cell;
     let tile = 0;
-    for (const source of sources) {
-      report.ways[source] = 'direct';
+    for (const source of this.withLeadingStates(direction, sources)) {
+      if (!isInitialSource(source) || source === 'initial') report.ways[source] = 'direct';
       for (const [sequence, trajectory] of trajectories.entries()) {
         const { steps, mask } = trajectory;
         const valid = validSteps(direction, 1, steps, mask).of(0);
         const times = { sequence, direction, steps, valid, hiddenSize, stateSize };
-        if (source !== 'input' && part?.givesKnown !== false) yield* beforeFirstStep(times, source);
+        if (part?.givesKnown !== false) yield* beforeFirstStep(times, source);
         const tiles = pairsTiles(cell, trajectory, source).filter(() => (part ? part.tiles.has(tile++) : true));
         for await (const block of gatherBlocks(cell, trajectory, source, tiles, pace)) {
           yield* inTime(times, block, sources);
@@ -230,12 +231,18 @@ export class ReferenceRun implements LayerRun {
   /** See `LayerRun.pairsTiles`. */
   pairsTiles(direction: Direction, { sources }: Pick<PairsOptions, 'sources'>): Float64Array {
     const { cell, trajectories } = this.pick(direction);
-    const { stateSize, inputDim } = cell;
     const flopOf = (source: PairsSource, { count, steps }: SourceTile): number =>
-      2 * steps * stateSize ** 2 * count * (source === 'input' ? inputDim : stateSize);
+      2 * steps * cell.stateSize ** 2 * count * sourceWidth(cell, source);
     const tilesOf = (source: PairsSource): number[] =>
       trajectories.flatMap((one) => pairsTiles(cell, one, source).map((tile) => flopOf(source, tile)));
-    return Float64Array.from(sources.flatMap(tilesOf));
+    return Float64Array.from(this.withLeadingStates(direction, sources).flatMap(tilesOf));
+  }
+
+  private withLeadingStates(direction: Direction, sources: readonly PairsSource[]): readonly PairsSource[] {
+    const sequences = this.pick(direction).trajectories.map(({ steps, mask }) => {
+      return validSteps(direction, 1, steps, mask).of(0);
+    });
+    return withLeadingStates(sources, sequences, { steps: this.steps, direction });
   }
 
   /** See `LayerRun.sequencesAtOnce`. */

@@ -21,7 +21,10 @@ export async function gatherPairs(
   const make = (size: number): Float64Array[] =>
     Array.from({ length: batch }, () => new Float64Array(size).fill(-Infinity));
   const square = steps * steps;
-  const arrays = { dh_dx: make(square), dc_dx: make(square), ds_ds: make(square), dh_ds0: make(steps) };
+  const arrays = {
+    ...{ dh_dx: make(square), dc_dx: make(square), ds_ds: make(square), dh_ds0: make(steps) },
+    ...{ dh_dh: make(square), dh_dc: make(square), dc_dh: make(square), dc_dc: make(square) },
+  };
   const written = new Set<string>();
   for await (const chunk of chunks) {
     const width = chunk.quantity === 'dh_ds0' ? 1 : steps;
@@ -45,7 +48,10 @@ export function pairsByProducts(cell: ReferenceCell, trajectory: Trajectory): Re
   const { stateSize: size, inputDim, hiddenSize } = cell;
   const square = steps * steps;
   const filled = (length: number): Float64Array => new Float64Array(length).fill(-Infinity);
-  const result = { dh_dx: filled(square), dc_dx: filled(square), ds_ds: filled(square), dh_ds0: filled(steps) };
+  const result = {
+    ...{ dh_dx: filled(square), dc_dx: filled(square), ds_ds: filled(square), dh_ds0: filled(steps) },
+    ...{ dh_dh: filled(square), dh_dc: filled(square), dc_dh: filled(square), dc_dc: filled(square) },
+  };
   const steppedBy = (n: number): { a: Float64Array; b: Float64Array } => {
     const t = timeIndex(direction, steps, n);
     const jacobians = newStepJacobians(cell);
@@ -80,6 +86,16 @@ export function pairsByProducts(cell: ReferenceCell, trajectory: Trajectory): Re
       result.dh_dx[at] = rows(input, inputDim, 0, hiddenSize);
       if (cell.hasCell) result.dc_dx[at] = rows(input, inputDim, hiddenSize, size);
       result.ds_ds[at] = rows(product, size, 0, size);
+      const block = (fromRow: number, toRow: number, from: number, to: number): number => {
+        const part: number[] = [];
+        for (let row = fromRow; row < toRow; row++) part.push(...product.subarray(row * size + from, row * size + to));
+        return logNorm(part) + shift;
+      };
+      if (!cell.hasCell) continue;
+      result.dh_dh[at] = block(0, hiddenSize, 0, hiddenSize);
+      result.dh_dc[at] = block(0, hiddenSize, hiddenSize, size);
+      result.dc_dh[at] = block(hiddenSize, size, 0, hiddenSize);
+      result.dc_dc[at] = block(hiddenSize, size, hiddenSize, size);
     }
   }
   return result;

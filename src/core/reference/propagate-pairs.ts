@@ -6,10 +6,10 @@
  */
 import { newStepJacobians, type ReferenceCell } from './cell';
 import { ReferenceColumns } from './reference-columns';
+import { firstColumn, isInitialSource, sourceWidth, statePartOf, type PairsSource } from './pairs-source';
 import { stateBefore, timeIndex, type Trajectory } from './run-cell';
 
-/** What the columns are injected by: B_s, the whole state at s, or the whole initial state. */
-export type PairsSource = 'input' | 'state' | 'initial';
+export type { PairsSource } from './pairs-source';
 
 /** Bytes of columns that are pushed together. */
 const TILE_BYTES = 2 ** 21;
@@ -36,8 +36,8 @@ export interface PairsRow {
  * @param steps - T.
  */
 export function pairsTile(cell: ReferenceCell, source: PairsSource, steps: number): number {
-  if (source === 'initial') return 1;
-  const width = source === 'input' ? cell.inputDim : cell.stateSize;
+  if (isInitialSource(source)) return 1;
+  const width = sourceWidth(cell, source);
   return Math.max(1, Math.min(steps, Math.floor(TILE_BYTES / (8 * width * cell.stateSize))));
 }
 
@@ -83,7 +83,7 @@ export function pairsTiles(
   source: PairsSource,
 ): readonly SourceTile[] {
   const { length } = computedSteps(trajectory);
-  if (source === 'initial') return length === 0 ? [] : [{ first: 0, count: 1, steps: length }];
+  if (isInitialSource(source)) return length === 0 ? [] : [{ first: 0, count: 1, steps: length }];
   const tile = pairsTile(cell, source, trajectory.steps);
   const tiles: SourceTile[] = [];
   for (let first = 0; first < length; first += tile) {
@@ -111,13 +111,14 @@ function* pushTile(
 ): Generator<PairsRow, void, void> {
   const { inputDim, stateSize, hiddenSize, hasCell } = cell;
   const { direction, steps, x } = trajectory;
-  const width = source === 'input' ? inputDim : stateSize;
+  const width = sourceWidth(cell, source);
   const jacobians = newStepJacobians(cell);
   const columns = new ReferenceColumns(cell, width, count);
-  if (source === 'initial') columns.inject(0, null);
+  const isInitial = isInitialSource(source);
+  const part = statePartOf(source);
+  if (isInitial) columns.injectState(0, firstColumn(cell, part));
   const h = new Float64Array(count);
   const c = hasCell ? new Float64Array(count) : null;
-  const isInitial = source === 'initial';
   for (let at = first; at < valid.length; at++) {
     const n = valid[at];
     const t = timeIndex(direction, steps, n);
@@ -125,7 +126,8 @@ function* pushTile(
     cell.linearise(x.subarray(t * inputDim, (t + 1) * inputDim), before, jacobians, 'both');
     columns.push(jacobians);
     const isSource = !isInitial && at - first < count;
-    if (isSource) columns.inject(at - first, source === 'input' ? jacobians.inputJacobian : null);
+    if (isSource && source === 'input') columns.inject(at - first, jacobians.inputJacobian);
+    else if (isSource) columns.injectState(at - first, firstColumn(cell, part));
     const sources = isInitial ? 1 : Math.min(count, at - first + 1);
     for (let k = 0; k < sources; k++) {
       h[k] = columns.logNorm(k, 0, hiddenSize);

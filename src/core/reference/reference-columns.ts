@@ -44,15 +44,25 @@ export class ReferenceColumns {
    * Sets the columns of a source.
    *
    * @param k - Its place.
-   * @param block - `[S, width]`, or null for the identity.
+   * @param block - `[S, width]`
    */
-  inject(k: number, block: Float64Array | null): void {
+  inject(k: number, block: Float64Array): void {
     const { cell, width, columns, stride } = this;
     for (let row = 0; row < cell.stateSize; row++) {
-      const start = row * stride + k * width;
-      if (block) columns.set(block.subarray(row * width, (row + 1) * width), start);
-      else columns[start + row] = 1;
+      columns.set(block.subarray(row * width, (row + 1) * width), row * stride + k * width);
     }
+    this.injected = k + 1;
+  }
+
+  /**
+   * Sets the columns of a source to columns of the identity.
+   *
+   * @param k - Its place.
+   * @param first - The first of them.
+   */
+  injectState(k: number, first: number): void {
+    const { width, columns, stride } = this;
+    for (let column = 0; column < width; column++) columns[(first + column) * stride + k * width + column] = 1;
     this.injected = k + 1;
   }
 

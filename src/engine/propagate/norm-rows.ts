@@ -43,7 +43,7 @@ export class NormRows {
   arrays(source: PairsSource, sources: number): Pick<PairsBlock, 'h' | 'c' | 's'> {
     const h = joined(this.h, sources);
     const c = this.c.length > 0 ? joined(this.c, sources) : null;
-    if (source === 'input') return { h, c, s: null };
+    if (source !== 'state' && source !== 'initial') return { h, c, s: null };
     const s = c ? h.map((value, at) => addNorms(value, c[at])) : h;
     return source === 'state' ? { h: null, c: null, s } : { h, c: null, s };
   }

@@ -3,7 +3,7 @@
  *
  * The way for cells that are small, or whose inputs are narrow, and for everything that segments cannot do.
  */
-import type { PairsSource } from '../../core/reference/propagate-pairs';
+import { isInitialSource, sourceWidth, statePartOf, type PairsSource } from '../../core/reference/pairs-source';
 import type { CellSizes } from '../cells/cell-sizes';
 import type { CellRun } from '../cells/run-cell';
 import type { ValidSteps } from '../cells/valid-steps';
@@ -46,13 +46,13 @@ export function directTiles(
   valid: ValidSteps,
   source: PairsSource,
 ): readonly DirectTile[] {
-  const width = source === 'input' ? cell.inputDim : cell.stateSize;
+  const width = sourceWidth(cell, source);
   const sourceBytes = 4 * cell.stateSize * width;
   const atOnce = Math.max(1, Math.floor(COLUMN_BYTES / sourceBytes));
-  const tile = source === 'initial' ? 1 : Math.min(atOnce, valid.longest);
+  const tile = isInitialSource(source) ? 1 : Math.min(atOnce, valid.longest);
   const lanesAtOnce = Math.max(1, Math.floor(atOnce / tile));
   const tiles: DirectTile[] = [];
-  const end = source === 'initial' ? 1 : valid.longest;
+  const end = isInitialSource(source) ? 1 : valid.longest;
   for (let first = 0; first < end; first += tile) {
     const all: Lane[] = [];
     for (let sequence = 0; sequence < batch; sequence++) {
@@ -115,9 +115,15 @@ async function* pushTile(
 ): AsyncGenerator<SequenceBlock, void, void> {
   const lengths = lanes.map(({ sequence, first }) => valid.of(sequence).length - first);
   const steps = Math.max(...lengths);
-  const isInitial = source === 'initial';
+  const isInitial = isInitialSource(source);
   const sources = isInitial ? 0 : Math.min(tile, steps);
-  const pushed = { source: isInitial ? 'input' : source, sources, hasInitial: isInitial } as const;
+  const initialPart = statePartOf(source);
+  const pushed = {
+    source: isInitialSource(source) ? 'input' : source,
+    sources,
+    hasInitial: isInitial,
+    initialPart,
+  } as const;
   const order = { lanes, steps, ...pushed, keptExponent: KEPT_EXPONENT };
   const rows = Math.max(1, Math.floor(BLOCK_NORMS / (lanes.length * Math.max(1, sources))));
   let gathered = lanes.map(() => new NormRows(Math.max(1, sources)));

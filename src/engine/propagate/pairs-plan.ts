@@ -3,7 +3,7 @@
  *
  * Costs are useful FLOP, with what measurements showed of each way's speed.
  */
-import type { PairsSource } from '../../core/reference/propagate-pairs';
+import { isInitialSource, sourceWidth, type PairsSource, type SteppedSource } from '../../core/reference/pairs-source';
 import type { CellSizes } from '../cells/cell-sizes';
 import { COLUMN_BYTES, LARGEST_CHUNK_BYTES } from './plan';
 import { gramShare } from './quadrant';
@@ -63,7 +63,7 @@ const MEETING_OPERATIONS = { exact: 30, adaptive: 80 } as const;
  */
 export function planPairs(sizes: PairsSizes, source: PairsSource): PairsPlan {
   const direct = { algorithm: 'direct', segments: [], isAdaptive: false } as const;
-  if (source === 'initial') return direct;
+  if (isInitialSource(source)) return direct;
   const isAdaptive = seeksBasis(sizes);
   const most = (PAIRS_BYTES * Math.min(sizes.chunkBytes, LARGEST_CHUNK_BYTES)) / LARGEST_CHUNK_BYTES;
   let best: PairsPlan = direct;
@@ -104,8 +104,8 @@ export function pairsBytes(
   source: PairsSource,
   { algorithm, segments }: Pick<PairsPlan, 'algorithm' | 'segments'>,
 ): number {
-  const { steps, inputDim, stateSize: S, stateBlocks } = sizes;
-  const width = source === 'input' ? inputDim : S;
+  const { steps, stateSize: S, stateBlocks } = sizes;
+  const width = sourceWidth(sizes, source);
   if (algorithm === 'direct') return COLUMN_COPIES * Math.max(COLUMN_BYTES, 4 * S * width);
   const [leaf] = segments;
   const longest = segments[segments.length - 1];
@@ -132,16 +132,16 @@ export function tileFlop(sizes: CellSizes, columns: number, steps: number): numb
 }
 
 /** Work and overhead of pushing tile after tile; on average half of the steps. */
-function directCost(sizes: PairsSizes, source: 'input' | 'state'): number {
-  const { steps, inputDim, stateSize } = sizes;
-  const width = source === 'input' ? inputDim : stateSize;
+function directCost(sizes: PairsSizes, source: SteppedSource): number {
+  const { steps, stateSize } = sizes;
+  const width = sourceWidth(sizes, source);
   const tiles = Math.ceil((4 * stateSize * width * steps) / COLUMN_BYTES);
   const pushedSteps = (steps * (tiles + 1)) / 2;
   return OVERHEAD.push * directFlop(sizes, source) + OPERATION_FLOP * STEP_OPERATIONS * pushedSteps;
 }
 
 /** Work and overhead of leaves, and of every part's meeting with those before it. */
-function blockedCost(sizes: PairsSizes, source: 'input' | 'state', segments: readonly number[]): number {
+function blockedCost(sizes: PairsSizes, source: SteppedSource, segments: readonly number[]): number {
   const { steps } = sizes;
   const { leaves, moves, grams, meetings } = blockedWork(sizes, source, segments);
   const work = OVERHEAD.leaf * leaves + moves + OVERHEAD.gram * grams + OVERHEAD.meeting * meetings;
@@ -161,7 +161,7 @@ function blockedCost(sizes: PairsSizes, source: 'input' | 'state', segments: rea
  */
 export function flopOf(
   sizes: PairsSizes,
-  source: 'input' | 'state',
+  source: SteppedSource,
   { algorithm, segments }: Pick<PairsPlan, 'algorithm' | 'segments'>,
 ): number {
   if (algorithm === 'direct') return directFlop(sizes, source);
@@ -176,9 +176,9 @@ export function flopOf(
  * @param source - What is differentiated with respect to.
  * Source: method.md 2.5, "all pairs, forward".
  */
-export function directFlop(sizes: PairsSizes, source: 'input' | 'state'): number {
-  const { steps, inputDim, stateSize } = sizes;
-  const width = source === 'input' ? inputDim : stateSize;
+export function directFlop(sizes: PairsSizes, source: SteppedSource): number {
+  const { steps } = sizes;
+  const width = sourceWidth(sizes, source);
   return (pushFlop(sizes) * width * steps * (steps - 1)) / 2;
 }
 
@@ -195,9 +195,9 @@ interface BlockedWork {
 }
 
 /** Source: method.md 2.10, for segments of several parts. */
-function blockedWork(sizes: PairsSizes, source: 'input' | 'state', segments: readonly number[]): BlockedWork {
-  const { steps, inputDim, stateSize: S, stateBlocks } = sizes;
-  const width = source === 'input' ? inputDim : S;
+function blockedWork(sizes: PairsSizes, source: SteppedSource, segments: readonly number[]): BlockedWork {
+  const { steps, stateSize: S, stateBlocks } = sizes;
+  const width = sourceWidth(sizes, source);
   const [leaf] = segments;
   const move = 2 * S * S;
   const gram = 2 * S * S * gramShare(S);

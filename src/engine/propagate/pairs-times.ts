@@ -5,8 +5,14 @@
  * masked step copies the state (A = I, B = 0), so a masked target has the norms of the computed step before it, a
  * masked input is a source of zeros, and a masked state is the state before it.
  */
-import type { Direction, PairsChunk, PairsQuantity } from '../../core/jacobian';
-import type { PairsSource } from '../../core/reference/propagate-pairs';
+import { isStateQuantity, type Direction, type PairsChunk, type PairsQuantity } from '../../core/jacobian';
+import {
+  isInitialSource,
+  sourceWidth,
+  statePartOf,
+  type PairsSource,
+  type StatePart,
+} from '../../core/reference/pairs-source';
 
 /** Log norms between computed steps; one array for each state that is differentiated, `[targets, sources]`. */
 export interface PairsBlock {
@@ -46,35 +52,57 @@ export function* inTime(
   block: PairsBlock,
   wanted: readonly PairsSource[],
 ): Generator<PairsChunk, void, void> {
-  if (block.source === 'input') {
-    if (block.h) yield rectangle(times, 'dh_dx', block, block.h);
-    if (block.c) yield rectangle(times, 'dc_dx', block, block.c);
-  } else if (block.source === 'state') {
-    if (block.s) yield rectangle(times, 'ds_ds', block, block.s);
+  const { source, h, c, s } = block;
+  if (source === 'initial') {
+    if (h) yield rectangle(times, 'dh_ds0', block, h);
+    if (s && wanted.includes('state')) yield* leadingSources(times, 'ds_ds', block, s);
+    return;
+  }
+  const [ofH, ofC] = QUANTITIES[statePartOf(source)];
+  if (isInitialSource(source)) {
+    if (h) yield* leadingSources(times, ofH, block, h);
+    if (c) yield* leadingSources(times, ofC, block, c);
+  } else if (source === 'input') {
+    if (h) yield rectangle(times, 'dh_dx', block, h);
+    if (c) yield rectangle(times, 'dc_dx', block, c);
+  } else if (source === 'state') {
+    if (s) yield rectangle(times, 'ds_ds', block, s);
   } else {
-    if (block.h) yield rectangle(times, 'dh_ds0', block, block.h);
-    if (block.s && wanted.includes('state')) yield* leadingSources(times, block, block.s);
+    if (h) yield rectangle(times, ofH, block, h);
+    if (c) yield rectangle(times, ofC, block, c);
   }
 }
+
+/** What the rows of h and of c are, by the columns of the state. */
+const QUANTITIES: Readonly<Record<StatePart, readonly [h: PairsQuantity, c: PairsQuantity]>> = {
+  state: ['ds_ds', 'ds_ds'],
+  hidden: ['dh_dh', 'dc_dh'],
+  cell: ['dh_dc', 'dc_dc'],
+};
 
 /**
  * What is known without computing: the state before the first computed step is the initial one.
  *
  * @param times - The sequence.
- * @param source - `initial` for dh_t/ds_0, `state` for ds_t/ds_s.
+ * @param source - `initial` for dh_t/ds_0, `state` for ds_t/ds_s, `hidden` and `cell` for its blocks; nothing is known
+ * of the others.
  */
-export function* beforeFirstStep(times: StepTimes, source: 'initial' | 'state'): Generator<PairsChunk, void, void> {
-  const { hiddenSize, stateSize } = times;
+export function* beforeFirstStep(times: StepTimes, source: PairsSource): Generator<PairsChunk, void, void> {
   const leading = leadingSteps(times);
-  if (leading === 0) return;
+  if (leading === 0 || source === 'input' || (isInitialSource(source) && source !== 'initial')) return;
+  const { hiddenSize } = times;
   if (source === 'initial') {
     const logNorms = new Float64Array(leading).fill(0.5 * Math.log(hiddenSize));
     yield chunkOf(times, 'dh_ds0', 0, leading, 0, 1, logNorms);
     return;
   }
+  const part = statePartOf(source);
+  // The identity: the blocks beside its diagonal are zero, which needs no chunk.
+  const quantity = QUANTITIES[part][part === 'cell' ? 1 : 0];
+  const width = sourceWidth({ ...times, inputDim: 0 }, source);
   const logNorms = new Float64Array(leading * leading).fill(-Infinity);
-  for (let t = 0; t < leading; t++) logNorms.fill(0.5 * Math.log(stateSize), t * leading, t * leading + t + 1);
-  yield chunkOf(times, 'ds_ds', 0, leading, 0, leading, logNorms);
+  for (let t = 0; t < leading; t++) logNorms.fill(0.5 * Math.log(width), t * leading, t * leading + t + 1);
+  yield chunkOf(times, quantity, 0, leading, 0, leading, logNorms);
 }
 
 /** Masked steps before the first computed one; all of them where none is computed. */
@@ -95,7 +123,12 @@ export function orderOf({ valid, steps, direction }: StepTimes, k: number): numb
 }
 
 /** States before the first computed step as sources: what the initial state gives. */
-function* leadingSources(times: StepTimes, block: PairsBlock, norms: Float64Array): Generator<PairsChunk, void, void> {
+function* leadingSources(
+  times: StepTimes,
+  quantity: PairsQuantity,
+  block: PairsBlock,
+  norms: Float64Array,
+): Generator<PairsChunk, void, void> {
   const leading = leadingSteps(times);
   if (leading === 0) return;
   const first = orderOf(times, block.firstTarget);
@@ -106,7 +139,7 @@ function* leadingSources(times: StepTimes, block: PairsBlock, norms: Float64Arra
     const to = orderOf(times, block.firstTarget + k + 1) - first;
     logNorms.fill(norms[k], from * leading, to * leading);
   }
-  yield chunkOf(times, 'ds_ds', first, end - first, 0, leading, logNorms);
+  yield chunkOf(times, quantity, first, end - first, 0, leading, logNorms);
 }
 
 /** Rows repeated where targets are masked; sources repeated for states, zeros for inputs. */
@@ -122,7 +155,7 @@ function rectangle(times: StepTimes, quantity: PairsQuantity, block: PairsBlock,
     }
     return chunkOf(times, quantity, first, end - first, 0, 1, logNorms);
   }
-  const isState = quantity === 'ds_ds';
+  const isState = isStateQuantity(quantity);
   const left = orderOf(times, firstSource);
   const lastSource = firstSource + sources;
   const right = isState ? orderOf(times, lastSource) : orderOf(times, lastSource - 1) + 1;

@@ -1,6 +1,7 @@
 /**
  * Lanes pushed step by step: the inner loop that the direct recursion and the leaves of segments share.
  */
+import type { StatePart, SteppedSource } from '../../core/reference/pairs-source';
 import { timeIndex } from '../../core/reference/run-cell';
 import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
@@ -24,10 +25,12 @@ export interface LaneOrder {
   /** Steps of every lane; a lane whose sequence ends before goes on with its last step, and its norms mean nothing. */
   readonly steps: number;
   /** What each of the first steps adds, and how many of them do. */
-  readonly source: 'input' | 'state';
+  readonly source: SteppedSource;
   readonly sources: number;
   /** Whether the state before the first step is a source too, before all others. */
   readonly hasInitial: boolean;
+  /** Which columns of it; left out: all. */
+  readonly initialPart?: StatePart;
   /** Norms of columns are kept near 2 to this. */
   readonly keptExponent: number;
 }
@@ -56,12 +59,12 @@ export async function* pushLanes(
   pace: Pace,
 ): AsyncGenerator<LaneStep, void, void> {
   const { ops, cell } = arithmetic;
-  const { lanes, steps, source, sources, hasInitial, keptExponent } = order;
+  const { lanes, steps, source, sources, hasInitial, initialPart, keptExponent } = order;
   const columns = new PushedColumns(arithmetic, lanes.length, keptExponent);
   const atOnce = VECTORS_LENGTH[ops.native ? 'native' : 'host'];
   const group = Math.max(1, Math.min(steps, Math.floor(atOnce / (cell.vectorLength * lanes.length))));
   try {
-    if (hasInitial) columns.injectState();
+    if (hasInitial) columns.injectState(initialPart);
     for (let start = 0; start < steps; start += group) {
       const count = Math.min(group, steps - start);
       const pairs = Array.from({ length: count * lanes.length }, (_, at) => {
@@ -74,7 +77,7 @@ export async function* pushLanes(
             const part = sliceVectors(ops, vectors, step * lanes.length, lanes.length);
             columns.push(part);
             if (start + step >= sources) return;
-            if (source === 'state') columns.injectState();
+            if (source !== 'input') columns.injectState(source);
             else columns.injectInput(cell.inputJacobians(part).map((value) => ops.keep(value)));
           });
           yield { taken: start + step + 1, columns, norms: columns.measure() };

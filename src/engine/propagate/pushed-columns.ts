@@ -5,6 +5,7 @@
  * own A_t. The true columns of a source are those kept times 2^exponent; norms are brought to the host at every step,
  * and columns that went too far are scaled by an exact power of two (method.md 2.5 and 2.7).
  */
+import { firstColumn, sourceWidth, type StatePart } from '../../core/reference/pairs-source';
 import type { BareCell, StepVectors } from '../cells/tensor-cell';
 import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
@@ -78,19 +79,26 @@ export class PushedColumns {
     this.inject(joined, width);
   }
 
-  /** Adds the whole state as it is now as a source: the identity, S columns. */
-  injectState(): void {
+  /**
+   * Adds the state as it is now as a source: the identity, S columns, or those of h or c alone.
+   *
+   * @param part - Which columns.
+   */
+  injectState(part: StatePart = 'state'): void {
     const { ops, lanes, cell } = this;
     const { stateSize, hiddenSize } = cell;
+    const width = sourceWidth(cell, part);
+    const first = firstColumn(cell, part);
     const sizes = this.isSplit ? cell.blockSizes : [stateSize];
     const made = sizes.map((rows, block) => {
-      const data = new Float32Array(lanes * rows * stateSize);
+      const data = new Float32Array(lanes * rows * width);
       for (let row = 0; row < lanes * rows; row++) {
-        data[row * stateSize + (row % rows) + (block === 0 ? 0 : hiddenSize)] = 1;
+        const column = (row % rows) + (block === 0 ? 0 : hiddenSize) - first;
+        if (column >= 0 && column < width) data[row * width + column] = 1;
       }
-      return ops.keep(ops.upload(data, [lanes, rows, stateSize]));
+      return ops.keep(ops.upload(data, [lanes, rows, width]));
     });
-    this.inject(made, stateSize);
+    this.inject(made, width);
   }
 
   /** Adds the whole state as it is now, every one of its S columns as a source with an exponent of its own. */

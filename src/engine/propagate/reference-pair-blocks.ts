@@ -65,7 +65,7 @@ export async function referenceBlock(
     const width = isInput ? cell.inputDim : cell.stateSize;
     const columns = new ReferenceColumns(cell, width, 1);
     const jacobians = newStepJacobians(cell);
-    if (!isInput) columns.inject(0, null);
+    if (!isInput) columns.injectState(0, 0);
     for (let at = isInput ? from : from + 1; at <= to; at++) {
       const n = orderOf(times, at);
       const t = times.valid[at];
