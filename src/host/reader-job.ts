@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import type { RecurrentModel } from '../core/model';
 import type { ByteSource } from '../readers/byte-source';
 import { describeModel } from '../readers/describe-model';
+import type { MeasuredWeights } from '../readers/measured-weights';
 import { readModel } from '../readers/read-model';
 import { modelOfFolder } from './file-role';
 import { freeMemory } from './free-memory';
@@ -36,13 +37,15 @@ async function readModelFile(
   const source = openFileSource(kindOfPath(path) === 'folder' ? modelOfFolder(path) : path);
   const neighbours = neighboursOf(source.path);
   try {
-    const model = await readModel(source, source.name, { ...options, openBeside: neighbours.open });
+    // What is only to be described need not be kept; where the model is handed on, it is.
+    const measured: MeasuredWeights | null = withoutModel ? new Map() : null;
+    const model = await readModel(source, source.name, { ...options, openBeside: neighbours.open, measured });
     onParsed();
     await freeMemory();
     return {
       kind: 'model',
       model: withoutModel ? null : model,
-      description: describe ? describeModel(model) : null,
+      description: describe ? describeModel(model, measured ?? undefined) : null,
       ...inputOf(model),
       bytes: source.size,
       sha256: hash ? hashOf(source) : '',

@@ -15,18 +15,20 @@ import {
 } from '../core/model';
 import type { GateStatistics, LayerDescription, ModelDescription, WeightDescription } from '../core/summary';
 import type { RealTensor } from '../core/tensor';
+import type { MeasuredWeights } from './measured-weights';
 
 /**
  * The description of a model, without its numbers.
  *
  * @param model - The model.
+ * @param measured - Statistics of weights that were measured as they were read.
  */
-export function describeModel(model: RecurrentModel): ModelDescription {
+export function describeModel(model: RecurrentModel, measured: MeasuredWeights = new Map()): ModelDescription {
   return {
     schema: 1,
     format: model.format,
     producer: model.producer,
-    layers: describeLayers(model),
+    layers: describeLayers(model, measured),
     assumptions: model.assumptions,
     warnings: model.warnings,
   };
@@ -40,7 +42,7 @@ function inputsOf(layer: Layer): Layer['inputs'] {
 }
 
 /** The first layer below one that cannot be run follows from what is known of the layers right below, which come before. */
-function describeLayers(model: RecurrentModel): readonly LayerDescription[] {
+function describeLayers(model: RecurrentModel, measured: MeasuredWeights): readonly LayerDescription[] {
   const blocking: number[] = [];
   return model.layers.map((layer, index) => {
     let first = Infinity;
@@ -49,11 +51,11 @@ function describeLayers(model: RecurrentModel): readonly LayerDescription[] {
       first = Math.min(first, isBlocking ? below : Infinity, blocking[below] ?? Infinity);
     }
     blocking[index] = first;
-    return describeLayer(layer, model.layers[first]?.name ?? null);
+    return describeLayer(layer, model.layers[first]?.name ?? null, measured);
   });
 }
 
-function describeLayer(layer: Layer, blockedBy: string | null): LayerDescription {
+function describeLayer(layer: Layer, blockedBy: string | null, measured: MeasuredWeights): LayerDescription {
   const cells = isRecurrent(layer) ? cellsOf(layer.operation) : [];
   const cell = cells[0]?.cell ?? null;
   return {
@@ -68,7 +70,7 @@ function describeLayer(layer: Layer, blockedBy: string | null): LayerDescription
     supported: layer.operation.kind !== 'unsupported',
     reason: layer.operation.kind === 'unsupported' ? layer.operation.reason : null,
     blockedBy,
-    weights: layer.weights.map((info) => describeWeight(info, layer.weights, cells)),
+    weights: layer.weights.map((info) => describeWeight(info, layer.weights, cells, measured)),
   };
 }
 
@@ -86,10 +88,15 @@ function otherBackward([forward, backward]: readonly CellDescription[]): LayerDe
 
 type Cells = readonly { readonly direction: Direction; readonly cell: CellDescription }[];
 
-function describeWeight(info: WeightInfo, all: readonly WeightInfo[], cells: Cells): WeightDescription {
+function describeWeight(
+  info: WeightInfo,
+  all: readonly WeightInfo[],
+  cells: Cells,
+  measured: MeasuredWeights,
+): WeightDescription {
   const { role, name, shape, dtype, direction } = info;
   const alike = all.filter((other) => other.role === role && other.direction === direction);
-  return { role, name, shape, dtype, gates: gateStatistics(info, alike, cells) };
+  return { role, name, shape, dtype, gates: measured.get(info) ?? gateStatistics(info, alike, cells) };
 }
 
 /** Statistics of the tensor in canonical layout: a CuDNN layer's as it is analysed, not as it is stored. */

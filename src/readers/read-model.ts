@@ -54,6 +54,11 @@ export interface ReadOptions {
   readonly openBeside?: (path: string) => ByteSource | null;
   readonly limits?: Partial<ReadLimits>;
   readonly onTensor?: FormatOptions['onTensor'];
+  /**
+   * Takes the statistics of large weights that are then not kept: the model can be described with them
+   * (`describeModel`), and not run.
+   */
+  readonly measured?: FormatOptions['measured'];
 }
 
 /**
@@ -74,6 +79,7 @@ export async function readModel(source: ByteSource, name: string, options: ReadO
     architecture: options.architecture ?? null,
     openBeside: options.openBeside ?? (() => null),
     onTensor: options.onTensor ?? null,
+    measured: options.measured ?? null,
     limits: limitsOfReading(options.limits),
   };
   return naming(name, () => readFile(source, name, settings));

@@ -6,6 +6,7 @@ import { isRecurrent, type Assumption, type Layer, type RecurrentModel, type War
 import type { ByteSource } from './byte-source';
 import type { RealTensor } from '../core/tensor';
 import type { CountedLimits } from './limits';
+import type { MeasuredWeights } from './measured-weights';
 import type { StoredTensor } from './stored-tensor';
 
 /** What a user said of cells whose file does not store it; null takes the usual. */
@@ -27,10 +28,15 @@ export interface FormatOptions extends UserChoices {
   readonly openBeside: (path: string) => ByteSource | null;
   /** Told of every tensor as it is taken from the file: the way in for checks by other programs. */
   readonly onTensor: ((tensor: StoredTensor, values: RealTensor) => void) | null;
+  /**
+   * Where statistics go of weights that need not be kept, because the model is only to be described; null for a model that
+   * is to be run.
+   */
+  readonly measured: MeasuredWeights | null;
 }
 
 /** The state of one reading. */
-export interface Reading extends Pick<FormatOptions, 'limits' | 'onTensor'> {
+export interface Reading extends Pick<FormatOptions, 'limits' | 'onTensor' | 'measured'> {
   readonly options: UserChoices;
   readonly assumptions: Assumption[];
   readonly warnings: Warning[];
@@ -50,6 +56,7 @@ export function newReading(options: FormatOptions): Reading {
     options,
     limits: options.limits,
     onTensor: options.onTensor,
+    measured: options.measured,
     assumptions: [],
     warnings: [],
     kept: { bytes: 0 },

@@ -10,4 +10,9 @@ export interface StoredTensor {
   readonly dtype: string;
   /** The numbers, widened to float32 or float64; the caller owns them. */
   read(): Promise<RealTensor>;
+  /** A way to read it in parts; left out where it cannot be had without reading all of it. */
+  readonly openRows?: () => Promise<ReadRows>;
 }
+
+/** Entries of the first axis from `start` on, as `read` gives them. */
+export type ReadRows = (start: number, count: number) => RealTensor['data'];

@@ -22,24 +22,50 @@ function keptBytes({ shape, dtype }: StoredTensor): number {
  * @throws TempogradError `reader/limit-exceeded` (`maxTensorBytes`, `maxKeptBytes`), and what reading throws.
  */
 export async function takeTensor(tensor: StoredTensor, layer: string, reading: Reading): Promise<RealTensor> {
+  admitTensor(tensor, reading);
+  const values = await tensor.read();
+  reading.onTensor?.(tensor, values);
+  warnNotFinite(countNotFinite(values.data), tensor, layer, reading);
+  return values;
+}
+
+/**
+ * Counts a tensor among those that one reading takes.
+ *
+ * @param tensor - Where it lies.
+ * @param reading - The reading.
+ * @throws TempogradError `reader/limit-exceeded` (`maxTensorBytes`, `maxKeptBytes`).
+ */
+export function admitTensor(tensor: StoredTensor, reading: Reading): void {
   const bytes = keptBytes(tensor);
   checkLimit(`Size of tensor ${tensor.name} in bytes`, bytes, 'maxTensorBytes', reading.limits);
   checkLimit('Size of all tensors kept, in bytes', reading.kept.bytes + bytes, 'maxKeptBytes', reading.limits);
   reading.kept.bytes += bytes;
-  const values = await tensor.read();
-  reading.onTensor?.(tensor, values);
-  const count = countNotFinite(values.data);
-  if (count > 0) {
-    reading.warnings.push({
-      code: 'numerics/not-finite',
-      message: `Layer ${layer}: tensor ${tensor.name} holds ${String(count)} values of ${String(values.data.length)} that are NaN or infinite`,
-      remedy: 'Results that depend on this tensor carry NaN; save the model from a state before training broke.',
-    });
-  }
-  return values;
 }
 
-function countNotFinite(data: Float32Array | Float64Array): number {
+/**
+ * Warns of values that are NaN or infinite, where there are any.
+ *
+ * @param count - How many.
+ * @param tensor - The tensor.
+ * @param layer - Whose it is.
+ * @param reading - The reading.
+ */
+export function warnNotFinite(count: number, { name, shape }: StoredTensor, layer: string, reading: Reading): void {
+  if (count === 0) return;
+  reading.warnings.push({
+    code: 'numerics/not-finite',
+    message: `Layer ${layer}: tensor ${name} holds ${String(count)} values of ${String(sizeOf(shape))} that are NaN or infinite`,
+    remedy: 'Results that depend on this tensor carry NaN; save the model from a state before training broke.',
+  });
+}
+
+/**
+ * How many numbers are NaN or infinite.
+ *
+ * @param data - The numbers.
+ */
+export function countNotFinite(data: Float32Array | Float64Array): number {
   let count = 0;
   for (let at = 0; at < data.length; at++) if (!Number.isFinite(data[at])) count++;
   return count;

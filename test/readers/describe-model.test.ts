@@ -1,6 +1,7 @@
 /** What `inspect` says of layers and tensors, held against the numbers that the files hold. */
 import { describe, expect, it } from 'vitest';
 import { describeModel } from '../../src/readers/describe-model';
+import type { MeasuredWeights } from '../../src/readers/measured-weights';
 import type { GateStatistics, WeightDescription } from '../../src/core/summary';
 import { folderFixtureNames, loadFolderFixture, readFolderModel } from '../support/folder-fixtures';
 
@@ -43,6 +44,19 @@ describe.each(folderFixtureNames(['torch', 'safetensors', 'npz', 'checkpoint', '
     });
   },
 );
+
+it('describes weights that were measured as they were read as those that are kept, to the last bit', async () => {
+  let count = 0;
+  for (const path of folderFixtureNames(['torch', 'safetensors', 'npz'])) {
+    const fixture = loadFolderFixture(path);
+    const measured: MeasuredWeights = new Map();
+    const described = describeModel(await readFolderModel(fixture, null, measured), measured);
+    expect(described, path).toEqual(describeModel(await readFolderModel(fixture)));
+    count += measured.size;
+  }
+  // Two matrices of each cell at least.
+  expect(count).toBeGreaterThan(80);
+});
 
 describe('a Bidirectional layer', () => {
   it('of two kinds of cell tells both', async () => {

@@ -16,6 +16,7 @@ const OPTIONS: FormatOptions = {
   architecture: null,
   openBeside: () => null,
   onTensor: null,
+  measured: null,
   limits: limitsOfReading(),
 };
 

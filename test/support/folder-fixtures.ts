@@ -29,6 +29,7 @@ export function loadFolderFixture(path: string): KerasFixture {
 export async function readFolderModel(
   fixture: KerasFixture,
   onTensor: ReadOptions['onTensor'] = null,
+  measured: ReadOptions['measured'] = null,
 ): Promise<RecurrentModel> {
   const { modelPath } = fixture;
   const source = openFileSource(modelPath);
@@ -37,6 +38,7 @@ export async function readFolderModel(
     return await readModel(source, basename(modelPath), {
       ...choicesOf(fixture),
       onTensor,
+      measured,
       openBeside: (path) => neighbours.open(path),
     });
   } finally {

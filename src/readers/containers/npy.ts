@@ -33,6 +33,39 @@ interface NpyHeader {
  * @throws TempogradError `input/not-readable`, `reader/limit-exceeded`.
  */
 export function readNpy(source: ByteSource, what: string, limits: ReadLimits): Tensor {
+  const { header, dataStart } = readCheckedHeader(source, what, limits);
+  const count = sizeOf(header.shape);
+  const data = decode(source.read(dataStart, count * header.itemBytes), header, count);
+  return { shape: header.shape, data: header.fortranOrder ? toRowMajor(data, header.shape) : data };
+}
+
+/**
+ * A way to read an array in parts: entries of its first axis from one on, as many as are wanted. An array whose first axis
+ * moves fastest is read whole at once.
+ *
+ * @param source - The file.
+ * @param what - Its name, for messages.
+ * @param limits - Caps.
+ * @throws TempogradError as `readNpy`.
+ */
+export function openNpyRows(
+  source: ByteSource,
+  what: string,
+  limits: ReadLimits,
+): (start: number, count: number) => TensorData {
+  const { header, dataStart } = readCheckedHeader(source, what, limits);
+  const width = sizeOf(header.shape.slice(1));
+  if (header.fortranOrder) {
+    const { data } = readNpy(source, what, limits);
+    return (start, count) => data.subarray(start * width, (start + count) * width);
+  }
+  return (start, count) => {
+    const bytes = source.read(dataStart + start * width * header.itemBytes, count * width * header.itemBytes);
+    return decode(bytes, header, count * width);
+  };
+}
+
+function readCheckedHeader(source: ByteSource, what: string, limits: ReadLimits): ReturnType<typeof readHeader> {
   const { header, dataStart } = readHeader(source, what);
   const count = sizeOf(header.shape);
   checkLimit(`Numbers in ${what}`, count, 'maxInputValues', limits);
@@ -43,8 +76,7 @@ export function readNpy(source: ByteSource, what: string, limits: ReadLimits): T
       `${what} declares shape [${header.shape.join(', ')}], ${String(expected)} bytes of numbers, but holds ${String(present)}`,
     );
   }
-  const data = decode(source.read(dataStart, expected), header, count);
-  return { shape: header.shape, data: header.fortranOrder ? toRowMajor(data, header.shape) : data };
+  return { header, dataStart };
 }
 
 /**

@@ -16,6 +16,8 @@ const TILE_ROWS = 16;
 export function transposeBlocks({ shape, data }: RealTensor, order: readonly number[]): RealTensor {
   const [rows = 0, columns = 0] = shape;
   const blockRows = rows / order.length;
+  // Numbers that were not kept are not turned either.
+  if (data.length === 0) return { shape: [columns, rows], data };
   const turned = data instanceof Float64Array ? new Float64Array(data.length) : new Float32Array(data.length);
   for (const [block, from] of order.entries()) {
     for (let start = 0; start < blockRows; start += TILE_ROWS) {

@@ -3,14 +3,14 @@
  */
 import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
-import type { RealTensor } from '../../core/tensor';
+import type { RealTensor, TensorData } from '../../core/tensor';
 import { memorySource } from '../byte-source';
-import { describeNpy, readNpy } from '../containers/npy';
+import { describeNpy, openNpyRows, readNpy } from '../containers/npy';
 import type { ZipArchive } from '../containers/zip';
 import { readNamedWeights } from '../dialects/named-weights';
 import { checkLimit } from '../limits';
 import { asModelError, type FormatOptions } from '../reading';
-import type { StoredTensor } from '../stored-tensor';
+import type { ReadRows, StoredTensor } from '../stored-tensor';
 import type { ModelFile, ModelFormat } from './format';
 
 const SUFFIX = '.npy';
@@ -48,8 +48,16 @@ async function describeEntry(
     const described = await describeArray(archive, entry, `${file}: ${name}`);
     if (described === null) return null;
     const read = (): Promise<RealTensor> =>
-      asModelError(async () => toReal(readNpy(await archive.open(entry), `${file}: ${name}`, options.limits)));
-    return { name, ...described, read };
+      asModelError(async () => {
+        const { shape, data } = readNpy(await archive.open(entry), `${file}: ${name}`, options.limits);
+        return { shape, data: toReal(data) };
+      });
+    const openRows = (): Promise<ReadRows> =>
+      asModelError(async () => {
+        const rows = openNpyRows(await archive.open(entry), `${file}: ${name}`, options.limits);
+        return (start, count) => toReal(rows(start, count));
+      });
+    return { name, ...described, read, openRows };
   });
 }
 
@@ -68,7 +76,6 @@ async function describeArray(
   }
 }
 
-function toReal({ shape, data }: ReturnType<typeof readNpy>): RealTensor {
-  const real = data instanceof Float32Array || data instanceof Float64Array ? data : Float32Array.from(data);
-  return { shape, data: real };
+function toReal(data: TensorData): RealTensor['data'] {
+  return data instanceof Float32Array || data instanceof Float64Array ? data : Float32Array.from(data);
 }

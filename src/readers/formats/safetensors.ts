@@ -7,14 +7,14 @@
  */
 import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
-import { sizeOf } from '../../core/tensor';
+import { sizeOf, type RealTensor } from '../../core/tensor';
 import { sliceSource, type ByteSource } from '../byte-source';
 import { readNamedWeights } from '../dialects/named-weights';
 import { field, isArray, isObject, parseJson, type JsonValue } from '../json';
 import { checkLimit } from '../limits';
 import type { FormatOptions } from '../reading';
 import { decodeNumbers } from '../stored-numbers';
-import type { StoredTensor } from '../stored-tensor';
+import type { ReadRows, StoredTensor } from '../stored-tensor';
 import type { ModelFile, ModelFormat } from './format';
 
 /** Types by their names in the header, with the bits of one number; sub-byte types are only listed. */
@@ -135,7 +135,11 @@ function readHeader(source: ByteSource, file: string, options: FormatOptions): H
   checkPlaces(places, data.size, file);
   return {
     producer: producerOf(field(header, METADATA), file),
-    tensors: places.map((place) => ({ ...place, read: () => readNumbers(place, data) })),
+    tensors: places.map((place) => ({
+      ...place,
+      read: () => Promise.resolve({ shape: place.shape, data: readNumbers(place, data, place.start, place.end) }),
+      openRows: () => Promise.resolve(rowsOf(place, data)),
+    })),
   };
 }
 
@@ -188,12 +192,19 @@ function checkPlaces(places: readonly Place[], size: number, file: string): void
   if (next < size) throw corrupt(`${String(size - next)} bytes of ${file} belong to no tensor`);
 }
 
-function readNumbers({ name, dtype, shape, start, end }: Place, data: ByteSource) {
+function rowsOf(place: Place, data: ByteSource): ReadRows {
+  const rowBytes = (place.end - place.start) / Math.max(place.shape[0] ?? 1, 1);
+  return (start, count) =>
+    readNumbers(place, data, place.start + start * rowBytes, place.start + (start + count) * rowBytes);
+}
+
+/** The numbers of a tensor from one byte to another. */
+function readNumbers({ name, dtype }: Place, data: ByteSource, start: number, end: number): RealTensor['data'] {
   const type = TYPES[dtype]?.dtype ?? null;
   if (type === null) {
     throw new TempogradError('cell/unsupported', `Tensor ${name} has the type ${dtype}, which is not read`);
   }
-  return Promise.resolve({ shape, data: decodeNumbers(data.read(start, end - start), type, true, name) });
+  return decodeNumbers(data.read(start, end - start), type, true, name);
 }
 
 /** What wrote the file, as its remarks say. */

@@ -108,5 +108,6 @@ function withoutSingleAxis(variable: StoredTensor): StoredTensor {
   const { name, shape } = variable;
   if (shape.length !== 4 || shape[1] !== 1 || !/_W(?:_\d+)?(?::\d+)?$/.test(name)) return variable;
   const flat = [shape[0]!, shape[2]!, shape[3]!];
-  return { ...variable, shape: flat, read: async () => ({ shape: flat, data: (await variable.read()).data }) };
+  const read = async (): Promise<RealTensor> => ({ shape: flat, data: (await variable.read()).data });
+  return { name, shape: flat, dtype: variable.dtype, read };
 }

@@ -5,6 +5,7 @@
  */
 import { TempogradError } from '../../../core/errors';
 import type { ActivationDescription } from '../../../core/activations';
+import { blockNames } from '../../../core/diagnostics/gate-blocks';
 import { PLAIN_LSTM, type CellDescription, type CellKind } from '../../../core/model';
 import type { RealTensor } from '../../../core/tensor';
 import { transposeBlocks } from '../gate-blocks';
@@ -34,6 +35,19 @@ const BLOCK_ORDER: Readonly<Record<CellKind, readonly number[]>> = {
   // z r n from r z n.
   GRU: [1, 0, 2],
 };
+
+/**
+ * The blocks of rows of a matrix in canonical order: where each stands in the file, and its name.
+ *
+ * @param kind - Kind of cell.
+ * @param matrix - A kernel has a block for each gate, a projection is one.
+ */
+export function torchBlocks(
+  kind: CellKind,
+  matrix: 'kernel' | 'projection',
+): { readonly order: readonly number[]; readonly names: readonly string[] } {
+  return matrix === 'projection' ? { order: [0], names: ['h'] } : { order: BLOCK_ORDER[kind], names: blockNames(kind) };
+}
 
 /** Names of the gate blocks in the order of the file. */
 export const TORCH_GATES: Readonly<Record<CellKind, readonly string[]>> = {

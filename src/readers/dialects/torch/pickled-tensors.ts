@@ -14,7 +14,7 @@ import type { StoredTensor } from '../../stored-tensor';
 import { isLegacyMagic, readLegacy } from './legacy-layout';
 import { arrayOf } from './numpy-arrays';
 import { bytesOf, isCount, itemsOf, pathOf } from './records';
-import { readView } from './storage-views';
+import { readView, rowsOfView } from './storage-views';
 import { bytesOfStorage, storageOf, type NestedStorage, type TorchFile, type TorchStorage } from './storages';
 
 /** dtypes that have two names. */
@@ -122,7 +122,7 @@ function quantized(args: readonly PickleValue[], name: string, file: TorchFile):
       const { shape, data } = await whole.read();
       return { shape, data: Float32Array.from(data, (value) => scale * (value - zero)) };
     };
-    return { ...whole, dtype, read };
+    return { name, shape: whole.shape, dtype, read };
   }
   const scales = plainTensorOf(scale, `${name}: its scales`, file);
   const zeros = plainTensorOf(zero, `${name}: its zero points`, file);
@@ -142,7 +142,7 @@ function quantized(args: readonly PickleValue[], name: string, file: TorchFile):
     });
     return { shape, data: values };
   };
-  return { ...whole, dtype, read };
+  return { name, shape: whole.shape, dtype, read };
 }
 
 /** A tensor that is no quantized one: a record may hold itself, and would be looked into for ever. */
@@ -176,7 +176,14 @@ function viewOf(
   const dtype = ownType ?? from.dtype ?? 'unknown';
   const { littleEndian } = place.file;
   const view = { name, shape, strides, offset: offset + from.viewOffset, dtype, littleEndian };
-  return { name, shape, dtype, read: async () => readView(await openStorage(from, place.file, name), view, file.name) };
+  const open = (): Promise<ByteSource> => openStorage(from, place.file, name);
+  return {
+    name,
+    shape,
+    dtype,
+    read: async () => readView(await open(), view, file.name),
+    openRows: async () => rowsOfView(await open(), view, file.name),
+  };
 }
 
 /** A storage's bytes are as many as the pickle says, or one of the two is damaged. */

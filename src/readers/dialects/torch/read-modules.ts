@@ -7,12 +7,14 @@ import { ACTIVATION_NAMES, type ActivationDescription } from '../../../core/acti
 import type { Direction } from '../../../core/jacobian';
 import type { CellDescription, ValueRef, WeightInfo, WeightRole } from '../../../core/model';
 import { wholeSequence } from '../../../core/whole-sequence';
+import type { GateStatistics } from '../../../core/summary';
 import type { RealTensor } from '../../../core/tensor';
 import type { GraphBuilder } from '../../graph-builder';
+import { measureRowBlocks } from '../../measured-weights';
 import { assume, unsupported, type Reading, keepFailure } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { takeTensor } from '../../take-tensor';
-import { TORCH_GATES, makeTorchCell, shapeOfTorchCell, type TorchCellShape } from './cells';
+import { TORCH_GATES, makeTorchCell, shapeOfTorchCell, torchBlocks, type TorchCellShape } from './cells';
 import { tensorsOfLevel, type TorchCellTensors, type TorchLevel, type TorchModule } from './find-modules';
 
 /** What a file says of a module beside its tensors. */
@@ -48,16 +50,22 @@ export async function addTorchModule(
       checkStack(layer, level, shape, backShape, below?.size ?? null);
       const nonlinearity = shape.kind === 'SimpleRNN' ? nonlinearityOf(layer, facts, reading) : TANH;
       const apart = new Map<StoredTensor, RealTensor>();
+      const gates = new Map<StoredTensor, Readonly<Record<string, GateStatistics>>>();
       const read = (cell: TorchCellTensors, own: TorchCellShape): Promise<CellDescription> =>
-        readCell(cell, own, nonlinearity, { layer, apart }, reading);
+        readCell(cell, own, nonlinearity, { layer, apart, gates }, reading);
       const forward = await read(level.forward, shape);
       const backward = level.backward && backShape ? await read(level.backward, backShape) : null;
+      const weights = infosOf(level, (tensor) => apart.get(tensor));
+      for (const { tensor, info } of weights) {
+        const statistics = gates.get(tensor);
+        if (statistics) reading.measured?.set(info, statistics);
+      }
       const index = builder.add({
         name: layer,
         className: facts?.className ?? classNameOf(shape, module.isCell),
         operation: wholeSequence(forward, backward),
         inputs: below ? [below.ref] : [],
-        weights: infosOf(level, (tensor) => apart.get(tensor)),
+        weights: weights.map(({ info }) => info),
         path: module.prefix,
         sourceGateOrder: TORCH_GATES[shape.kind],
       });
@@ -69,7 +77,7 @@ export async function addTorchModule(
         className: facts?.className ?? 'unknown',
         operation: { kind: 'unsupported', reason },
         inputs: [],
-        weights: infosOf(level),
+        weights: infosOf(level).map(({ info }) => info),
         path: module.prefix,
         sourceGateOrder: [],
       });
@@ -121,27 +129,34 @@ function isSame(a: TorchCellShape, b: TorchCellShape): boolean {
   return a.kind === b.kind && a.units === b.units && a.inputDim === b.inputDim && a.outputSize === b.outputSize;
 }
 
-/** Whose cell it is, and where biases are kept that the cell adds up. */
+/** Whose cell it is, and where biases are kept that the cell adds up, and statistics of weights that are not kept. */
 interface Place {
   readonly layer: string;
   readonly apart: Map<StoredTensor, RealTensor>;
+  readonly gates: Map<StoredTensor, Readonly<Record<string, GateStatistics>>>;
 }
 
 async function readCell(
   cell: TorchCellTensors,
   shape: TorchCellShape,
   nonlinearity: ActivationDescription,
-  { layer, apart }: Place,
+  { layer, apart, gates }: Place,
   reading: Reading,
 ): Promise<CellDescription> {
   const take = (tensor: StoredTensor | null): Promise<RealTensor> | null =>
     tensor ? takeTensor(tensor, layer, reading) : null;
+  const takeMatrix = async (tensor: StoredTensor, matrix: 'kernel' | 'projection'): Promise<RealTensor> => {
+    if (!reading.measured) return takeTensor(tensor, layer, reading);
+    const { order, names } = torchBlocks(shape.kind, matrix);
+    gates.set(tensor, await measureRowBlocks(tensor, order, names, layer, reading));
+    return { shape: tensor.shape, data: NOT_KEPT };
+  };
   const numbers = {
-    weightIh: await takeTensor(cell.weightIh, layer, reading),
-    weightHh: await takeTensor(cell.weightHh, layer, reading),
+    weightIh: await takeMatrix(cell.weightIh, 'kernel'),
+    weightHh: await takeMatrix(cell.weightHh, 'kernel'),
     biasIh: await take(cell.biasIh),
     biasHh: await take(cell.biasHh),
-    weightHr: await take(cell.weightHr),
+    weightHr: cell.weightHr && (await takeMatrix(cell.weightHr, 'projection')),
   };
   if (shape.kind !== 'GRU' && cell.biasIh && cell.biasHh && numbers.biasIh && numbers.biasHh) {
     apart.set(cell.biasIh, numbers.biasIh);
@@ -149,6 +164,9 @@ async function readCell(
   }
   return makeTorchCell(numbers, shape, nonlinearity);
 }
+
+/** In place of the numbers of a matrix that was measured. */
+const NOT_KEPT = new Float32Array(0);
 
 function classNameOf({ kind }: TorchCellShape, isCell: boolean): string {
   const base = kind === 'SimpleRNN' ? 'RNN' : kind;
@@ -166,7 +184,7 @@ const ROLES: readonly (readonly [keyof TorchCellTensors, WeightRole])[] = [
 function infosOf(
   level: TorchLevel,
   numbersOf: (tensor: StoredTensor) => RealTensor | undefined = () => undefined,
-): readonly WeightInfo[] {
+): readonly { readonly tensor: StoredTensor; readonly info: WeightInfo }[] {
   const known = new Set(tensorsOfLevel(level));
   const sides: readonly (readonly [Direction, TorchCellTensors | null])[] = [
     ['forward', level.forward],
@@ -179,7 +197,8 @@ function infosOf(
       const { name, shape, dtype } = tensor;
       const numbers = numbersOf(tensor);
       const side = level.backward ? direction : null;
-      return [{ role, name, shape: [...shape], dtype, direction: side, ...(numbers && { numbers }) }];
+      const info = { role, name, shape: [...shape], dtype, direction: side, ...(numbers && { numbers }) };
+      return [{ tensor, info }];
     }),
   );
 }

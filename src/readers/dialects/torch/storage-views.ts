@@ -3,6 +3,7 @@ import { TempogradError } from '../../../core/errors';
 import { sizeOf, type RealTensor } from '../../../core/tensor';
 import type { ByteSource } from '../../byte-source';
 import { decodeNumbers } from '../../stored-numbers';
+import type { ReadRows } from '../../stored-tensor';
 import { elementBytesOf } from './storages';
 
 /** A view; offset and strides count elements. */
@@ -29,25 +30,52 @@ const MAX_SPAN_RATIO = 4;
  * `cell/unsupported` for a type that holds no real numbers.
  */
 export function readView(source: ByteSource, view: StorageView, file: string): RealTensor {
-  const { shape, strides, offset, dtype, littleEndian, name } = view;
+  checkView(source, view, file);
+  return { shape: view.shape, data: readChecked(source, view) };
+}
+
+/**
+ * A way to read a view in parts.
+ *
+ * @param source - The storage.
+ * @param view - The view, of one axis or more.
+ * @param file - The file's name.
+ * @throws TempogradError as `readView`.
+ */
+export function rowsOfView(source: ByteSource, view: StorageView, file: string): ReadRows {
+  checkView(source, view, file);
+  const [, ...inner] = view.shape;
+  const [stride = 0] = view.strides;
+  return (start, count) =>
+    readChecked(source, { ...view, shape: [count, ...inner], offset: view.offset + start * stride });
+}
+
+function checkView(source: ByteSource, { shape, strides, offset, dtype, name }: StorageView, file: string): void {
   const itemBytes = elementBytesOf(dtype);
   const count = sizeOf(shape);
-  if (count === 0) return { shape, data: new Float32Array(0) };
-  if (itemBytes === null) return { shape, data: decodeNumbers(new Uint8Array(0), dtype, littleEndian, name) };
+  if (count === 0 || itemBytes === null) return;
   const present = Math.floor(source.size / itemBytes);
   const last = offset + spanOf(shape, strides) - 1;
   if (last >= present) {
     throw corrupt(`${file}: tensor ${name} ends at element ${String(last)} of a storage that has ${String(present)}`);
   }
   if (count > present) throw corrupt(`${file}: the elements of tensor ${name} lie on one another in the storage`);
+}
+
+function readChecked(source: ByteSource, view: StorageView): RealTensor['data'] {
+  const { shape, strides, offset, dtype, littleEndian, name } = view;
+  const itemBytes = elementBytesOf(dtype);
+  const count = sizeOf(shape);
+  if (count === 0) return new Float32Array(0);
+  if (itemBytes === null) return decodeNumbers(new Uint8Array(0), dtype, littleEndian, name);
   const read = (at: number, length: number): RealTensor['data'] =>
     decodeNumbers(source.read(at * itemBytes, length * itemBytes), dtype, littleEndian, name);
-  if (isContiguous(shape, strides)) return { shape, data: read(offset, count) };
+  if (isContiguous(shape, strides)) return read(offset, count);
   const first = read(offset, 1);
   const data = first instanceof Float64Array ? new Float64Array(count) : new Float32Array(count);
   const next = gather(read, offset, shape, strides, data, 0);
   if (next !== count) throw new Error('a view gives all its elements');
-  return { shape, data };
+  return data;
 }
 
 /** Elements between the first and the last of a view, both counted. */
