@@ -23,11 +23,17 @@ export interface ChunkBuffer {
  * @param ops - Operations.
  * @param rows - Number of Jacobians.
  * @param rowLength - Numbers in a Jacobian.
+ * @param newArray - Makes the array where the engine's memory cannot be shared; left out: in the operations' precision.
  */
-export function openChunkBuffer(ops: Ops, rows: number, rowLength: number): ChunkBuffer {
+export function openChunkBuffer(
+  ops: Ops,
+  rows: number,
+  rowLength: number,
+  newArray = (length: number): RealArray => newReals(ops, length),
+): ChunkBuffer {
   const shared: ReadBuffer | null = ops.native?.readBuffer(rows, rowLength) ?? null;
   if (shared) return shared;
-  const array = newReals(ops, rows * rowLength);
+  const array = newArray(rows * rowLength);
   return {
     array,
     put: (value, firstRow) => ops.readInto(value, array, firstRow * rowLength),

@@ -43,7 +43,7 @@ export async function* propagateFinal(
   const basis = options.basis && isWorthBasis(ops, arithmetic, steps) ? options.basis : null;
   const { chunkSteps, sequences, groupSteps } = planOf(ops, cell, run, options.chunkBytes, basis !== null);
   const pace = new Pace(options.signal);
-  const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, cell.blockSizes, chunkSteps, sequences);
+  const blocks = new FinalBlocks(ops, arithmetic.readableOps, run, cell.blockSizes, chunkSteps);
   const tiles: Tile[] = [];
   try {
     for (let first = 0; first < batch; first += sequences) {
@@ -79,13 +79,7 @@ function planOf(ops: Ops, cell: TensorCell, run: CellRun, chunkBytes: number, is
  * @param chunkBytes - Size of a chunk.
  * @param isExact - Whether no basis may be used.
  */
-export function finalSequences(
-  ops: Ops,
-  cell: TensorCell,
-  run: CellRun,
-  chunkBytes: number,
-  isExact: boolean,
-): number {
+export function finalSequences(ops: Ops, cell: TensorCell, run: CellRun, chunkBytes: number, isExact: boolean): number {
   const hasBasis = !isExact && isWorthBasis(ops, chooseArithmetic(ops, cell), run.steps);
   return planOf(ops, cell, run, chunkBytes, hasBasis).sequences;
 }
@@ -100,6 +94,12 @@ const FIRST_LAG = 32;
 
 /** Steps that are pulled again together. */
 const REPLAYED_STEPS = 64;
+
+/** Where blocks go. */
+interface Output {
+  readonly blocks: FinalBlocks;
+  readonly chunk: FinalChunk;
+}
 
 /** Sequences that go through the products together. */
 class Tile {
@@ -124,16 +124,13 @@ class Tile {
 
   /** Pulls through the steps of a chunk, the computed steps `end - 1` down to `end - chunk.count`. */
   async fill(end: number, chunk: FinalChunk, blocks: FinalBlocks, pace: Pace): Promise<void> {
-    const { run, first, count } = this;
+    const { first, count } = this;
     if (this.rows.isZero()) {
       blocks.zero(first, count, chunk);
       return;
     }
     const steps = Array.from({ length: chunk.count }, (_, i) => end - 1 - i);
-    const exponents: Int32Array[] = [];
-    await this.pullSteps(steps, blocks, exponents, pace);
-    const newest = timeIndex(run.direction, run.steps, end - 1);
-    blocks.finish({ firstSequence: first, sequences: count, newest, steps: steps.length, exponents }, chunk);
+    await this.pullSteps(steps, { blocks, chunk }, pace);
   }
 
   dispose(): void {
@@ -142,12 +139,7 @@ class Tile {
   }
 
   /** Pulls through some steps, stretch by stretch. */
-  private async pullSteps(
-    steps: readonly number[],
-    blocks: FinalBlocks | null,
-    exponents: Int32Array[],
-    pace: Pace,
-  ): Promise<void> {
+  private async pullSteps(steps: readonly number[], output: Output | null, pace: Pace): Promise<void> {
     const { arithmetic, run, first, count } = this;
     const selection = { firstSequence: first, sequences: count, steps, slowest: 'step' } as const;
     const vectors = arithmetic.ops.tidy(() => {
@@ -155,10 +147,9 @@ class Tile {
       return arithmetic.cell.operatorVectors(made);
     });
     try {
-      while (exponents.length < steps.length) {
-        const from = exponents.length;
-        const to = Math.min(steps.length, from + this.rows.stretch(this.groupSteps));
-        await this.pullStretch(steps, from, to, vectors, blocks, exponents, pace);
+      for (let from = 0, to = 0; from < steps.length; from = to) {
+        to = Math.min(steps.length, from + this.rows.stretch(this.groupSteps));
+        await this.pullStretch(steps, from, to, vectors, output, pace);
         this.findBasis();
       }
     } finally {
@@ -189,7 +180,7 @@ class Tile {
     basis.redone++;
     for (let k = from; k < done; k += REPLAYED_STEPS) {
       const steps = Array.from({ length: Math.min(REPLAYED_STEPS, done - k) }, (_, i) => run.steps - 1 - k - i);
-      await this.pullSteps(steps, null, [], pace);
+      await this.pullSteps(steps, null, pace);
     }
   }
 
@@ -199,42 +190,45 @@ class Tile {
     from: number,
     to: number,
     vectors: StepVectors,
-    blocks: FinalBlocks | null,
-    exponents: Int32Array[],
+    output: Output | null,
     pace: Pace,
   ): Promise<void> {
     for (let start = from; start < to; start += this.groupSteps) {
-      this.pullGroup(steps.slice(start, Math.min(to, start + this.groupSteps)), start, vectors, blocks);
+      this.pullGroup(steps.slice(start, Math.min(to, start + this.groupSteps)), start, vectors, output);
       await pace.breathe();
     }
-    const before = this.rows.exponents.slice();
     const { rows, basis } = this;
     if (rows.settle()) {
       this.done += to - from;
       if (basis && rows instanceof BasisRows) basis.probeError = Math.max(basis.probeError ?? 0, rows.probeError);
-      for (let at = from; at < to; at++) exponents.push(before);
       return;
     }
     if (basis && rows instanceof BasisRows && rows.isLost) {
       await this.recover(basis, pace);
-      await this.pullStretch(steps, from, to, vectors, blocks, exponents, pace);
+      await this.pullStretch(steps, from, to, vectors, output, pace);
       return;
     }
     const middle = from + ((to - from) >> 1);
-    await this.pullStretch(steps, from, middle, vectors, blocks, exponents, pace);
-    await this.pullStretch(steps, middle, to, vectors, blocks, exponents, pace);
+    await this.pullStretch(steps, from, middle, vectors, output, pace);
+    await this.pullStretch(steps, middle, to, vectors, output, pace);
   }
 
-  private pullGroup(group: readonly number[], start: number, vectors: StepVectors, blocks: FinalBlocks | null): void {
-    const { arithmetic, count } = this;
+  private pullGroup(group: readonly number[], start: number, vectors: StepVectors, output: Output | null): void {
+    const { arithmetic, run, first, count } = this;
     const { ops, readableOps } = arithmetic;
+    const steps = group.length;
     ops.tidy(() => {
-      const part = sliceVectors(ops, vectors, start * count, group.length * count);
+      const part = sliceVectors(ops, vectors, start * count, steps * count);
+      const exponents = this.rows.exponents.slice();
       const inputs = this.rows.pull(this.operandsOf(part, group));
-      if (!blocks) return;
-      const joined = ops.concat(inputs, 0);
+      if (!output) return;
+      const isForward = run.direction === 'forward';
+      const joined = ops.concat(isForward ? inputs.slice().reverse() : inputs, 0);
+      const firstTime = timeIndex(run.direction, run.steps, isForward ? group[steps - 1] : group[0]);
       readableOps.tidy(() => {
-        blocks.put(arithmetic.readable(joined), start * count);
+        const value = arithmetic.readable(joined);
+        const place = { steps, firstTime, firstSequence: first, sequences: count };
+        output.blocks.put({ value, ...place, exponents }, output.chunk);
       });
     });
   }
