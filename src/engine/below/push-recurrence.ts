@@ -127,7 +127,6 @@ class Recurrence {
       states.forEach((state, at) => {
         this.give(first + at, state, receive);
       });
-      this.settlePassed();
     } finally {
       if (before !== this.state) free(before);
       for (const state of states) if (state !== this.state) free(state);
@@ -221,6 +220,7 @@ class Recurrence {
       receive({ time, h: null, c: null, norms: null });
       return;
     }
+    if (state.norms) this.settlePassed(state);
     this.withRows(state.blocks, ([h, c = null]) => {
       const passed = this.passed(h!);
       receive({ time, h: passed, c, norms: isMeasured ? state.norms : null });
@@ -238,12 +238,11 @@ class Recurrence {
   }
 
   /** Whether h is so much smaller than c that it needs exponents of its own. */
-  private settlePassed(): void {
+  private settlePassed({ blocks, norms }: PushedState): void {
     this.passedShift = null;
-    const { state } = this;
-    if (!state?.norms || state.norms.length === 1) return;
-    const { exponents } = state.blocks[0]!;
-    const shifts = Int32Array.from(state.norms[0]!, (norm, k) => {
+    if (!norms || norms.length === 1) return;
+    const { exponents } = blocks[0]!;
+    const shifts = Int32Array.from(norms[0]!, (norm, k) => {
       const kept = norm - exponents[k]!;
       return kept < -FARTHEST_PASSED ? exponentShift(kept) : 0;
     });

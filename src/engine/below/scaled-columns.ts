@@ -15,6 +15,9 @@ export const EXPONENT_STEP = 64;
 /** Norms are kept within half a step of 2 to this: room for a strong contraction below, for squares above. */
 export const KEPT_EXPONENT = 16;
 
+/** The largest power of two by which columns are multiplied at once: float32 holds it and its inverse. */
+const FARTHEST_POWER = 126;
+
 /** Sources of a tile and the width of each. */
 export interface TileShape {
   readonly ops: Ops;
@@ -67,10 +70,23 @@ export class ScaledColumns {
    */
   withExponents(exponents: Int32Array): ScaledColumns {
     const { tile, value } = this;
-    const factors = factorsBetween(tile, this.exponents, exponents);
-    if (factors === null) return this.retain();
+    const powers = powersBetween(tile, this.exponents, exponents);
+    if (powers === null) return this.retain();
     const { ops } = tile;
-    const scaled = ops.tidy(() => ops.mul(value, ops.upload(factors, [1, factors.length])));
+    // A power that the precision cannot hold is taken in two steps.
+    const isFar = powers.some((power) => Math.abs(power) > FARTHEST_POWER);
+    const first = isFar ? powers.map((power) => Math.trunc(power / 2)) : powers;
+    const scaled = ops.tidy(() => {
+      const once = ops.mul(value, factorRow(tile, first));
+      if (!isFar) return once;
+      return ops.mul(
+        once,
+        factorRow(
+          tile,
+          powers.map((power, k) => power - first[k]!),
+        ),
+      );
+    });
     return new ScaledColumns(tile, scaled, exponents);
   }
 
@@ -92,23 +108,19 @@ export class ScaledColumns {
   }
 }
 
-/**
- * The factor of each column when exponents change; null where none does.
- *
- * @param tile - Whose columns.
- * @param from - `[w]`
- * @param to - `[w]`
- */
-export function factorsBetween({ sources, width }: TileShape, from: Int32Array, to: Int32Array): Float64Array | null {
+/** How far each source's columns move when exponents change; null where none do. */
+function powersBetween({ sources }: TileShape, from: Int32Array, to: Int32Array): Int32Array | null {
   let isSame = true;
   for (let k = 0; k < sources && isSame; k++) isSame = from[k] === to[k] || from[k] === NO_EXPONENT;
   if (isSame) return null;
+  return from.map((exponent, k) => (exponent === NO_EXPONENT ? 0 : exponent - to[k]));
+}
+
+/** `[1, w D]`, 2^power for each source. */
+function factorRow({ ops, sources, width }: TileShape, powers: Int32Array): Value {
   const factors = new Float64Array(sources * width);
-  for (let k = 0; k < sources; k++) {
-    const factor = from[k] === NO_EXPONENT ? 1 : 2 ** (from[k] - to[k]);
-    factors.fill(factor, k * width, (k + 1) * width);
-  }
-  return factors;
+  powers.forEach((power, k) => factors.fill(2 ** power, k * width, (k + 1) * width));
+  return ops.upload(factors, [1, factors.length]);
 }
 
 /**
