@@ -36,7 +36,7 @@ const DOUBLE_FIELD = 10;
 const TYPED_FIELDS: ReadonlySet<number> = new Set([4, 5, 7, 10, 11]);
 
 /** A tensor, and what its graph keeps to find it. */
-const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
+const TENSOR_BYTES = 7 * OBJECT_BYTES.record;
 /** A field with bytes of its own, be they only four. */
 const FIELD_BYTES = 4 * OBJECT_BYTES.record;
 const NOWHERE: ReadonlyMap<string, string> = new Map();
