@@ -80,7 +80,7 @@ async function analyzeInto(
   const trace = makeTrace(order.trace !== null);
   await checkTargets(batch, order);
   const file = await openModelFile(order.model, order.readerOptions);
-  const data = await readRunFiles(order.request);
+  const data = await readRunFiles(order.request, order.readerOptions.limits);
   const { format, producer } = file.model;
   const source = { format, producer, path: order.model, bytes: file.bytes, sha256: file.sha256 };
   const orderOf = (layer: string): AnalysisOrder => {

@@ -70,14 +70,15 @@ async function readInChild(job: Extract<ReaderJob, { kind: 'model' }>): Promise<
  * The arrays that a request names, read in a process of their own.
  *
  * @param request - The request.
+ * @param limits - Caps of the readers that the user set.
  * @throws TempogradError `input/not-readable` and others of the input family.
  */
-export async function readRunFiles(request: RunRequest): Promise<DataArrays> {
+export async function readRunFiles(request: RunRequest, limits: ReaderOptions['limits'] = {}): Promise<DataArrays> {
   const files = dataFilesOf(request);
   const paths = [files.input?.path, files.maskFile, files.initialStateFile].filter((path) => typeof path === 'string');
   if (paths.length === 0) return { input: null, mask: null, initialState: null };
   const bytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
-  const order = { job: { kind: 'data', files } as const, bytes, name: paths[0]! };
+  const order = { job: { kind: 'data', files, limits } as const, bytes, name: paths[0]! };
   const { result, release } = await parseInChild<ReadDataResult>(startReader, order);
   release();
   if (!result.arrays) throw new Error('the reader process gave no arrays');

@@ -7,22 +7,28 @@
 import { availableParallelism, loadavg } from 'node:os';
 import { basename } from 'node:path';
 import { TempogradError, fromErrorRecord } from '../core/errors';
+import { DEFAULT_LIMITS, type ReadLimits } from '../readers/limits';
 import type { ChildChannel, StartChild } from './child-channel';
 import type { FromReader, ReaderJob, ReaderResult } from './reader-messages';
 
-/** A parse may take this long, whatever its size. */
-const PARSE_BASE_MS = 5_000;
-
-/** And this much longer for each 100 MB. */
+/** A parse may take this much longer for each 100 MB. */
 const PARSE_MS_PER_100_MB = 1_000;
 
 /** Starting the process and working out weight statistics afterwards are not parsing and have a limit of their own. */
 const OTHER_STAGE_MS = 60_000;
 
-/** How long parsing a file of this size may take, milliseconds. */
-export function parseLimitMs(bytes: number): number {
-  return PARSE_BASE_MS + (PARSE_MS_PER_100_MB * bytes) / 100e6;
+/**
+ * How long parsing a file may take, milliseconds.
+ *
+ * @param bytes - Its size.
+ * @param baseSeconds - What any file may take, `maxParseSeconds`.
+ */
+export function parseLimitMs(bytes: number, baseSeconds = DEFAULT_LIMITS.maxParseSeconds): number {
+  return 1000 * baseSeconds + (PARSE_MS_PER_100_MB * bytes) / 100e6;
 }
+
+/** A timer cannot be set further ahead. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** No machine stretches the limit further than this. */
 const MAX_CROWDING = 8;
@@ -64,7 +70,8 @@ export interface Parsed<R extends ReaderResult> {
  * `reader/corrupt` when its process ended by itself.
  */
 export function parseInChild<R extends ReaderResult>(startChild: StartChild, order: ParseOrder): Promise<Parsed<R>> {
-  const limitMs = order.limitMs ?? parseLimitMs(order.bytes) * crowding();
+  const baseSeconds = limitsOf(order.job).maxParseSeconds ?? DEFAULT_LIMITS.maxParseSeconds;
+  const limitMs = order.limitMs ?? parseLimitMs(order.bytes, baseSeconds) * crowding();
   return new Promise((resolve, reject) => {
     const child: ChildChannel = startChild();
     let timer: NodeJS.Timeout | undefined;
@@ -80,16 +87,17 @@ export function parseInChild<R extends ReaderResult>(startChild: StartChild, ord
         child.kill();
         reject(error);
       });
-    const limit = (milliseconds: number): void => {
+    const limit = (milliseconds: number, raisable: number | null = null): void => {
       clearTimeout(timer);
-      timer = setTimeout(() => fail(tooSlow(order.name, milliseconds)), milliseconds);
+      const late = (): void => fail(tooSlow(order.name, milliseconds, raisable));
+      timer = setTimeout(late, Math.min(milliseconds, MAX_TIMER_MS));
     };
 
     limit(OTHER_STAGE_MS);
     child.onMessage((raw) => {
       const message = raw as FromReader;
       if (message.kind === 'ready') {
-        limit(limitMs);
+        limit(limitMs, baseSeconds);
         child.send(order.job, order.ports);
       } else if (message.kind === 'parsed') limit(OTHER_STAGE_MS);
       else if (message.kind === 'failed') fail(fromErrorRecord(message.error));
@@ -99,11 +107,20 @@ export function parseInChild<R extends ReaderResult>(startChild: StartChild, ord
   });
 }
 
-function tooSlow(name: string, milliseconds: number): TempogradError {
+/** Caps that the user set for a job. */
+function limitsOf(job: ReaderJob): Partial<ReadLimits> {
+  return job.kind === 'model' ? job.options.limits : (job.limits ?? {});
+}
+
+/** `allowed` is the cap that a user can raise, null where none is met; how long it would have taken is not known. */
+function tooSlow(name: string, milliseconds: number, allowed: number | null): TempogradError {
   const seconds = Math.round(milliseconds / 100) / 10;
+  const cap = allowed === null ? null : { limit: 'maxParseSeconds', value: allowed, allowed };
   return new TempogradError('reader/limit-exceeded', `${basename(name)} was not read within ${seconds} s`, {
-    remedy: 'A file of this size should be read by then; it is damaged, or made to stall a reader.',
-    details: { file: name, limitSeconds: seconds },
+    remedy:
+      'A file of this size should be read by then; it is damaged, or made to stall a reader.' +
+      (cap ? ' If it is honest, raise the limit maxParseSeconds.' : ''),
+    details: { file: name, limitSeconds: seconds, ...cap },
   });
 }
 

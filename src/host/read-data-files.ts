@@ -3,6 +3,7 @@
  */
 import { TempogradError } from '../core/errors';
 import type { RealTensor, Tensor } from '../core/tensor';
+import { DEFAULT_LIMITS, type ReadLimits } from '../readers/limits';
 import { readArray, readArrays } from '../readers/read-array';
 import { readInput } from '../readers/read-input';
 import { openFileSource, type FileSource } from './file-source';
@@ -12,19 +13,23 @@ import type { DataArrays, DataFiles, ReadDataResult } from './reader-messages';
  * The arrays of a set of files.
  *
  * @param files - The files; those not named give null.
+ * @param raised - Caps that the user set; the others are as usual.
  * @throws TempogradError `input/not-readable`, also for what is no ordinary file; `input/not-finite`; `reader/limit-exceeded`.
  */
-export async function readDataFiles(files: DataFiles): Promise<ReadDataResult> {
+export async function readDataFiles(files: DataFiles, raised: Partial<ReadLimits> = {}): Promise<ReadDataResult> {
+  const limits = { ...DEFAULT_LIMITS, ...raised };
   const { input, maskFile, initialStateFile } = files;
-  const read = input && (await withFile(input.path, (source) => readInput(source, source.name, input)));
-  const mask = maskFile === null ? null : await withFile(maskFile, (source) => readArray(source, source.name));
-  const initialState = initialStateFile === null ? null : await withFile(initialStateFile, readInitialState);
+  const read = input && (await withFile(input.path, (source) => readInput(source, source.name, { ...input, limits })));
+  const mask =
+    maskFile === null ? null : await withFile(maskFile, (source) => readArray(source, source.name, null, limits));
+  const initialState =
+    initialStateFile === null ? null : await withFile(initialStateFile, (source) => readInitialState(source, limits));
   const arrays = { input: read?.tensor ?? null, mask, initialState };
   return { kind: 'data', arrays, inputShape: read?.tensor.shape ?? null, columns: read?.columns ?? null };
 }
 
-async function readInitialState(source: FileSource): Promise<DataArrays['initialState']> {
-  const arrays = await readArrays(source, source.name);
+async function readInitialState(source: FileSource, limits: ReadLimits): Promise<DataArrays['initialState']> {
+  const arrays = await readArrays(source, source.name, limits);
   const h0 = arrays.get('h0');
   const c0 = arrays.get('c0');
   if (!h0) {

@@ -25,7 +25,7 @@ const HASH_CHUNK_BYTES = 1 << 22;
  */
 export async function runReaderJob(job: ReaderJob, onParsed: () => void): Promise<ReaderResult> {
   if (job.kind === 'model') return readModelFile(job, onParsed);
-  const result = await readDataFiles(job.files);
+  const result = await readDataFiles(job.files, job.limits);
   onParsed();
   return result;
 }

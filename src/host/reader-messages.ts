@@ -44,7 +44,12 @@ export type ReaderJob =
       /** The model's numbers stay where they are: a list of layers needs only what is said of them. */
       readonly withoutModel?: boolean;
     }
-  | { readonly kind: 'data'; readonly files: DataFiles };
+  | {
+      readonly kind: 'data';
+      readonly files: DataFiles;
+      /** Caps that the user raised or lowered for these files. */
+      readonly limits?: Partial<ReadLimits>;
+    };
 
 /** A model, read. */
 export interface ReadModelResult {

@@ -51,12 +51,13 @@ export async function openGiven(
   const modelPath = models[0] ?? (options.model.current === null ? data.shift() : undefined);
   // Data first: what it fails with must not leave another model open than the window shows.
   const dataPath = data[0];
-  const described = dataPath === undefined ? null : await options.model.describeData(dataPath);
-  if (modelPath === undefined) return { model: null, data: described, choice: null };
+  const all = [modelPath, dataPath].filter((path) => path !== undefined);
   try {
+    const described = dataPath === undefined ? null : await options.model.describeData(dataPath, limits);
+    if (modelPath === undefined) return { model: null, data: described, choice: null };
     return { model: await openModel(options, modelPath, limits), data: described, choice: null };
   } catch (error) {
-    throw withGiven(error, dataPath === undefined ? [modelPath] : [modelPath, dataPath], limits);
+    throw withGiven(error, all, limits);
   }
 }
 

@@ -60,6 +60,7 @@ export class ModelSession {
   #current: OpenedModel | null = null;
   /** Caps that were raised for the open model. */
   #limits: Partial<ReadLimits> = {};
+  #dataLimits: Partial<ReadLimits> = {};
   #nextModelId = 1;
   #delivery: Delivery | null = null;
   #loading: Promise<void> = Promise.resolve();
@@ -191,13 +192,16 @@ export class ModelSession {
    * What a data file holds, without keeping it.
    *
    * @param path - A .npy, .npz or .csv file.
-   * @throws TempogradError `input/not-readable`, `input/not-finite`.
+   * @param limits - Caps that the user raised for it; a run that reads it again has them, too.
+   * @throws TempogradError `input/not-readable`, `input/not-finite`, `reader/limit-exceeded`.
    */
-  async describeData(path: string): Promise<OpenedData> {
+  async describeData(path: string, limits: Partial<ReadLimits> = {}): Promise<OpenedData> {
     const input = { kind: 'file', path, key: null, header: null } as const;
     const [readerPort] = this.#options.makeChannel();
-    const parsed = await this.#readData({ input, maskFile: null, initialStateFile: null }, [readerPort]);
+    const parsed = await this.#readData({ input, maskFile: null, initialStateFile: null }, [readerPort], NEVER, limits);
     parsed.release();
+    // A run reads the file once more.
+    this.#dataLimits = limits;
     const { inputShape, columns } = parsed.result;
     return { path, fileName: basename(path), shape: inputShape ?? [], columns };
   }
@@ -221,7 +225,12 @@ export class ModelSession {
     return { file: { path, bytes, sha256 }, port: enginePort, parsed };
   }
 
-  #readData(files: DataFiles, ports: readonly unknown[], signal = NEVER): Promise<Parsed<ReadDataResult>> {
+  #readData(
+    files: DataFiles,
+    ports: readonly unknown[],
+    signal = NEVER,
+    limits = this.#dataLimits,
+  ): Promise<Parsed<ReadDataResult>> {
     const paths = pathsOf(files);
     const bytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
     const startReader = (): ChildChannel => {
@@ -230,7 +239,7 @@ export class ModelSession {
       return child;
     };
     return parseInChild<ReadDataResult>(startReader, {
-      job: { kind: 'data', files },
+      job: { kind: 'data', files, limits },
       bytes,
       name: paths[0] ?? '',
       ports,

@@ -60,6 +60,8 @@ export interface ReadLimits {
   /** Numbers of an input file (.npy, .csv). */
   readonly maxInputValues: number;
   readonly maxCsvBytes: number;
+  /** Seconds that reading a file may take, beside one for each 100 MB of it; held by the owner of the reading process. */
+  readonly maxParseSeconds: number;
 }
 
 /** The caps of one reading, with what it has used of them so far. */
@@ -102,6 +104,7 @@ export const DEFAULT_LIMITS: ReadLimits = {
   maxModelDepth: 32,
   maxInputValues: 500_000_000,
   maxCsvBytes: 256 * MIB,
+  maxParseSeconds: 5,
 };
 
 /**

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TempogradError } from '../../src/core/errors';
 import { startNodeChild, type ChildChannel } from '../../src/host/child-channel';
 import { parseInChild, parseLimitMs } from '../../src/host/parse-process';
+import { NO_READER_OPTIONS } from '../../src/host/reader-messages';
 import type { ReaderJob } from '../../src/host/reader-messages';
 
 const JOB: ReaderJob = { kind: 'data', files: { input: null, maskFile: null, initialStateFile: null } };
@@ -53,6 +54,10 @@ describe('parseLimitMs', () => {
     expect(parseLimitMs(0)).toBe(5000);
     expect(parseLimitMs(300e6)).toBe(8000);
   });
+
+  it('grows with what the user allows', () => {
+    expect(parseLimitMs(300e6, 60)).toBe(63_000);
+  });
 });
 
 describe('parseInChild', () => {
@@ -81,6 +86,13 @@ describe('parseInChild', () => {
     expect(error.code).toBe('reader/limit-exceeded');
     expect(error.message).toContain('slow.h5 was not read within 0.3 s');
     expect(performance.now() - begun).toBeLessThan(5000);
+  });
+
+  it('names the cap that a user can raise, and takes it from the job', async () => {
+    const options = { ...NO_READER_OPTIONS, limits: { maxParseSeconds: 0.05 } };
+    const job = { kind: 'model', path: '/x/slow.h5', options, describe: false, hash: false } as const;
+    const error = await failure(parseInChild(reader('for (;;);'), { job, bytes: 0, name: '/x/slow.h5' }));
+    expect(error.details).toMatchObject({ limit: 'maxParseSeconds', value: 0.05, allowed: 0.05 });
   });
 
   it('does not hold the time after parsing against the file', async () => {

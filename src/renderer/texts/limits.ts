@@ -17,6 +17,7 @@ const MEMORY = 'Keeps a file from taking all memory of this machine.';
 const BOMB = 'Keeps a small archive from unpacking to more than this machine can hold (a “zip bomb”).';
 const CLAIM = 'Keeps a file from having memory set aside on its mere word.';
 const NESTING = 'Keeps a file that nests endlessly from exhausting the program that reads it.';
+const STALLING = 'Keeps a file from stalling the program that reads it.';
 const COUNTING = 'Keeps a file of endless parts from stalling the program that reads it.';
 
 const bytes = (counts: string, protects: string): LimitText => ({ counts, unit: 'bytes', protects });
@@ -51,6 +52,7 @@ export const LIMIT_TEXTS: Readonly<Record<string, LimitText>> = {
   maxModelDepth: count('Models inside models', NESTING),
   maxInputValues: count('Numbers of an input file', MEMORY),
   maxCsvBytes: bytes('A table as input', MEMORY),
+  maxParseSeconds: count('Seconds that reading may take, beside one for each 100 MB of the file', STALLING),
 };
 
 /** A cap that a file has exceeded, and what is needed to open that file with a higher one. */
