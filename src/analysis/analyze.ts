@@ -31,7 +31,8 @@ import { sizeRun, type RunData, type RunSize } from './size-run';
 import { joinDirections } from './join-directions';
 import { spectrumEvent, startedEvent } from './run-events';
 import { runNotes } from './run-notes';
-import { chunkOf, cutRun, maskOf, PAIRS_SOURCES, pairsPartOf, rowsOf, statesOf } from './run-part';
+import { chunkOf, cutRun, forMerging, maskOf, pairsPartOf, rowsOf, statesOf } from './run-part';
+import { checkStateBlocks, pairsSources } from './state-blocks';
 import { stepNorms } from './step-norms';
 import { summarize } from './summarize';
 
@@ -161,6 +162,7 @@ class Run {
     const plan = planRun(this.order);
     checkMemory(plan.cost.peakBytes, request);
     checkFullPairs(plan.fullBytes, request, plan.size);
+    checkStateBlocks(request, plan.found.layer);
     const opened = await openEngine(request.engine, plan.cost.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
@@ -238,11 +240,12 @@ class Run {
       exponents,
       spectra,
     };
-    const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, new Pace(this.signal));
+    const pace = new Pace(this.signal);
+    const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, pace);
+    const ofPart = part ? await forMerging(part, { ...gathered, seconds, assumptions, warnings }, pace) : {};
     this.fraction = 1;
     this.handOver(request, layerRun);
-    const ownExponents = part ? { exponents: joined([...exponents.values()]) } : {};
-    yield { event: { kind: 'done', summary, ...ownExponents }, chunk: null };
+    yield { event: { kind: 'done', summary, ...ofPart }, chunk: null };
   }
 
   /** What the layer is fed, and how it depends on the model's input where that is asked for. */
@@ -312,7 +315,7 @@ class Run {
     const { exact: isExact } = this.order.request;
     const report = this.bases;
     const options = {
-      sources: PAIRS_SOURCES,
+      sources: pairsSources(this.order.request, layerRun, direction),
       ...pairsPartOf(this.part, direction),
       isExact,
       chunkBytes,
@@ -393,9 +396,4 @@ function checkMemory(peakBytes: number, { maxMemoryBytes: limit }: RunRequest): 
     `the run needs about ${peakBytes} bytes even in its smallest pieces, the limit is ${limit}`,
     { details: { peakBytes, maxMemory: limit } },
   );
-}
-
-/** Arrays one after the other. */
-function joined(arrays: readonly Float64Array[]): Float64Array {
-  return Float64Array.from(arrays.flatMap((array) => [...array]));
 }

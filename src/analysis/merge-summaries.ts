@@ -9,6 +9,7 @@ import type { Direction, StateName } from '../core/jacobian';
 import type { Warning } from '../core/model';
 import type { Summary } from '../core/summary';
 import type { SpectrumResult } from '../engine/engine';
+import { DEFAULT_EXPONENTS, planSpectrum } from '../engine/propagate/spectrum-plan';
 import { PART_ARRAYS, type OpenPart, type PartArray, type PartFile } from '../shared/part-record';
 import type { SpectrumShape, StartedEvent } from '../shared/run';
 import { judge } from './judge';
@@ -30,17 +31,20 @@ interface GatheredSpectrum {
 }
 
 /**
- * The summary of the whole run: that of one run, but for times, and for what the mode spectrum reads off the states
- * (fixed points, the singular values at the short lag), which is left out.
+ * The summary of the whole run: that of one run, but for times.
  *
  * @param parts - All parts in their order.
  */
 export async function mergeSummaries(parts: readonly PartFile[]): Promise<Summary> {
-  const { started, summary: frame } = parts[0]!.record;
+  const { started, summary: frame, ofStates = [] } = parts[0]!.record;
   const { part: _, ...whole } = started;
   const gathered: GatheredParts = { curves: new Map(), exponents: new Map(), spectra: new Map() };
   for (const file of parts) await file.use((part) => gather(gathered, file.record.started, part));
-  const spectra = new Map([...gathered.spectra].map(([direction, found]) => [direction, resultOf(found)]));
+  const exponents = parts[0]!.record.facts['--exponents'] ?? '';
+  const asked = exponents === '' ? DEFAULT_EXPONENTS : exponents === 'all' ? 'all' : Number(exponents);
+  const spectra = new Map(
+    [...gathered.spectra].map(([direction, found]) => [direction, resultOf(found, whole, asked)]),
+  );
   const settings = settingsOf(frame, parts);
   const judged = judge({
     started: whole,
@@ -48,7 +52,7 @@ export async function mergeSummaries(parts: readonly PartFile[]): Promise<Summar
     exponents: new Map([...gathered.exponents].map(([direction, values]) => [direction, Float64Array.from(values)])),
     curves: (state, direction) => gathered.curves.get(`${state} ${direction}`) ?? [],
   });
-  const spectrum = spectra.size > 0 ? readSpectra(spectra, whole.batch) : null;
+  const spectrum = spectra.size > 0 ? readSpectra(spectra, whole.batch, ofStates) : null;
   return {
     ...frame,
     run: runOf(parts),
@@ -144,11 +148,19 @@ async function gatherCurves(
 
 function append(list: number[], array: PartArray | undefined): void {
   if (!array) return;
-  for (const value of array.read(0, array.shape.reduce((product, size) => product * size, 1))) list.push(value);
+  for (const value of array.read(
+    0,
+    array.shape.reduce((product, size) => product * size, 1),
+  ))
+    list.push(value);
 }
 
 /** The spectrum of one direction over all sequences; its curve is in the arrays alone. */
-function resultOf({ shape, lyapunov, isResolved, logSingularValues }: GatheredSpectrum): SpectrumResult {
+function resultOf(
+  { shape, lyapunov, isResolved, logSingularValues }: GatheredSpectrum,
+  { batch, steps, engine }: StartedEvent,
+  asked: number | 'all',
+): SpectrumResult {
   const { count, stateSize, hasSingularValues } = shape;
   return {
     count,
@@ -157,7 +169,7 @@ function resultOf({ shape, lyapunov, isResolved, logSingularValues }: GatheredSp
     isResolved: Uint8Array.from(isResolved),
     curve: { steps: new Int32Array(), values: new Float64Array() },
     logSingularValues: hasSingularValues ? Float64Array.from(logSingularValues) : null,
-    reason: hasSingularValues ? null : 'they would have taken too long; use --exponents all',
+    reason: planSpectrum(stateSize, batch, steps, asked, engine.name).reason,
   };
 }
 

@@ -11,12 +11,13 @@ import type { Direction, JacobianChunk } from '../core/jacobian';
 import { shareOf } from '../core/share-out';
 import type { Tensor } from '../core/tensor';
 import type { LayerRun, PairsPart } from '../engine/engine';
+import type { Pace } from '../engine/pace';
 import { DEFAULT_EXPONENTS } from '../engine/propagate/spectrum-plan';
 import type { SequenceRange } from '../engine/sequence-range';
-import type { RunPart, RunRequest, StatesEvent } from '../shared/run';
-
-/** Kinds of sources of all pairs. */
-export const PAIRS_SOURCES = ['input', 'initial', 'state'] as const;
+import type { DoneEvent, RunPart, RunRequest, StatesEvent } from '../shared/run';
+import type { Gathered } from './gathered';
+import { spectrumOfStates } from './spectrum-diagnostics';
+import { pairsSources } from './state-blocks';
 
 /**
  * The part that a request asks for; null for the whole run.
@@ -34,7 +35,9 @@ export function cutRun(run: LayerRun, request: RunRequest, sourceSteps: number, 
   const directions = run.states.map(({ direction }) => direction);
   const hasPairs = modes.includes('pairs');
   const costs = directions.map((direction) =>
-    hasPairs ? run.pairsTiles(direction, { sources: PAIRS_SOURCES, isExact, chunkBytes }) : new Float64Array(),
+    hasPairs
+      ? run.pairsTiles(direction, { sources: pairsSources(request, run, direction), isExact, chunkBytes })
+      : new Float64Array(),
   );
   const together = sequencesTogether(run, request, sourceSteps, chunkBytes);
   const groups = Math.ceil(run.batch / together);
@@ -158,4 +161,22 @@ export function chunkOf(chunk: JacobianChunk, batch: number, range: SequenceRang
     lognormH: rows(chunk.lognormH),
     lognormC: chunk.lognormC && rows(chunk.lognormC),
   };
+}
+
+/**
+ * What a part gives besides its arrays for the summary of the whole run.
+ *
+ * @param part - The part.
+ * @param gathered - Everything the part found.
+ * @param pace - Lets messages in.
+ */
+export async function forMerging(
+  part: RunPart,
+  gathered: Gathered,
+  pace: Pace,
+): Promise<Pick<DoneEvent, 'exponents' | 'ofStates'>> {
+  const exponents = Float64Array.from([...gathered.exponents.values()].flatMap((values) => [...values]));
+  // States are those of all sequences in every part, so one part is enough.
+  const isReader = part.index === 1 && gathered.started.modes.includes('spectrum');
+  return { exponents, ...(isReader && { ofStates: await spectrumOfStates(gathered, pace) }) };
 }

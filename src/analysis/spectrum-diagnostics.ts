@@ -11,6 +11,7 @@ import type { Diagnostics, SpectrumSummary } from '../core/summary';
 import type { SpectrumResult } from '../engine/engine';
 import type { Pace } from '../engine/pace';
 import { trajectoryOf } from '../engine/trajectories';
+import type { SpectrumOfStates } from '../shared/run';
 import { fixedPointsOfRun } from './fixed-points-of-run';
 import { finiteOrNull } from './finite-or-null';
 import type { Gathered } from './gathered';
@@ -41,34 +42,38 @@ type Maps = Record<'conditionNumber' | 'effectiveRank' | 'stableRank', Record<st
  * @throws `signal.reason` of the pace when it is aborted.
  */
 export async function spectrumDiagnostics(gathered: Gathered, pace: Pace): Promise<SpectrumFindings> {
-  const { spectra, run } = gathered;
-  const ofStates = new Map<Direction, StateFindings>();
-  for (const direction of spectra.keys()) {
-    const shortLag = await shortLagSingularValues(gathered, direction, pace);
-    ofStates.set(direction, { shortLag, fixedPoints: await fixedPointsOfRun(gathered, direction, pace) });
-    await pace.breathe();
-  }
-  return readSpectra(spectra, run.batch, ofStates);
-}
-
-/** What is computed from the states of a run beside its spectra. */
-interface StateFindings {
-  /** Singular values at the short lag, one row a sequence. */
-  readonly shortLag: readonly Float64Array[];
-  readonly fixedPoints: SpectrumSummary['fixedPoints'];
+  return readSpectra(gathered.spectra, gathered.run.batch, await spectrumOfStates(gathered, pace));
 }
 
 /**
- * The same from the spectra alone; what needs the states too is left out where it is not given.
+ * What is read off the states of a run beside its spectra, by direction.
+ *
+ * @param gathered - Everything the run found.
+ * @param pace - Lets messages in.
+ * @throws `signal.reason` of the pace when it is aborted.
+ */
+export async function spectrumOfStates(gathered: Gathered, pace: Pace): Promise<readonly SpectrumOfStates[]> {
+  const found: SpectrumOfStates[] = [];
+  for (const direction of gathered.started.directions) {
+    const rows = await shortLagSingularValues(gathered, direction, pace);
+    const shortLag = { isKnown: rows.length > 0, ...readingsOf(rows) };
+    found.push({ direction, shortLag, fixedPoints: await fixedPointsOfRun(gathered, direction, pace) });
+    await pace.breathe();
+  }
+  return found;
+}
+
+/**
+ * The diagnostics of spectra.
  *
  * @param spectra - Of all sequences, by direction.
  * @param batch - B
- * @param ofStates - What needs the states.
+ * @param ofStates - What `spectrumOfStates` gave.
  */
 export function readSpectra(
   spectra: ReadonlyMap<Direction, SpectrumResult>,
   batch: number,
-  ofStates: ReadonlyMap<Direction, StateFindings> = new Map(),
+  ofStates: readonly SpectrumOfStates[],
 ): SpectrumFindings {
   const maps: Maps = { conditionNumber: {}, effectiveRank: {}, stableRank: {} };
   const dimension: Record<string, number | null> = {};
@@ -77,19 +82,20 @@ export function readSpectra(
   const summaries: SpectrumSummary[] = [];
   for (const [direction, result] of spectra) {
     const suffix = spectra.size === 2 ? `_${direction}` : '';
-    const found = ofStates.get(direction);
+    const { shortLag, fixedPoints } = ofStates.find((one) => one.direction === direction)!;
+    const full = rowsOf(result.logSingularValues, batch);
     const byLag = {
-      ...(found && { [`${SHORT_LAG}${suffix}`]: found.shortLag }),
-      [`full${suffix}`]: rowsOf(result.logSingularValues, batch),
+      [`${SHORT_LAG}${suffix}`]: shortLag,
+      [`full${suffix}`]: { isKnown: full.length > 0, ...readingsOf(full) },
     };
-    for (const [lag, values] of Object.entries(byLag)) {
-      if (values.length > 0) isKnown.add(lag);
-      addReadings(maps, lag, values);
+    for (const [lag, readings] of Object.entries(byLag)) {
+      if (readings.isKnown) isKnown.add(lag);
+      for (const key of ['conditionNumber', 'effectiveRank', 'stableRank'] as const) maps[key][lag] = readings[key];
     }
     const rows = rowsOf(result.lyapunov, batch);
     dimension[direction] = meanOf(rows.map((row) => kaplanYorkeDimension(row, result.stateSize)));
     entropy[direction] = meanOf(rows.map((row) => entropyRate(row, result.stateSize)));
-    summaries.push({ ...summaryOf(direction, result, batch), fixedPoints: found?.fixedPoints ?? null });
+    summaries.push({ ...summaryOf(direction, result, batch), fixedPoints });
   }
   return {
     diagnostics: { ...maps, kaplanYorkeDimension: oneOrEach(dimension), entropyRate: oneOrEach(entropy) },
@@ -136,10 +142,12 @@ function lastSteps(trajectory: Trajectory, count: number): Trajectory | null {
   return left > 0 ? null : { ...trajectory, mask };
 }
 
-function addReadings(maps: Maps, key: string, rows: readonly Float64Array[]): void {
-  maps.conditionNumber[key] = geometricMean(rows.map(conditionNumber));
-  maps.effectiveRank[key] = meanOf(rows.map(effectiveRank));
-  maps.stableRank[key] = meanOf(rows.map(stableRank));
+function readingsOf(rows: readonly Float64Array[]): Omit<SpectrumOfStates['shortLag'], 'isKnown'> {
+  return {
+    conditionNumber: geometricMean(rows.map(conditionNumber)),
+    effectiveRank: meanOf(rows.map(effectiveRank)),
+    stableRank: meanOf(rows.map(stableRank)),
+  };
 }
 
 function rowsOf(values: Float64Array | null, batch: number): Float64Array[] {

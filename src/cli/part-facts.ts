@@ -26,7 +26,8 @@ export function partFacts(
 ): Readonly<Record<string, string>> {
   const { input, wrt, atLayer, exponents, warmUp, span, exact } = request;
   const { h0, c0 } = data.initialState ?? { h0: null, c0: null };
-  const random = input.kind === 'random' ? `random, ${input.steps} steps, batch ${input.batch ?? 'open'}, seed ${input.seed}` : '';
+  const random =
+    input.kind === 'random' ? `random, ${input.steps} steps, batch ${input.batch ?? 'open'}, seed ${input.seed}` : '';
   return {
     tempograd: version,
     model,

@@ -36,11 +36,10 @@ export function orderParts(files: readonly PartFile[]): readonly PartFile[] {
     const { index } = file.record.started.part;
     const other = byIndex.get(index);
     if (other) {
-      throw refuse(
-        `${other.path} and ${file.path} are both part ${index} of ${count}`,
-        'Name every part once.',
-        { parts: [other.path, file.path], index },
-      );
+      throw refuse(`${other.path} and ${file.path} are both part ${index} of ${count}`, 'Name every part once.', {
+        parts: [other.path, file.path],
+        index,
+      });
     }
     byIndex.set(index, file);
   }
@@ -189,9 +188,7 @@ async function layPairs(
 
 /** A row of the table as the rectangle that it says, which must lie in the run. */
 function placeOf(row: ArrayLike<number>, started: StartedEvent, file: PartFile) {
-  const [quantity, side, sequence, targetStart, targetCount, sourceStart, sourceCount] = Array.from(row) as [
-    ...Tuple7,
-  ];
+  const [quantity, side, sequence, targetStart, targetCount, sourceStart, sourceCount] = Array.from(row) as [...Tuple7];
   const name = file.record.quantities[quantity];
   const direction = PLACE_DIRECTIONS[side];
   const sources = name === 'dh_ds0' ? 1 : Math.max(started.steps, started.sourceSteps);
@@ -200,7 +197,8 @@ function placeOf(row: ArrayLike<number>, started: StartedEvent, file: PartFile) 
     sequence < started.batch &&
     liesIn(targetStart, targetCount, started.steps) &&
     liesIn(sourceStart, sourceCount, sources);
-  if (name === undefined || direction === undefined || !fits) throw damaged(file, 'a rectangle of pairs leaves the run');
+  if (name === undefined || direction === undefined || !fits)
+    throw damaged(file, 'a rectangle of pairs leaves the run');
   return {
     quantity: name as PairsQuantity,
     direction,

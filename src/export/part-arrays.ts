@@ -103,13 +103,19 @@ export class PartArrays {
       states: part.statesChecksum,
       quantities: this.quantities,
       summary: this.done.summary,
+      ...(this.done.ofStates && { ofStates: this.done.ofStates }),
     };
     const bytes = new TextEncoder().encode(JSON.stringify(record));
     this.write(PART_ARRAYS.record, 'uint8', [bytes.length], bytes);
     await writer.close();
   }
 
-  private write(name: string, type: ArrayDeclaration['type'], shape: readonly number[], values: ArrayLike<number>): void {
+  private write(
+    name: string,
+    type: ArrayDeclaration['type'],
+    shape: readonly number[],
+    values: ArrayLike<number>,
+  ): void {
     this.writer.declare({ name, type, shape });
     this.writer.write(name, 0, values);
   }

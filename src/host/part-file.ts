@@ -46,10 +46,7 @@ export async function openPartFile(path: string): Promise<PartFile> {
 }
 
 /** Opens the file for as long as the work takes. */
-async function withArchive<R>(
-  path: string,
-  work: (part: OpenPart, zip: ZipArchive) => Promise<R>,
-): Promise<R> {
+async function withArchive<R>(path: string, work: (part: OpenPart, zip: ZipArchive) => Promise<R>): Promise<R> {
   const source = openFileSource(path);
   try {
     const head = source.size >= 4 ? source.read(0, 4) : new Uint8Array(4);
@@ -69,8 +66,7 @@ async function withArchive<R>(
 function arrayOf(entry: ByteSource, path: string, name: string): PartArray {
   const described = describeNpy(entry, `array ${name}`);
   const Kind = ARRAY_TYPES[described?.dtype as keyof typeof ARRAY_TYPES] as
-    | (typeof ARRAY_TYPES)[keyof typeof ARRAY_TYPES]
-    | undefined;
+    (typeof ARRAY_TYPES)[keyof typeof ARRAY_TYPES] | undefined;
   if (!described || !Kind) throw damaged(path, `its array ${name} has a type that no part has`);
   const elements = sizeOf(described.shape);
   const width = Kind.BYTES_PER_ELEMENT;

@@ -6,7 +6,7 @@
  */
 import { z } from 'zod';
 import type { Summary } from '../core/summary';
-import type { RunPart, StartedEvent } from './run';
+import type { RunPart, SpectrumOfStates, StartedEvent } from './run';
 
 /** The arrays that only parts have. */
 export const PART_ARRAYS = {
@@ -53,7 +53,9 @@ const startedSchema = z.looseObject({
     )
     .min(1)
     .max(2),
-  spectra: z.array(z.looseObject({ direction, count: size, stateSize: size, hasSingularValues: z.boolean() })).optional(),
+  spectra: z
+    .array(z.looseObject({ direction, count: size, stateSize: size, hasSingularValues: z.boolean() }))
+    .optional(),
   part: z.looseObject({
     index: size,
     count: size.min(1),
@@ -72,6 +74,7 @@ const recordSchema = z.looseObject({
   /** Names of the quantities by their number in a place. */
   quantities: z.array(z.string()),
   summary: z.looseObject({ schema: z.literal(1) }),
+  ofStates: z.array(z.looseObject({ direction, shortLag: z.looseObject({ isKnown: z.boolean() }) })).optional(),
 });
 
 /** The record of a part. */
@@ -82,6 +85,8 @@ export interface PartRecord {
   readonly states: string;
   readonly quantities: readonly string[];
   readonly summary: Summary;
+  /** Of the first part, with the mode spectrum. */
+  readonly ofStates?: readonly SpectrumOfStates[];
 }
 
 /**

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import type { ErrorRecord } from '../core/errors';
 import type { Direction, PairsChunk } from '../core/jacobian';
 import type { CellKind } from '../core/model';
-import type { EngineInfo, Summary } from '../core/summary';
+import type { EngineInfo, FixedPointsSummary, Summary } from '../core/summary';
 import { MAX_STEPS_OR_BATCH } from './run-limits';
 
 const count = z.number().int().min(1).max(MAX_STEPS_OR_BATCH);
@@ -49,6 +49,8 @@ export const runRequestSchema = z.object({
   full: z.boolean().optional(),
   /** What whole pairs may take, bytes; left out: 2 GiB. */
   maxBytes: z.number().positive().optional(),
+  /** With pairs of an LSTM: the four blocks of its state Jacobian apart too; left out: ds_t/ds_s alone. */
+  stateBlocks: z.boolean().optional(),
   /** The Jacobians of one pair of steps of one sequence too; left out: none. */
   block: z
     .object({
@@ -160,6 +162,8 @@ export interface StartedEvent {
   readonly modes: readonly string[];
   /** Whether pairs come with their whole Jacobians; left out: they do not. */
   readonly full?: boolean;
+  /** Whether pairs come with the four blocks of the state; left out: they do not. */
+  readonly stateBlocks?: boolean;
   /** Whether a block of one pair of steps comes; left out: none. */
   readonly hasBlock?: boolean;
   /** One per direction with the mode spectrum. */
@@ -285,6 +289,21 @@ export interface DoneEvent {
   readonly summary: Summary;
   /** Of a part: the leading exponents of its sequences, `[directions, b]`. */
   readonly exponents?: Float64Array;
+  /** Of the first part, with the mode spectrum: what is read off the states of all sequences. */
+  readonly ofStates?: readonly SpectrumOfStates[];
+}
+
+/** What the mode spectrum reads off the states of all sequences beside their spectra. */
+export interface SpectrumOfStates {
+  readonly direction: Direction;
+  /** Of the singular values over the last few steps; null numbers where they are not finite or not known. */
+  readonly shortLag: {
+    readonly isKnown: boolean;
+    readonly conditionNumber: number | null;
+    readonly effectiveRank: number | null;
+    readonly stableRank: number | null;
+  };
+  readonly fixedPoints: FixedPointsSummary | null;
 }
 
 /** The end of a run that was cancelled; what was sent before stays valid. */
