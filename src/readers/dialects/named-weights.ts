@@ -36,7 +36,7 @@ export interface NamedFacts {
 const NOTHING_MORE: NamedFacts = { modules: new Map(), classes: new Map(), warnings: [] };
 
 /** A tensor as each way of naming looks at it: its place, its names, and lists of those that are left. */
-const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
+const TENSOR_BYTES = 8 * OBJECT_BYTES.record;
 const NAME_COPIES = 4;
 
 /** Groups of tensors that are listed one by one; a large model has more, and nobody reads them. */

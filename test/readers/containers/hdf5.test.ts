@@ -96,7 +96,10 @@ describe('openHdf5', () => {
       'file.h5',
       limitsOfReading({ maxAttributeBytes: 1, maxTensorBytes: 8 }),
     );
-    await expect(tight.attribute('/', 'model_config')).rejects.toMatchObject({ code: 'reader/limit-exceeded' });
+    await expect(tight.attribute('/', 'model_config')).rejects.toMatchObject({
+      code: 'reader/limit-exceeded',
+      details: { limit: 'maxAttributeBytes' },
+    });
     const kernel = await tight.dataset('/model_weights/memory/memory/lstm_cell/kernel:0');
     await expect(kernel.read()).rejects.toMatchObject({ code: 'reader/limit-exceeded' });
   });

@@ -19,7 +19,7 @@ import { findKerasLayers } from '../keras/find-named-layers';
 export const OBJECT_GRAPH = '_CHECKPOINTABLE_OBJECT_GRAPH';
 
 /** A tensor as each way of naming looks at it: its place, its names, and lists of those that are left. */
-const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
+const TENSOR_BYTES = 8 * OBJECT_BYTES.record;
 const NAME_COPIES = 4;
 
 /** Who wrote named tensors. */

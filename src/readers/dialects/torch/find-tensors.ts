@@ -51,7 +51,7 @@ const TRAINING_ONLY =
   /^(optim\w*|[^.]*optimi[sz]er[^.]*|[^.]*sched(uler)?s?(_state_dict)?|scaler|amp|(cuda_)?rng_\w*|exp_avg\w*|callbacks|loops|hyper_parameters|hparams)$/i;
 
 /** A tensor and its place. */
-const TENSOR_BYTES = 6 * OBJECT_BYTES.record;
+const TENSOR_BYTES = 2 * OBJECT_BYTES.record;
 
 /** Deeper than any model nests modules. */
 const MAX_DEPTH = 200;
