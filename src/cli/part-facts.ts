@@ -24,7 +24,7 @@ export function partFacts(
   reader: ReaderOptions,
   data: DataArrays,
 ): Readonly<Record<string, string>> {
-  const { input, wrt, atLayer, exponents, warmUp, span, exact } = request;
+  const { input, wrt, atLayer, exponents, warmUp, span, exact, stateBlocks = false } = request;
   const { h0, c0 } = data.initialState ?? { h0: null, c0: null };
   const random =
     input.kind === 'random' ? `random, ${input.steps} steps, batch ${input.batch ?? 'open'}, seed ${input.seed}` : '';
@@ -44,6 +44,7 @@ export function partFacts(
     '--warm-up': String(warmUp ?? ''),
     '--span': String(span ?? ''),
     '--exact': String(exact),
+    '--state-blocks': String(stateBlocks),
   };
 }
 

@@ -187,8 +187,9 @@ async function layPairs(
 }
 
 /** A row of the table as the rectangle that it says, which must lie in the run. */
-function placeOf(row: ArrayLike<number>, started: StartedEvent, file: PartFile) {
-  const [quantity, side, sequence, targetStart, targetCount, sourceStart, sourceCount] = Array.from(row) as [...Tuple7];
+function placeOf(row: Iterable<number>, started: StartedEvent, file: PartFile) {
+  const [quantity = -1, side = -1, sequence = -1, targetStart = -1, targetCount = -1, ...sourced] = row;
+  const [sourceStart = -1, sourceCount = -1, isJoined = 0] = sourced;
   const name = file.record.quantities[quantity];
   const direction = PLACE_DIRECTIONS[side];
   const sources = name === 'dh_ds0' ? 1 : Math.max(started.steps, started.sourceSteps);
@@ -207,10 +208,9 @@ function placeOf(row: ArrayLike<number>, started: StartedEvent, file: PartFile) 
     targetCount,
     sourceStart,
     sourceCount,
+    ...(isJoined === 1 && { isJoined: true as const }),
   };
 }
-
-type Tuple7 = [number, number, number, number, number, number, number];
 
 function liesIn(start: number, count: number, size: number): boolean {
   return start >= 0 && count >= 0 && start + count <= size;

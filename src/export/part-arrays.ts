@@ -125,7 +125,8 @@ export class PartArrays {
     let number = this.quantities.indexOf(quantity);
     if (number < 0) number = this.quantities.push(quantity) - 1;
     const side = PLACE_DIRECTIONS.indexOf(direction);
-    this.places.push(number, side, sequence, targetStart, targetCount, sourceStart, sourceCount);
+    const isJoined = Number(event.isJoined ?? false);
+    this.places.push(number, side, sequence, targetStart, targetCount, sourceStart, sourceCount, isJoined);
     this.gathered.push(logNorms);
     this.gatheredLength += logNorms.length;
     if (this.gatheredLength >= GATHERED_NORMS) this.writeGathered();

@@ -136,6 +136,7 @@ function factsOf({ facts = {} }: ArrayTargets, started: PartStarted): Readonly<R
     steps: String(steps),
     engine: `${engine.name} ${engine.version}`,
     'bytes of a piece (--max-memory)': String(part.chunkBytes),
+    'tiles of pairs (--max-memory)': part.tiles.map(({ total }) => total).join(' and '),
   };
 }
 

@@ -12,7 +12,7 @@ import type { RunPart, SpectrumOfStates, StartedEvent } from './run';
 export const PART_ARRAYS = {
   /** The record, bytes of JSON. */
   record: 'part',
-  /** `[R, 7]` int32, one row a rectangle: quantity, direction, sequence, first target, targets, first source, sources. */
+  /** `[R, 8]` int32, one row a rectangle: quantity, direction, sequence, first target, targets, first source, sources, whether joined. */
   places: 'part_pairs_places',
   /** `[N]` float64, the rectangles' log norms one after the other. */
   values: 'part_pairs_values',
@@ -23,7 +23,7 @@ export const PART_ARRAYS = {
 } as const;
 
 /** Columns of a place. */
-export const PLACE_COLUMNS = 7;
+export const PLACE_COLUMNS = 8;
 
 /** The directions by their number in a place. */
 export const PLACE_DIRECTIONS = ['forward', 'backward'] as const;
