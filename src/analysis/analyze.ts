@@ -32,7 +32,7 @@ import { joinDirections } from './join-directions';
 import { spectrumEvent, startedEvent } from './run-events';
 import { runNotes } from './run-notes';
 import { chunkOf, cutRun, forMerging, maskOf, pairsPartOf, rowsOf, statesOf } from './run-part';
-import { checkStateBlocks, pairsSources } from './state-blocks';
+import { checkStateBlocks, pairsSources, withStateBlocks } from './state-blocks';
 import { stepNorms } from './step-norms';
 import { summarize } from './summarize';
 
@@ -90,8 +90,9 @@ export function planRun(order: AnalysisOrder): RunPlan {
     request.exponents,
   );
   const fullBytes = fullPairsBytes(request, cells, size);
-  const resultBytes = cost.resultBytes + fullBytes;
-  const estimate = { ...cost, resultBytes, engine, batch: size.batch, steps: size.steps };
+  const whole = withStateBlocks(request, cells, size, engine.name, cost);
+  const resultBytes = whole.resultBytes + fullBytes;
+  const estimate = { ...whole, resultBytes, engine, batch: size.batch, steps: size.steps };
   return { found, size, engine, cost, chunkBytes, fullBytes, estimate };
 }
 

@@ -46,6 +46,7 @@ export function startedEvent(
     hasCell: parts.some(({ hasCell }) => hasCell),
     parts,
     modes: request.modes,
+    ...(request.stateBlocks && request.modes.includes('pairs') && { stateBlocks: true }),
     ...(request.block && { hasBlock: true }),
     ...(request.full && request.modes.includes('pairs') && { full: true }),
     ...(request.modes.includes('spectrum') && { spectra: spectraOf(request, cells, engine, run) }),

@@ -27,6 +27,7 @@ interface RawOptions {
   readonly mode?: readonly RunRequest['modes'][number][];
   readonly full?: boolean;
   readonly maxBytes?: number;
+  readonly stateBlocks?: boolean;
   readonly block?: RunRequest['block'];
   readonly out?: string;
   readonly csv?: string;
@@ -106,6 +107,7 @@ export function addAnalyzeOptions(command: Command): Command {
       'with --full: refuse whole Jacobians above this size (default: 2147483648)',
       positive('--max-bytes'),
     )
+    .option('--state-blocks', 'with the mode pairs of an LSTM: the blocks hh, hc, ch, cc of ds_t/ds_s apart')
     .option(
       '--block <T,S[,B]>',
       'the Jacobians of step T by the input of step S, of sequence B (default: 0)',
@@ -169,6 +171,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (raw.full && !raw.mode?.includes('pairs')) throw badOption('--full needs the mode pairs');
   if (raw.full && raw.out === undefined) throw badOption('--full needs --out: whole Jacobians go to its arrays');
   if (raw.block && raw.wrt === 'model-input') throw badOption('--block is by the layer’s own input');
+  if (raw.stateBlocks && !raw.mode?.includes('pairs')) throw badOption('--state-blocks needs the mode pairs');
   if (raw.maxBytes !== undefined && !raw.full) throw badOption('--max-bytes needs --full');
   if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
     throw badOption('--exponents needs the mode spectrum');
@@ -193,6 +196,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       initialStateFile: raw.initialState ?? null,
       modes: [...(raw.mode ?? DEFAULT_MODES)],
       ...(raw.full && { full: true }),
+      ...(raw.stateBlocks && { stateBlocks: true }),
       ...(raw.block && { block: raw.block }),
       ...(raw.maxBytes !== undefined && { maxBytes: raw.maxBytes }),
       engine: raw.engine ?? null,

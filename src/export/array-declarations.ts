@@ -1,7 +1,7 @@
 /**
  * Which arrays a run writes, under which names and in which shapes: those of docs/cli.md.
  */
-import type { Direction, StateName } from '../core/jacobian';
+import { isStateQuantity, STATE_BLOCKS, type Direction, type StateName } from '../core/jacobian';
 import { gateNames } from '../core/model';
 import { curvePoints } from '../core/spectrum-sum';
 import { unitsOf, type DirectionPart, type PairsEvent, type StartedEvent } from '../shared/run';
@@ -74,6 +74,9 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
     for (const { name } of states) norms(`lognorm_d${name}_dx`, steps, sourceSteps);
     for (const suffix of suffixes(started, 'h')) norms(`lognorm_dh_dh0${suffix}`, steps);
     for (const suffix of suffixes(started, 'h')) norms(`lognorm_ds_ds${suffix}`, steps, steps);
+    for (const block of started.stateBlocks ? STATE_BLOCKS : []) {
+      for (const suffix of suffixes(started, 'c')) norms(`lognorm_${block}${suffix}`, steps, steps);
+    }
     if (started.full) declarations.push(...wholePairs(started, states));
   }
   if (started.hasBlock) {
@@ -126,7 +129,7 @@ function spectrumArrays({ batch, steps, spectra = [] }: StartedEvent): readonly 
 export function pairsArray({ parts }: StartedEvent, { quantity, direction }: PairsEvent): string {
   const suffix = parts.length === 1 ? '' : `_${direction}`;
   if (quantity === 'dh_ds0') return `lognorm_dh_dh0${suffix}`;
-  return quantity === 'ds_ds' ? `lognorm_ds_ds${suffix}` : `lognorm_${quantity}`;
+  return isStateQuantity(quantity) ? `lognorm_${quantity}${suffix}` : `lognorm_${quantity}`;
 }
 
 /**

@@ -4,7 +4,7 @@
  * Names and shapes are those of docs/cli.md. A Bidirectional layer's rows are forward units, then backward units; its
  * two halves come in separate passes and are brought to one scale at the end.
  */
-import type { Direction, DiagonalChunk, FinalChunk, StateName } from '../core/jacobian';
+import { isStateQuantity, type Direction, type DiagonalChunk, type FinalChunk, type StateName } from '../core/jacobian';
 import { addNorms } from '../core/linalg/scaling';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
@@ -102,7 +102,7 @@ export class RunArrays {
       this.writer.write(name, sequence * steps + targetStart, logNorms);
       return;
     }
-    const columns = quantity === 'ds_ds' ? steps : sourceSteps;
+    const columns = isStateQuantity(quantity) ? steps : sourceSteps;
     for (let row = 0; row < targetCount; row++) {
       const t = targetStart + row;
       if (event.isJoined) {
@@ -116,7 +116,7 @@ export class RunArrays {
       if (first >= end) continue;
       const part = logNorms.subarray(row * sourceCount + first - sourceStart, row * sourceCount + end - sourceStart);
       const place = (sequence * steps + t) * columns;
-      if (quantity === 'ds_ds' || this.started.parts.length === 1 || t < first || t >= end) {
+      if (isStateQuantity(quantity) || this.started.parts.length === 1 || t < first || t >= end) {
         this.writer.write(name, place + first, part);
         continue;
       }

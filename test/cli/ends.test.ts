@@ -75,6 +75,7 @@ describe('wrong use ends with 2', () => {
       'whole pairs without pairs': ['analyze', LSTM, '--full', '--out', 'x.npz'],
       'whole pairs that go nowhere': ['analyze', LSTM, '--mode', 'pairs', '--full'],
       'a size of nothing that is asked for': ['analyze', LSTM, '--max-bytes', '1000'],
+      'blocks of the state without pairs': ['analyze', LSTM, '--state-blocks'],
       'a block of one step': ['analyze', LSTM, '--block', '3'],
       'a block before the first step': ['analyze', LSTM, '--block', '3,-1'],
       'a block behind the last step': ['analyze', LSTM, '--steps', '20', '--block', '20,1'],
