@@ -20,7 +20,7 @@ export function columnNorms(tile: TileShape, blocks: readonly Value[]): readonly
   const total = sources * width;
   const norms = ops.tidy(() => {
     const rows = blocks.map((block) => rootSquares(ops, block));
-    return ops.read(rows.length === 1 ? rows[0]! : ops.concat(rows, 0));
+    return tile.read(rows.length === 1 ? rows[0]! : ops.concat(rows, 0));
   });
   return blocks.map((block, at) => {
     let exact: ArrayLike<number> | null = null;
@@ -29,7 +29,7 @@ export function columnNorms(tile: TileShape, blocks: readonly Value[]): readonly
       for (let j = at * total + k * width; j < at * total + (k + 1) * width; j++) sum += norms[j]! * norms[j]!;
       const norm = Math.sqrt(sum);
       if (norm >= DOUBTFUL_NORM || Number.isNaN(norm)) return Math.log2(norm);
-      exact ??= ops.read(block);
+      exact ??= tile.read(block);
       return exactNorm(exact, block.shape[0]!, total, k * width, width);
     });
   });

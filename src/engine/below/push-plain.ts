@@ -150,7 +150,7 @@ function mixedPass(
   inputs: readonly (JoinedRows | null)[],
 ): readonly (ScaledColumns | null)[] {
   const { ops, sources } = tile;
-  const together = TOGETHER[ops.engine === 'reference' ? 'float64' : 'float32'];
+  const together = TOGETHER[tile.isDouble ? 'float64' : 'float32'];
   const classOf = (exponent: number): number => Math.floor(exponent / together);
   const classes = new Set<number>();
   for (const row of inputs.flatMap((rows) => rows ?? [])) {

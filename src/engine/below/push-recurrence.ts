@@ -8,7 +8,7 @@
  */
 import { timeIndex } from '../../core/reference/run-cell';
 import type { CellRun } from '../cells/run-cell';
-import type { TensorCell } from '../cells/tensor-cell';
+import type { BareCell } from '../cells/tensor-cell';
 import type { Value } from '../ops';
 import type { Pace } from '../pace';
 import { columnNorms } from './column-norms';
@@ -50,7 +50,7 @@ export interface RecurrenceStep {
 /** What is pushed. */
 export interface RecurrenceOrder {
   readonly tile: TileShape;
-  readonly cell: TensorCell;
+  readonly cell: BareCell;
   readonly run: CellRun;
   readonly operators: StepOperators;
   /** What the layer is fed. */

@@ -21,6 +21,10 @@ const FARTHEST_POWER = 126;
 /** Sources of a tile and the width of each. */
 export interface TileShape {
   readonly ops: Ops;
+  /** Whether numbers are float64. */
+  readonly isDouble: boolean;
+  /** The numbers of a value, in the engine's own precision. */
+  read(value: Value): ArrayLike<number>;
   /** w */
   readonly sources: number;
   /** D of the model's input. */

@@ -22,6 +22,7 @@ import { NO_EXPONENT, ScaledColumns, type TileShape } from './scaled-columns';
 import { fedBy } from './source-layers';
 import type { HostFlow, StackPath, StackRecurrence } from './stack-path';
 import { StepOperators } from './step-operators';
+import { isDoubleStack, openPrecision, type StackPrecision } from './stack-precision';
 import { releaseRows, type TangentRow, type TangentRows } from './tangent-rows';
 
 /** Some steps of u of one sequence. */
@@ -57,19 +58,24 @@ export class StackPush {
   private readonly cells = new Map<number, readonly OpenDirection[]>();
   private operators = new Map<OpenDirection, StepOperators>();
   private sequence = -1;
+  private readonly precision: StackPrecision;
+  private readonly ops: Ops;
 
   /**
-   * @param ops - Operations.
+   * @param ops - The engine's operations.
    * @param path - The layers below.
    * @param top - The layer itself with its states.
    * @param keepsVectors - Whether what operators are formed from stays from tile to tile.
    */
   constructor(
-    private readonly ops: Ops,
+    ops: Ops,
     private readonly path: StackPath,
     private readonly top: StackRecurrence,
     private readonly keepsVectors: boolean,
-  ) {}
+  ) {
+    this.precision = openPrecision(ops, isDoubleStack(path, ops.native !== null));
+    this.ops = this.precision.ops;
+  }
 
   /**
    * Pushes a tile to the top.
@@ -83,7 +89,9 @@ export class StackPush {
     const { tile } = wanted;
     this.turnTo(tile.sequence);
     const limits = lastSteps(path, this.top.layer, wanted.lastTarget);
-    const shape: TileShape = { ops, sources: tile.count, width: path.sequence.shape[2]! };
+    const { isDouble } = this.precision;
+    const read = (value: Value): ArrayLike<number> => this.precision.read(value);
+    const shape: TileShape = { ops, isDouble, read, sources: tile.count, width: path.sequence.shape[2]! };
     const held = new Map<number, readonly (TangentRows | null)[]>();
     const readers = this.countReaders();
     try {
@@ -103,6 +111,7 @@ export class StackPush {
     this.freeOperators();
     for (const { cell } of [...this.cells.values()].flat()) cell.dispose();
     this.cells.clear();
+    this.precision.close();
   }
 
   /** How many layers read each. */
@@ -273,7 +282,7 @@ export class StackPush {
     let operators = this.operators.get(open);
     if (!operators) {
       const { cell, run, valid } = open;
-      operators = new StepOperators(this.ops, cell, run, sequence, valid.of(sequence), this.keepsVectors);
+      operators = new StepOperators(this.precision, cell, run, sequence, valid.of(sequence), this.keepsVectors);
       this.operators.set(open, operators);
     }
     return operators;

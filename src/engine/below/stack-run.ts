@@ -13,7 +13,7 @@ import { newReals } from '../cells/run-cell';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { holdsWanted } from '../sequence-range';
-import type { ScaledColumns } from './scaled-columns';
+import type { ScaledColumns, TileShape } from './scaled-columns';
 import type { StackPath, StackRecurrence } from './stack-path';
 import { planStack, stackSizes, stackTiles, type StackPlan, type StackSizes } from './stack-plan';
 import { StackPush, type StackTile } from './stack-push';
@@ -177,8 +177,8 @@ export class StackRun {
           await push.push({ tile, directions: [direction], lastTarget: lastTarget(tile) }, pace, (step) => {
             const wanted = wants(tile, step.time);
             if (wanted.length === 0 || !step.h || !step.norms) return;
-            h.put(ops, sequence, wanted, step.h, step.norms[0]!);
-            if (c && step.c) c.put(ops, sequence, wanted, step.c, step.norms[1]!);
+            h.put(step.tile, sequence, wanted, step.h, step.norms[0]!);
+            if (c && step.c) c.put(step.tile, sequence, wanted, step.c, step.norms[1]!);
           });
         }
         yield { start, count, h, c };
@@ -208,7 +208,7 @@ class Blocks {
 
   /** Takes the blocks of some sources of a tile. */
   put(
-    ops: Ops,
+    { ops, read }: TileShape,
     sequence: number,
     sources: readonly number[],
     { value, exponents }: ScaledColumns,
@@ -220,7 +220,7 @@ class Blocks {
     const first = sources.length === 1 ? sources[0]! : 0;
     const taken = sources.length === 1 ? width : columns;
     const numbers = ops.tidy(() =>
-      ops.read(taken === columns ? value : ops.slice(value, [0, first * width], [rows, taken])),
+      read(taken === columns ? value : ops.slice(value, [0, first * width], [rows, taken])),
     );
     for (const k of sources) {
       const at = sequence * count + k;

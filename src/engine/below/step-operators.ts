@@ -6,10 +6,11 @@
  */
 import { sliceVectors } from '../cells/step-vectors';
 import type { CellRun } from '../cells/run-cell';
-import { preciseVectors, type StepVectors, type TensorCell } from '../cells/tensor-cell';
+import type { StepVectors, TensorCell } from '../cells/tensor-cell';
 import type { Ops, Value } from '../ops';
 import { VECTORS_LENGTH } from '../propagate/plan';
 import { uploadPairs } from '../propagate/step-points';
+import type { StackPrecision } from './stack-precision';
 import { timeIndex } from '../../core/reference/run-cell';
 
 /** Bytes of operators formed together. */
@@ -42,25 +43,28 @@ interface VectorGroup {
 export class StepOperators {
   private readonly vectorGroups = new Map<number, VectorGroup>();
   private group: Group | null = null;
+  private readonly ops: Ops;
   private readonly groupSteps: number;
   private readonly vectorSteps: number;
 
   /**
-   * @param ops - Operations.
-   * @param cell - The cell.
+   * @param precision - Operations.
+   * @param cell - The cell, opened with them.
    * @param run - Its states.
    * @param sequence - Which sequence.
    * @param times - Time indices of its computed steps, in their order.
    * @param keepsVectors - Whether vectors stay for the next tile.
    */
   constructor(
-    private readonly ops: Ops,
+    private readonly precision: StackPrecision,
     private readonly cell: TensorCell,
     private readonly run: CellRun,
     private readonly sequence: number,
     private readonly times: Int32Array,
     private readonly keepsVectors: boolean,
   ) {
+    const { ops } = precision;
+    this.ops = ops;
     this.groupSteps = operatorGroup(cell);
     const fitting = VECTORS_LENGTH[ops.native ? 'native' : 'host'] / cell.vectorLength;
     this.vectorSteps = this.groupSteps * Math.max(1, Math.floor(fitting / this.groupSteps));
@@ -128,7 +132,7 @@ export class StepOperators {
     const first = n - (n % this.vectorSteps);
     const found = this.vectorGroups.get(first);
     if (found) return found;
-    const { ops, cell, run, times, sequence } = this;
+    const { ops, cell, precision, run, times, sequence } = this;
     if (!this.keepsVectors) {
       for (const { vectors } of this.vectorGroups.values()) ops.dispose(...Object.values(vectors));
       this.vectorGroups.clear();
@@ -137,10 +141,9 @@ export class StepOperators {
     const pairs = Array.from({ length: count }, (_, at) => {
       return { sequence, n: timeIndex(run.direction, run.steps, times[first + at]!) };
     });
-    const vectors = ops.tidy(() => {
-      const precise = preciseVectors(cell, (doubles) => uploadPairs(doubles, run, pairs));
-      return cell.operatorVectors(precise);
-    });
+    const vectors = ops.tidy(() =>
+      cell.operatorVectors(precision.vectors(cell, (own) => uploadPairs(own, run, pairs))),
+    );
     for (const value of Object.values(vectors)) ops.keep(value);
     const made = { first, vectors };
     this.vectorGroups.set(first, made);

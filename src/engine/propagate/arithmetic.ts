@@ -5,6 +5,7 @@
  * bound by the number of operations, not by their size, so they run in float64 at hardly any cost; large ones run in
  * the engine's own precision, with coefficients that were computed in float64.
  */
+import type { CellSizes } from '../cells/cell-sizes';
 import {
   preciseVectors,
   type BareCell,
@@ -40,9 +41,7 @@ export interface Arithmetic {
  * @param isDouble - Float64 whatever the size, for what is too fine for float32.
  */
 export function chooseArithmetic(ops: Ops, cell: TensorCell, isDouble = false): Arithmetic {
-  const flop = 2 * cell.stateSize * cell.operatorRows * cell.operatorColumns;
-  const limit = ops.native ? MAX_DOUBLE_FLOP.native : MAX_DOUBLE_FLOP.host;
-  if (ops.engine === 'reference' || (flop > limit && !isDouble)) {
+  if (ops.engine === 'reference' || (!isSmallCell(cell, ops.native !== null) && !isDouble)) {
     return {
       ops,
       cell,
@@ -63,4 +62,18 @@ export function chooseArithmetic(ops: Ops, cell: TensorCell, isDouble = false): 
     readable,
     read: (value) => readableOps.tidy(() => readableOps.read(readable(value))),
   };
+}
+
+/**
+ * Whether a cell is so small that its recursions run in float64.
+ *
+ * @param sizes - The cell's sizes.
+ * @param isNative - Whether the native library runs them.
+ */
+export function isSmallCell(
+  sizes: Pick<CellSizes, 'stateSize' | 'operatorRows' | 'operatorColumns'>,
+  isNative: boolean,
+): boolean {
+  const limit = isNative ? MAX_DOUBLE_FLOP.native : MAX_DOUBLE_FLOP.host;
+  return 2 * sizes.stateSize * sizes.operatorRows * sizes.operatorColumns <= limit;
 }
