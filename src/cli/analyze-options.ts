@@ -173,6 +173,8 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (raw.block && raw.wrt === 'model-input') throw badOption('--block is by the layer’s own input');
   if (raw.stateBlocks && !raw.mode?.includes('pairs')) throw badOption('--state-blocks needs the mode pairs');
   if (raw.maxBytes !== undefined && !raw.full) throw badOption('--max-bytes needs --full');
+  if (raw.full && raw.wrt === 'model-input') throw badOption('--full is by the layer’s own input');
+  if (raw.full && raw.wrt === 'model-input') throw badOption('--full is by the layer’s own input');
   if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
     throw badOption('--exponents needs the mode spectrum');
   }

@@ -71,7 +71,9 @@ describe('wrong use ends with 2', () => {
       'negative seed': ['analyze', LSTM, '--seed', '-1'],
       'unknown mode': ['analyze', LSTM, '--mode', 'final,everything'],
       'no mode': ['analyze', LSTM, '--mode', ','],
-      'pairs by the model’s input': ['analyze', LSTM, '--mode', 'pairs', '--wrt', 'model-input'],
+      'whole pairs by the model’s input': [
+        ...['analyze', LSTM, '--mode', 'pairs', '--full', '--wrt', 'model-input', '--out', 'x.npz'],
+      ],
       'whole pairs without pairs': ['analyze', LSTM, '--full', '--out', 'x.npz'],
       'whole pairs that go nowhere': ['analyze', LSTM, '--mode', 'pairs', '--full'],
       'a size of nothing that is asked for': ['analyze', LSTM, '--max-bytes', '1000'],
