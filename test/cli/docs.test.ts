@@ -7,7 +7,7 @@ import { ERROR_CODES, ERROR_TEXTS } from '../../src/core/errors';
 import { inParallel, ROOT, runCli, type Ended } from './run-cli';
 
 const PAGE = readFileSync(join(ROOT, 'docs/cli.md'), 'utf8');
-const COMMANDS = ['open', 'inspect', 'analyze', 'selfcheck', 'bench', 'doctor'] as const;
+const COMMANDS = ['open', 'inspect', 'analyze', 'merge', 'selfcheck', 'bench', 'doctor'] as const;
 
 /** The text below a heading of the second level, up to the next. */
 function section(title: string): string {
