@@ -14,7 +14,7 @@ import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobia
 import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
 import type { Stack } from '../engine/below/open-stack';
 import { hasRecurrenceBelow } from '../engine/below/source-layers';
-import { estimateRun, fitRun, type RunCost } from '../engine/estimate';
+import { estimateRun, fitRun, withMoreWork, type RunCost } from '../engine/estimate';
 import { emptyPairsReport, type Engine, type LayerInput, type LayerRun, type SpectrumResult } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice } from '../engine/load-engine';
 import { Pace } from '../engine/pace';
@@ -33,6 +33,7 @@ import { spectrumEvent, startedEvent } from './run-events';
 import { runNotes } from './run-notes';
 import { chunkOf, cutRun, forMerging, maskOf, pairsPartOf, rowsOf, statesOf } from './run-part';
 import { checkStateBlocks, pairsSources, withStateBlocks } from './state-blocks';
+import { stackCost } from './stack-cost';
 import { stepNorms } from './step-norms';
 import { summarize } from './summarize';
 
@@ -58,6 +59,9 @@ export interface RunPlan {
   readonly found: FoundLayer;
   readonly size: RunSize;
   readonly engine: EngineChoice;
+  /** What the choice of the engine rests on. */
+  readonly flop: number;
+  /** Without the layers below. */
   readonly cost: RunCost;
   /** The engine gives pieces of at most this size, smaller where memory is short. */
   readonly chunkBytes: number;
@@ -78,7 +82,9 @@ export function planRun(order: AnalysisOrder): RunPlan {
   const size = sizeRun(model, found, request, data);
   const cells = cellsOf(found.layer.operation).map(({ cell }) => cell);
   const { flop } = estimateRun(cells, size.batch, size.steps, request.modes, 'reference', undefined, request.exponents);
-  const engine = chooseEngine(request.engine, flop);
+  const work = stackCost(model, found, request, data, size, 'reference')?.flop ?? 0;
+  const engine = chooseEngine(request.engine, flop + work);
+  const through = stackCost(model, found, request, data, size, engine.name);
   const limit = request.maxMemoryBytes;
   const { cost, chunkBytes } = fitRun(
     cells,
@@ -90,10 +96,12 @@ export function planRun(order: AnalysisOrder): RunPlan {
     request.exponents,
   );
   const fullBytes = fullPairsBytes(request, cells, size);
-  const whole = withStateBlocks(request, cells, size, engine.name, cost);
+  const left = limit === null ? Infinity : limit - cost.peakBytes;
+  const below = through ? withMoreWork(cost, engine.name, through.flop, through.bytes(chunkBytes, left)) : cost;
+  const whole = withStateBlocks(request, cells, size, engine.name, below);
   const resultBytes = whole.resultBytes + fullBytes;
   const estimate = { ...whole, resultBytes, engine, batch: size.batch, steps: size.steps };
-  return { found, size, engine, cost, chunkBytes, fullBytes, estimate };
+  return { found, size, engine, flop: flop + work, cost, chunkBytes, fullBytes, estimate };
 }
 
 /**
@@ -161,10 +169,10 @@ class Run {
   async *steps(): AsyncGenerator<AnalysisStep, void, void> {
     const { request } = this.order;
     const plan = planRun(this.order);
-    checkMemory(plan.cost.peakBytes, request);
+    checkMemory(plan.estimate.peakBytes, request);
     checkFullPairs(plan.fullBytes, request, plan.size);
     checkStateBlocks(request, plan.found.layer);
-    const opened = await openEngine(request.engine, plan.cost.flop);
+    const opened = await openEngine(request.engine, plan.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
     const { input, below } = await this.layerInput(engine, plan);
@@ -313,12 +321,13 @@ class Run {
     direction: Direction,
     chunkBytes: number,
   ): AsyncGenerator<AnalysisStep, void, void> {
-    const { exact: isExact } = this.order.request;
+    const { exact: isExact, sketch } = this.order.request;
     const report = this.bases;
     const options = {
       sources: pairsSources(this.order.request, layerRun, direction),
       ...pairsPartOf(this.part, direction),
       isExact,
+      ...(sketch !== undefined && { sketch }),
       chunkBytes,
       report,
       signal: this.signal,

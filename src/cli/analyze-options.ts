@@ -47,6 +47,7 @@ interface RawOptions {
   readonly maxSeconds?: number;
   readonly maxMemory?: number;
   readonly exact?: boolean;
+  readonly sketch?: number;
   readonly shard?: NonNullable<RunRequest['shard']>;
   readonly trace?: string;
 }
@@ -146,6 +147,7 @@ export function addAnalyzeOptions(command: Command): Command {
       positive('--max-memory'),
     )
     .option('--exact', 'every row propagated, no adaptive rank')
+    .option('--sketch <K>', 'with the mode pairs: norms estimated from K random directions of each source', whole('--sketch', 1))
     .option('--shard <i/n>', 'compute the i-th of n parts of the run; `tempograd merge` puts them together', shardOf)
     .option('--trace <file>', 'one line of JSON per stage with its time and bytes');
 }
@@ -171,10 +173,13 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (raw.full && !raw.mode?.includes('pairs')) throw badOption('--full needs the mode pairs');
   if (raw.full && raw.out === undefined) throw badOption('--full needs --out: whole Jacobians go to its arrays');
   if (raw.block && raw.wrt === 'model-input') throw badOption('--block is by the layer’s own input');
+  if (raw.full && raw.wrt === 'model-input') throw badOption('--full is by the layer’s own input');
   if (raw.stateBlocks && !raw.mode?.includes('pairs')) throw badOption('--state-blocks needs the mode pairs');
+  if (raw.sketch !== undefined && !raw.mode?.includes('pairs')) throw badOption('--sketch needs the mode pairs');
+  if (raw.sketch !== undefined && raw.wrt === 'model-input') {
+    throw badOption('--sketch is for pairs by the layer’s own input');
+  }
   if (raw.maxBytes !== undefined && !raw.full) throw badOption('--max-bytes needs --full');
-  if (raw.full && raw.wrt === 'model-input') throw badOption('--full is by the layer’s own input');
-  if (raw.full && raw.wrt === 'model-input') throw badOption('--full is by the layer’s own input');
   if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
     throw badOption('--exponents needs the mode spectrum');
   }
@@ -206,6 +211,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
       span: raw.span ?? null,
       ...(raw.exponents !== undefined && { exponents: raw.exponents }),
       exact: raw.exact ?? false,
+      ...(raw.sketch !== undefined && { sketch: raw.sketch }),
       ...(raw.shard !== undefined && { shard: raw.shard }),
       maxSeconds: raw.maxSeconds ?? null,
       maxMemoryBytes: raw.maxMemory ?? defaultMaxMemoryBytes(),

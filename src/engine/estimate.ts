@@ -107,6 +107,23 @@ export function estimateRun(
   };
 }
 
+/**
+ * A run that pushes columns through the layers below too.
+ *
+ * @param cost - Its cost without that.
+ * @param engine - Which engine runs it.
+ * @param flop - Work of that.
+ * @param bytes - Held at once for it.
+ */
+export function withMoreWork(cost: RunCost, engine: EngineName, flop: number, bytes: number): RunCost {
+  return {
+    ...cost,
+    flop: cost.flop + flop,
+    peakBytes: cost.peakBytes + bytes,
+    seconds: cost.seconds + flop / RATES[engine],
+  };
+}
+
 /** A run cut to fit. */
 export interface FittedRun {
   readonly cost: RunCost;

@@ -50,6 +50,35 @@ export function hasRecurrenceBelow(model: RecurrentModel, layer: number): boolea
   return isParted || layersBelow(model, layer).some((index) => isRecurrent(model.layers[index]));
 }
 
+/** The layers that stand between u and a layer. */
+export interface LayersBetween {
+  /** Layers that u enters at, in order. */
+  readonly starts: readonly number[];
+  /** Those above them that depend on u, in order. */
+  readonly order: readonly number[];
+}
+
+/**
+ * The layers that the derivative of a layer by the model's input goes through.
+ *
+ * @param model - The model.
+ * @param layer - Index of the recurrent layer.
+ * @throws TempogradError `cell/unsupported` where the layer does not depend on the first input, or the derivative does not
+ * go through a layer.
+ */
+export function layersBetween(model: RecurrentModel, layer: number): LayersBetween {
+  const below = layersBelow(model, layer);
+  const starts = startsOf(model, layer, below);
+  const moving = new Set(starts);
+  const order = below.filter((index) => {
+    const isMoving = !moving.has(index) && fedBy(model, index).some((from) => moving.has(from));
+    if (isMoving) moving.add(index);
+    return isMoving;
+  });
+  if (!fedBy(model, layer).some((from) => moving.has(from))) throw independent(model.layers[layer]);
+  return { starts, order };
+}
+
 /**
  * Where u is: the first input, or every Embedding that reads its ids, with or without layers between that only move
  * them.

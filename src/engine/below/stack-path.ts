@@ -9,7 +9,7 @@ import type { LayerInput, LayerRun, RealArray } from '../engine';
 import { runBelow, type ForwardTools } from '../forward';
 import { asReal, type Flow, type Mask } from '../layers/flow';
 import type { Ops } from '../ops';
-import { fedBy, independent, layersBelow, noCommonSteps, startsOf } from './source-layers';
+import { layersBetween, noCommonSteps } from './source-layers';
 
 /** A layer's output on the host. */
 export interface HostFlow extends RealTensor {
@@ -61,8 +61,7 @@ export async function openStackPath(
   signal: AbortSignal,
 ): Promise<StackPath> {
   const { ops } = tools;
-  const below = layersBelow(model, layer);
-  const starts = startsOf(model, layer, below);
+  const { starts, order } = layersBetween(model, layer);
   const outputs = new Map<number, readonly HostFlow[]>();
   const recurrences = new Map<number, StackRecurrence>();
   const input = await runBelow(tools, model, layer, inputs, signal, {
@@ -76,14 +75,6 @@ export async function openStackPath(
       if (isRecurrent(own)) recurrences.set(index, recurrenceOf(ops, own, fed, run));
     },
   });
-  const moving = new Set(starts);
-  const order = below.filter((index) => {
-    if (moving.has(index)) return false;
-    const isMoving = fedBy(model, index).some((from) => moving.has(from));
-    if (isMoving) moving.add(index);
-    return isMoving;
-  });
-  if (!fedBy(model, layer).some((from) => moving.has(from))) throw independent(model.layers[layer]!);
   const sequence = sequenceOf(model, starts, outputs);
   return { model, layer, input, sequence, starts, order, outputs, recurrences };
 }

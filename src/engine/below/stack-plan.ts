@@ -4,12 +4,14 @@
  * Every layer's derivative is held for all its steps until the last layer that reads it has been passed, so memory is
  * what bounds a tile.
  */
-import { cellsOf, isRecurrent, type RecurrentModel } from '../../core/model';
+import { cellsOf, gateNames, isRecurrent, type RecurrentModel } from '../../core/model';
+import { sizeOf } from '../../core/tensor';
 import { cellSizes } from '../cells/cell-sizes';
 import type { EngineName } from '../engine';
 import { LARGEST_CHUNK_BYTES, VECTORS_LENGTH } from '../propagate/plan';
 import { rowShape } from './push-plain';
 import { fedBy } from './source-layers';
+import { isDoubleStack } from './stack-precision';
 import { OPERATOR_BYTES } from './step-operators';
 import type { StackTile } from './stack-push';
 
@@ -38,6 +40,8 @@ export interface StackSizes {
   readonly sourceBytes: number;
   /** Bytes whatever the tile: operators and vectors. */
   readonly fixedBytes: number;
+  /** Bytes of what the layers gave and of the states of recurrences, held on the host for the whole batch. */
+  readonly hostBytes: number;
   /** Bytes of vectors of one sequence, if kept. */
   readonly vectorBytes: number;
   /** FLOP that one source costs. */
@@ -49,7 +53,7 @@ export interface StackPlan {
   /** Steps of u in a tile. */
   readonly tileSteps: number;
   readonly keepsVectors: boolean;
-  /** Held at once. */
+  /** Held at once, with what lies on the host. */
   readonly bytes: number;
 }
 
@@ -74,7 +78,10 @@ export function stackSizes(path: StackShapes, engine: EngineName): StackSizes {
   const shapes = starts.map((start) => outputs.get(start)![0]!.shape);
   const [batch, steps] = shapes[0] as [number, number];
   const width = shapes.reduce((sum, shape) => sum + shape[2]!, 0);
-  const real = engine === 'reference' ? 8 : 4;
+  const hostReal = engine === 'reference' ? 8 : 4;
+  const real = isDoubleStack(path, engine === 'tensorflow') ? 8 : hostReal;
+  const given = [...outputs.values()].flat().reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  let states = 0;
   let vectorBytes = 0;
   let fixedBytes = 0;
   let sourceFlop = 0;
@@ -84,6 +91,7 @@ export function stackSizes(path: StackShapes, engine: EngineName): StackSizes {
     const ownSteps = outputs.get(own.inputs[0]!.layer)![own.inputs[0]!.output]!.shape[1]!;
     for (const { cell } of cellsOf(own.operation)) {
       const sizes = cellSizes(cell);
+      states += batch * ownSteps * (sizes.stateSize + gateNames(cell.kind).length * cell.units);
       vectorBytes += ownSteps * 8 * sizes.operatorRows * real;
       fixedBytes = Math.max(
         fixedBytes,
@@ -95,7 +103,8 @@ export function stackSizes(path: StackShapes, engine: EngineName): StackSizes {
   }
   fixedBytes += real * (engine === 'tensorflow' ? VECTORS_LENGTH.native : VECTORS_LENGTH.host);
   const sourceBytes = stateBytes + heldBytes(path) * width * real;
-  return { batch, steps, width, sourceBytes, fixedBytes, vectorBytes, sourceFlop };
+  const hostBytes = hostReal * (given + states);
+  return { batch, steps, width, sourceBytes, fixedBytes, hostBytes, vectorBytes, sourceFlop };
 }
 
 /**
@@ -107,7 +116,8 @@ export function stackSizes(path: StackShapes, engine: EngineName): StackSizes {
  */
 export function planStack(sizes: StackSizes, chunkBytes: number, maxBytes = Infinity): StackPlan {
   const share = Math.min(1, chunkBytes / LARGEST_CHUNK_BYTES);
-  const { steps, width, sourceBytes, fixedBytes, vectorBytes } = sizes;
+  const { steps, width, sourceBytes, hostBytes, vectorBytes } = sizes;
+  const fixedBytes = sizes.fixedBytes + hostBytes;
   const keepsVectors = vectorBytes <= Math.min(share * KEPT_VECTOR_BYTES, (maxBytes - fixedBytes) / 2);
   const kept = keepsVectors ? vectorBytes : 0;
   const fitting = Math.floor(Math.min(share * TILE_BYTES, maxBytes - fixedBytes - kept) / sourceBytes);
@@ -131,7 +141,7 @@ export function stackTiles({ batch, steps }: StackSizes, { tileSteps }: StackPla
 
 /** Numbers of one column that all layers hold at once at most: rows live until the last layer that reads them. */
 function heldBytes({ model, order, starts, outputs, layer }: StackShapes): number {
-  const sizeOf = (index: number): number =>
+  const numbersOf = (index: number): number =>
     outputs.get(index)!.reduce((sum, { shape }) => {
       const { steps, features } = rowShape(shape);
       return sum + steps * features;
@@ -145,7 +155,9 @@ function heldBytes({ model, order, starts, outputs, layer }: StackShapes): numbe
     const own = model.layers[index]!;
     const isMoved = own.operation.kind === 'identity' || own.operation.kind === 'concatenate';
     // Layers that only move rows share them, which makes these live as long as the last that has them.
-    const shared = isMoved ? fedBy(model, index).reduce((sum, from) => sum + (live.get(from) ?? 0), 0) : sizeOf(index);
+    const shared = isMoved
+      ? fedBy(model, index).reduce((sum, from) => sum + (live.get(from) ?? 0), 0)
+      : numbersOf(index);
     const inputs = fedBy(model, index).reduce((sum, from) => sum + (live.get(from) ?? 0), 0);
     const held = [...live.values()].reduce((sum, one) => sum + one, 0);
     const working = isRecurrent(own) || isMoved ? 0 : PASS_COPIES * (inputs + shared);
