@@ -24,10 +24,11 @@ export function partFacts(
   reader: ReaderOptions,
   data: DataArrays,
 ): Readonly<Record<string, string>> {
-  const { input, wrt, atLayer, exponents, warmUp, span, exact, stateBlocks = false } = request;
+  const { input } = request;
   const { h0, c0 } = data.initialState ?? { h0: null, c0: null };
   const random =
     input.kind === 'random' ? `random, ${input.steps} steps, batch ${input.batch ?? 'open'}, seed ${input.seed}` : '';
+  const options = Object.entries(request).filter(([name]) => !NOT_DECISIVE.has(name));
   return {
     tempograd: version,
     model,
@@ -35,17 +36,30 @@ export function partFacts(
     mask: digest(data.mask),
     h0: digest(h0),
     c0: digest(c0),
-    '--wrt': wrt,
-    '--at-layer': String(atLayer),
+    ...Object.fromEntries(options.map(([name, value]) => [optionName(name), String(value ?? '')])),
     '--activation': reader.activation ?? '',
     '--recurrent-activation': reader.recurrentActivation ?? '',
     '--reset-after': String(reader.resetAfter ?? ''),
-    '--exponents': String(exponents ?? ''),
-    '--warm-up': String(warmUp ?? ''),
-    '--span': String(span ?? ''),
-    '--exact': String(exact),
-    '--state-blocks': String(stateBlocks),
   };
+}
+
+/** What of a request does not decide its numbers, or is told apart in another way; every other option counts. */
+const NOT_DECISIVE: ReadonlySet<string> = new Set<keyof RunRequest>([
+  'layer',
+  'input',
+  'maskFile',
+  'initialStateFile',
+  'modes',
+  'engine',
+  'maxSeconds',
+  'maxMemoryBytes',
+  'maxBytes',
+  'shard',
+]);
+
+/** The option that a field of a request comes from. */
+function optionName(field: string): string {
+  return `--${field.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /** SHA-256 of an array with its shape; empty for none. */
