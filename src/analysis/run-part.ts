@@ -29,14 +29,19 @@ import { pairsSources } from './state-blocks';
  * @throws TempogradError `usage/bad-option` where the run cannot be cut into so many.
  */
 export function cutRun(run: LayerRun, request: RunRequest, sourceSteps: number, chunkBytes: number): RunPart | null {
-  const { shard, modes, exact: isExact } = request;
+  const { shard, modes, exact: isExact, sketch } = request;
   if (!shard) return null;
   const { index, count } = shard;
   const directions = run.states.map(({ direction }) => direction);
   const hasPairs = modes.includes('pairs');
   const costs = directions.map((direction) =>
     hasPairs
-      ? run.pairsTiles(direction, { sources: pairsSources(request, run, direction), isExact, chunkBytes })
+      ? run.pairsTiles(direction, {
+          sources: pairsSources(request, run, direction),
+          isExact,
+          chunkBytes,
+          ...(sketch !== undefined && { sketch }),
+        })
       : new Float64Array(),
   );
   const together = sequencesTogether(run, request, sourceSteps, chunkBytes);

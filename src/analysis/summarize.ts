@@ -1,6 +1,7 @@
 /**
  * From what a run has gathered to its summary: verdicts for h and for c, diagnostics, assumptions and warnings.
  */
+import { sketchBand } from '../core/sketch';
 import { cellsOf, hiddenSize, type CellDescription, type Warning } from '../core/model';
 import type { Diagnostics, Summary } from '../core/summary';
 import type { Pace } from '../engine/pace';
@@ -64,10 +65,10 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       warmUp: request.warmUp,
       seconds: gathered.seconds,
       peakBytes: started.estimate.peakBytes,
-      exact: gathered.bases.probeError === null,
+      exact: gathered.bases.probeError === null && !isSketched(gathered),
       probeError: gathered.bases.probeError,
       redone: gathered.bases.redone,
-      ...(request.modes.includes('pairs') && { pairs: gathered.bases.ways }),
+      ...(request.modes.includes('pairs') && { pairs: gathered.bases.ways, ...sketchOf(gathered) }),
       ...(started.part && { part: started.part }),
     },
     hidden: judged.hidden,
@@ -84,6 +85,17 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
       ...(await notFiniteStates(gathered, pace)),
     ],
   };
+}
+
+/** Whether any kind of source had more columns than the sketch has directions. */
+function isSketched({ bases }: Gathered): boolean {
+  return Object.values(bases.ways).includes('sketch');
+}
+
+function sketchOf(gathered: Gathered): Pick<Summary['run'], 'sketch'> {
+  const { sketch } = gathered.request;
+  if (sketch === undefined || !isSketched(gathered)) return {};
+  return { sketch: { directions: sketch, band: sketchBand(sketch) } };
 }
 
 function judgeRun({ started, request, lags, exponents }: Gathered): Judgement {

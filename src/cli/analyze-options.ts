@@ -147,7 +147,11 @@ export function addAnalyzeOptions(command: Command): Command {
       positive('--max-memory'),
     )
     .option('--exact', 'every row propagated, no adaptive rank')
-    .option('--sketch <K>', 'with the mode pairs: norms estimated from K random directions of each source', whole('--sketch', 1))
+    .option(
+      '--sketch <K>',
+      'with the mode pairs: norms estimated from K random directions of each source',
+      whole('--sketch', 1),
+    )
     .option('--shard <i/n>', 'compute the i-th of n parts of the run; `tempograd merge` puts them together', shardOf)
     .option('--trace <file>', 'one line of JSON per stage with its time and bytes');
 }

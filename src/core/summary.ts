@@ -155,6 +155,8 @@ export interface Summary {
     readonly redone?: number;
     /** How all pairs were computed, by kind of source. */
     readonly pairs?: Readonly<Record<string, string>>;
+    /** Where pairs are estimates: from so many directions, 95 of 100 at worst within the band around the true log norm, nats. */
+    readonly sketch?: { readonly directions: number; readonly band: readonly [low: number, high: number] };
     /** How many parts it was put together from; left out where it was not. */
     readonly parts?: number;
     /** Which part of the run this is; left out for a whole one. */

@@ -70,7 +70,7 @@ export interface PropagateOptions {
 /** How pairs were computed. */
 export interface PairsReport extends BasisReport {
   /** Way of each kind of source. */
-  readonly ways: Partial<Record<PairsSource, 'direct' | 'blocked'>>;
+  readonly ways: Partial<Record<PairsSource, 'direct' | 'blocked' | 'sketch'>>;
 }
 
 /** A report of nothing yet. */
@@ -86,6 +86,8 @@ export interface PairsOptions {
   readonly isExact: boolean;
   /** As for the other propagations; what is held at once shrinks with it. */
   readonly chunkBytes: number;
+  /** So many random combinations of the columns of a source stand for them, and norms are estimates; left out: exact. */
+  readonly sketch?: number;
   /** Filled in as the run goes. */
   readonly report: PairsReport;
   /** Aborts between steps. */
@@ -93,6 +95,9 @@ export interface PairsOptions {
   /** A part of the pairs; left out: all. */
   readonly part?: PairsPart;
 }
+
+/** What decides the tiles of pairs. */
+export type PairsTileOptions = Pick<PairsOptions, 'sources' | 'isExact' | 'chunkBytes' | 'sketch'>;
 
 /** Some of the tiles that pairs are computed in; see `LayerRun.pairsTiles`. */
 export interface PairsPart {
@@ -201,7 +206,7 @@ export interface LayerRun {
    * The tiles that `pairs` computes one apart from the other, by their cost in FLOP; a rule of sizes and masks alone.
    * Neighbours share work, so a part of a run takes consecutive ones.
    */
-  pairsTiles(direction: Direction, options: Pick<PairsOptions, 'sources' | 'isExact' | 'chunkBytes'>): Float64Array;
+  pairsTiles(direction: Direction, options: PairsTileOptions): Float64Array;
   /**
    * How many sequences go through the products of a mode together: what a part of a run computes whole.
    *

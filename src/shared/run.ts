@@ -9,7 +9,11 @@ import type { ErrorRecord } from '../core/errors';
 import type { Direction, PairsChunk } from '../core/jacobian';
 import type { CellKind } from '../core/model';
 import type { EngineInfo, FixedPointsSummary, Summary } from '../core/summary';
+import type { BlockEvent } from './pair-block';
 import { MAX_STEPS_OR_BATCH } from './run-limits';
+import type { RunPart } from './run-cut';
+
+export type { RunPart } from './run-cut';
 
 const count = z.number().int().min(1).max(MAX_STEPS_OR_BATCH);
 
@@ -63,6 +67,8 @@ export const runRequestSchema = z.object({
   warmUp: z.number().int().min(0).nullable(),
   span: z.number().int().min(1).nullable(),
   exact: z.boolean(),
+  /** With pairs: norms are estimated from so many random directions of each source; left out: they are exact. */
+  sketch: z.number().int().min(1).optional(),
   maxSeconds: z.number().positive().nullable(),
   maxMemoryBytes: z.number().positive().nullable(),
   /** The part of the run that is computed, `index` of 1 .. `count`; left out: all of it. */
@@ -115,29 +121,6 @@ export interface SpectrumShape {
   /** S */
   readonly stateSize: number;
   readonly hasSingularValues: boolean;
-}
-
-/** Consecutive tiles of all pairs of one direction, `first .. end` of `total`. */
-export interface TileRange {
-  readonly direction: Direction;
-  readonly first: number;
-  readonly end: number;
-  readonly total: number;
-}
-
-/** Which part of a run is computed; the sizes of `StartedEvent` are those of the whole run. */
-export interface RunPart {
-  /** 1 .. count */
-  readonly index: number;
-  readonly count: number;
-  /** All that is no norm of pairs comes of these sequences alone, counted from the first of them. */
-  readonly sequences: { readonly first: number; readonly count: number };
-  /** With the mode pairs. */
-  readonly tiles: readonly TileRange[];
-  /** What a chunk of results may have; the tiles follow from it. */
-  readonly chunkBytes: number;
-  /** Of the states of all sequences, which every part computes. */
-  readonly statesChecksum: string;
 }
 
 /** First event: what runs. */
@@ -239,39 +222,6 @@ export interface SpectrumEvent {
   readonly curve: Float64Array;
   /** `[B, S]` */
   readonly logSingularValues: Float64Array | null;
-}
-
-/** A block as it is stored: the true one is the stored one times 2^scale. */
-export interface StoredBlockData {
-  /** `[rows, columns]` */
-  readonly data: Float32Array;
-  readonly rows: number;
-  readonly columns: number;
-  /** 0 unless float32 could not hold the block. */
-  readonly scale: number;
-  /** ln of the Frobenius norm of the true block; -Infinity only for an exact zero. */
-  readonly logNorm: number;
-}
-
-/** The Jacobians of one pair of steps in one direction. */
-export interface BlockPart {
-  readonly direction: Direction;
-  /** dh_t/dx_s `[P, D]`. */
-  readonly h: StoredBlockData;
-  /** dc_t/dx_s `[H, D]`; null without a cell state. */
-  readonly c: StoredBlockData | null;
-  /** ds_t/ds_s `[S, S]`; null where it was not asked for. */
-  readonly state: StoredBlockData | null;
-}
-
-/** The Jacobians of the one pair of steps that a run was asked for. */
-export interface BlockEvent {
-  readonly kind: 'block';
-  readonly target: number;
-  readonly source: number;
-  readonly sequence: number;
-  /** One per direction. */
-  readonly parts: readonly BlockPart[];
 }
 
 /** How far a run is. */

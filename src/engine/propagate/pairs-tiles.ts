@@ -46,6 +46,8 @@ export interface TileOrder {
   readonly batch: number;
   readonly valid: ValidSteps;
   readonly sources: readonly PairsSource[];
+  /** Combinations of columns that stand for a source; null: all of its columns. */
+  readonly sketch: number | null;
   planOf(source: PairsSource): PairsPlan;
 }
 
@@ -54,7 +56,7 @@ export interface TileOrder {
  *
  * @param order - What decides them.
  */
-export function tilesOf({ cell, batch, valid, sources, planOf }: TileOrder): readonly SourceTiles[] {
+export function tilesOf({ cell, batch, valid, sources, sketch, planOf }: TileOrder): readonly SourceTiles[] {
   // Whatever goes leaf by leaf over the inputs gives the initial state on its way.
   const givesInitial = sources.includes('input') && planOf('input').algorithm !== 'direct';
   let next = 0;
@@ -63,7 +65,7 @@ export function tilesOf({ cell, batch, valid, sources, planOf }: TileOrder): rea
     const hasInitial = source === 'input' && sources.includes('initial');
     if (source === 'initial' && givesInitial) return { source, hasInitial, plan, tiles: [] };
     if (isInitialSource(source) || plan.algorithm === 'direct') {
-      const tiles = directTiles(cell, batch, valid, source).map((direct): PairsTile => {
+      const tiles = directTiles(cell, batch, valid, source, sketch).map((direct): PairsTile => {
         return { number: next++, flop: direct.flop, direct, blocked: null };
       });
       return { source, hasInitial, plan, tiles };

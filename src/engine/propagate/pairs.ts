@@ -5,11 +5,11 @@
  * timesteps out.
  */
 import type { PairsChunk } from '../../core/jacobian';
-import { isInitialSource, type PairsSource } from '../../core/reference/pairs-source';
+import { isInitialSource, sourceWidth, type PairsSource } from '../../core/reference/pairs-source';
 import type { CellRun } from '../cells/run-cell';
 import type { TensorCell } from '../cells/tensor-cell';
 import { validSteps, type ValidSteps } from '../cells/valid-steps';
-import type { PairsOptions, PairsReport } from '../engine';
+import type { PairsOptions, PairsReport, PairsTileOptions } from '../engine';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
@@ -52,9 +52,12 @@ export async function* propagatePairs(
       yield* beforeFirstStep(timesOf(sequence), source);
     }
     if (valid.longest === 0) continue;
-    if (!isInitialSource(source) || source === 'initial') report.ways[source] = plan.algorithm;
+    if (!isInitialSource(source) || source === 'initial') {
+      report.ways[source] = isSketched(cell, source, options.sketch) ? 'sketch' : plan.algorithm;
+    }
     const wanted = tiles.filter(({ number }) => part === undefined || part.tiles.has(number));
-    const task = { arithmetic, run, valid, pace, source, hasInitial, plan, tiles: wanted, report };
+    const { sketch = null } = options;
+    const task = { arithmetic, run, valid, pace, source, hasInitial, plan, tiles: wanted, sketch, report };
     for await (const { sequence, block } of computeBlocks(task)) yield* inTime(timesOf(sequence), block, sources);
   }
 }
@@ -72,7 +75,7 @@ export function pairsTiles(
   ops: Ops,
   cell: TensorCell,
   run: CellRun,
-  options: Pick<PairsOptions, 'sources' | 'isExact' | 'chunkBytes'>,
+  options: PairsTileOptions,
   forced: PairsPlan | null = null,
 ): Float64Array {
   const valid = validSteps(run.direction, run.batch, run.steps, run.mask);
@@ -85,16 +88,22 @@ function allTiles(
   cell: TensorCell,
   run: CellRun,
   valid: ValidSteps,
-  { sources, isExact, chunkBytes }: Pick<PairsOptions, 'sources' | 'isExact' | 'chunkBytes'>,
+  { sources, isExact, chunkBytes, sketch }: PairsTileOptions,
   forced: PairsPlan | null,
 ): readonly SourceTiles[] {
   const planOf = (source: PairsSource): PairsPlan => {
     if (forced && !isInitialSource(source)) return forced;
+    if (isSketched(cell, source, sketch)) return { algorithm: 'direct', segments: [], isAdaptive: false };
     return planPairs({ ...cell, steps: valid.longest, isNative: ops.native !== null, isExact, chunkBytes }, source);
   };
   const sequences = Array.from({ length: run.batch }, (_, sequence) => valid.of(sequence));
   const all = withLeadingStates(sources, sequences, run);
-  return tilesOf({ cell, batch: run.batch, valid, sources: all, planOf });
+  return tilesOf({ cell, batch: run.batch, valid, sources: all, sketch: sketch ?? null, planOf });
+}
+
+/** Whether a few combinations stand for the columns of a source, because it has more. */
+function isSketched(cell: TensorCell, source: PairsSource, sketch = Infinity): boolean {
+  return sourceWidth(cell, source) > sketch;
 }
 
 /** One kind of source, and how its pairs are computed. */
@@ -107,13 +116,14 @@ interface PairsTask {
   readonly hasInitial: boolean;
   readonly plan: PairsPlan;
   readonly tiles: readonly PairsTile[];
+  readonly sketch: number | null;
   readonly report: PairsReport;
 }
 
 async function* computeBlocks(task: PairsTask): AsyncGenerator<SequenceBlock, void, void> {
-  const { arithmetic, run, valid, pace, source, hasInitial, plan, tiles } = task;
+  const { arithmetic, run, valid, pace, source, hasInitial, plan, tiles, sketch } = task;
   const direct = tiles.map((tile) => tile.direct).filter((tile) => tile !== null);
-  yield* pairsDirect(arithmetic, run, valid, source, direct, pace);
+  yield* pairsDirect(arithmetic, run, valid, source, direct, sketch, pace);
   if (isInitialSource(source)) return;
   const order = { source, hasInitial, segments: plan.segments, isAdaptive: plan.isAdaptive };
   const blocked = tiles.map((tile) => tile.blocked).filter((tile) => tile !== null);

@@ -10,22 +10,15 @@ import type { BareCell, StepVectors } from '../cells/tensor-cell';
 import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
+import { multiplyColumns, type ScaledColumns } from './column-products';
 import { ExactNorms } from './exact-norms';
+import type { Sketch } from './sketch-directions';
 
 /** They are brought back when they are so many powers of two away from there. */
 const RESCALE_DISTANCE = 16;
 
 /** Sums of squares below this may have lost small terms to underflow; they are added again in float64. */
 const DOUBTFUL_SQUARES = 2 ** -100;
-
-/** A matrix `[S, S]` whose true column j is the stored one times 2^exponents[j]. */
-export interface ScaledColumns {
-  readonly value: Value;
-  readonly exponents: Int32Array;
-}
-
-/** The largest power of two that is a factor in float32; only rows that have lost their digits would need a larger one. */
-const LARGEST_FACTOR_EXPONENT = 126;
 
 /** Log norms of each lane and source, `[lanes * sources]`. */
 export interface PushedNorms {
@@ -83,18 +76,22 @@ export class PushedColumns {
    * Adds the state as it is now as a source: the identity, S columns, or those of h or c alone.
    *
    * @param part - Which columns.
+   * @param sketch - Combinations of them that stand for them; null: the columns themselves.
    */
-  injectState(part: StatePart = 'state'): void {
+  injectState(part: StatePart = 'state', sketch: Sketch | null = null): void {
     const { ops, lanes, cell } = this;
     const { stateSize, hiddenSize } = cell;
-    const width = sourceWidth(cell, part);
+    const columns = sourceWidth(cell, part);
+    const width = sketch?.columns ?? columns;
     const first = firstColumn(cell, part);
     const sizes = this.isSplit ? cell.blockSizes : [stateSize];
     const made = sizes.map((rows, block) => {
       const data = new Float32Array(lanes * rows * width);
       for (let row = 0; row < lanes * rows; row++) {
         const column = (row % rows) + (block === 0 ? 0 : hiddenSize) - first;
-        if (column >= 0 && column < width) data[row * width + column] = 1;
+        if (column < 0 || column >= columns) continue;
+        if (sketch) data.set(sketch.data.subarray(column * width, (column + 1) * width), row * width);
+        else data[row * width + column] = 1;
       }
       return ops.keep(ops.upload(data, [lanes, rows, width]));
     });
@@ -115,30 +112,20 @@ export class PushedColumns {
   /**
    * Takes many steps at once, of one lane with one source.
    *
-   * Numerics: rows of the columns meet columns of the product; their exponents are joined before they are multiplied, so
-   * that a direction is not lost because another one is far larger.
-   *
    * @param product - Of the step Jacobians; not freed.
    */
   multiply(product: ScaledColumns): void {
-    const { ops, cell } = this;
-    if (this.lanes !== 1 || this.widths.length !== 1) throw new Error('a product is taken by one lane with one source');
+    const { ops, cell, blocks, widths } = this;
+    if (this.lanes !== 1 || widths.length !== 1) throw new Error('a product is taken by one lane with one source');
     const { stateSize, blockSizes } = cell;
-    const joined = ops.keep(ops.tidy(() => ops.reshape(ops.concat(this.blocks, 1), [stateSize, this.widths[0]])));
-    const largest = ops.tidy(() => this.arithmetic.read(ops.max(ops.abs(joined), [1])));
-    let shift = -Infinity;
-    for (let row = 0; row < stateSize; row++) {
-      const exponent = Math.log2(largest[row]) + product.exponents[row];
-      if (exponent > shift) shift = exponent;
-    }
-    shift = Number.isFinite(shift) ? Math.round(shift) - this.keptExponent : 0;
-    const next = ops.tidy(() => {
-      const scaled = scaledRows(ops, joined, product.exponents, shift);
-      const moved = ops.reshape(ops.matMul(product.value, scaled), [1, stateSize, this.widths[0]]);
-      return this.blocks.length === 1 ? [moved] : ops.split(moved, blockSizes, 1);
+    const joined = ops.keep(ops.tidy(() => ops.reshape(ops.concat(blocks, 1), [stateSize, widths[0]])));
+    const { value, shift } = multiplyColumns(this.arithmetic, product, joined, this.keptExponent);
+    const shaped = ops.tidy(() => {
+      const whole = ops.reshape(value, [1, stateSize, widths[0]]);
+      return (blocks.length === 1 ? [whole] : ops.split(whole, blockSizes, 1)).map((part) => ops.keep(part));
     });
-    ops.dispose(joined);
-    this.replace(next);
+    ops.dispose(joined, value);
+    this.replace(shaped);
     this.exponents[0][0] += shift;
   }
 
@@ -322,17 +309,6 @@ export class PushedColumns {
     });
     this.replace(next);
   }
-}
-
-/** Rows times 2^(exponents - shift), in two halves: one factor alone may leave the range of float32. */
-function scaledRows(ops: Ops, rows: Value, exponents: Int32Array, shift: number): Value {
-  const half = (of: (exponent: number) => number): Value => {
-    const powers = Float64Array.from(exponents, (exponent) => 2 ** Math.min(LARGEST_FACTOR_EXPONENT, of(exponent)));
-    return ops.upload(powers, [rows.shape[0], 1]);
-  };
-  const first = half((exponent) => Math.trunc((exponent - shift) / 2));
-  const second = half((exponent) => exponent - shift - Math.trunc((exponent - shift) / 2));
-  return ops.mul(ops.mul(rows, first), second);
 }
 
 function sumOfSquares(values: ArrayLike<number>, from: number, to: number): number {
