@@ -6,7 +6,7 @@
 import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import type { BlockSource, LayerRun, PairBlock } from '../engine/engine';
-import type { BlockPart, StoredBlockData } from '../shared/run';
+import type { BlockPart, StoredBlockData } from '../shared/pair-block';
 
 /** What the products of segments may take, of both directions together. */
 const MAX_PRODUCT_BYTES = 256 * 2 ** 20;

@@ -2,7 +2,7 @@
  * The block of one pair of steps as lines for a terminal, and as it stands beside a summary in JSON.
  */
 import { scaleByPower } from '../core/linalg/scaling';
-import type { BlockEvent, StoredBlockData } from '../shared/run';
+import type { BlockEvent, StoredBlockData } from '../shared/pair-block';
 import { columns } from './terminal-text';
 
 /** So much of a block is shown. */

@@ -4,21 +4,12 @@
 import type { DiagonalChunk, Direction, FinalChunk, PairBlocksChunk, PairsChunk } from '../core/jacobian';
 import { gateNames, type CellDescription } from '../core/model';
 import type { CellState, ReferenceCell } from '../core/reference/cell';
-import { isInitialSource, sourceWidth, type PairsSource } from '../core/reference/pairs-source';
 import { leadingGrowth } from '../core/reference/leading-exponent';
 import { propagateDiagonal } from '../core/reference/propagate-diagonal';
 import { propagateFinal, type FinalBlock } from '../core/reference/propagate-final';
-import {
-  pairsTile,
-  pairsTiles,
-  propagatePairs,
-  type PairsRow,
-  type SourceTile,
-} from '../core/reference/propagate-pairs';
 import { makeReferenceCell } from '../core/reference/reference-cell';
 import { cellSteps, type GatedTrajectory } from '../core/reference/run-cell';
 import type { RealTensor } from '../core/tensor';
-import { validSteps } from './cells/valid-steps';
 import type {
   BlockSource,
   DirectionStates,
@@ -33,10 +24,8 @@ import type { Mask } from './layers/flow';
 import { Pace } from './pace';
 import { holdsWanted, type SequenceRange } from './sequence-range';
 import { referenceBlock, referencePairBlocks } from './propagate/reference-pair-blocks';
+import { referencePairs, referencePairsTiles } from './propagate/reference-pairs';
 import { referenceSpectrum } from './propagate/reference-spectrum';
-import { BLOCK_NORMS, NormRows } from './propagate/norm-rows';
-import { withLeadingStates } from './propagate/pairs-tiles';
-import { beforeFirstStep, inTime, type PairsBlock } from './propagate/pairs-times';
 
 /** One direction with the trajectories of all sequences. */
 export interface ReferenceDirection {
@@ -186,27 +175,9 @@ export class ReferenceRun implements LayerRun {
   }
 
   /** See `LayerRun.pairs`. */
-  async *pairs(
-    direction: Direction,
-    { sources, signal, report, part }: PairsOptions,
-  ): AsyncGenerator<PairsChunk, void, void> {
+  pairs(direction: Direction, options: PairsOptions): AsyncGenerator<PairsChunk, void, void> {
     const { cell, trajectories } = this.pick(direction);
-    const pace = new Pace(signal);
-    const { hiddenSize, stateSize } = cell;
-    let tile = 0;
-    for (const source of this.withLeadingStates(direction, sources)) {
-      if (!isInitialSource(source) || source === 'initial') report.ways[source] = 'direct';
-      for (const [sequence, trajectory] of trajectories.entries()) {
-        const { steps, mask } = trajectory;
-        const valid = validSteps(direction, 1, steps, mask).of(0);
-        const times = { sequence, direction, steps, valid, hiddenSize, stateSize };
-        if (part?.givesKnown !== false) yield* beforeFirstStep(times, source);
-        const tiles = pairsTiles(cell, trajectory, source).filter(() => (part ? part.tiles.has(tile++) : true));
-        for await (const block of gatherBlocks(cell, trajectory, source, tiles, pace)) {
-          yield* inTime(times, block, sources);
-        }
-      }
-    }
+    return referencePairs(cell, trajectories, options);
   }
 
   /** See `LayerRun.pairBlocks`. */
@@ -231,18 +202,7 @@ export class ReferenceRun implements LayerRun {
   /** See `LayerRun.pairsTiles`. */
   pairsTiles(direction: Direction, { sources }: Pick<PairsOptions, 'sources'>): Float64Array {
     const { cell, trajectories } = this.pick(direction);
-    const flopOf = (source: PairsSource, { count, steps }: SourceTile): number =>
-      2 * steps * cell.stateSize ** 2 * count * sourceWidth(cell, source);
-    const tilesOf = (source: PairsSource): number[] =>
-      trajectories.flatMap((one) => pairsTiles(cell, one, source).map((tile) => flopOf(source, tile)));
-    return Float64Array.from(this.withLeadingStates(direction, sources).flatMap(tilesOf));
-  }
-
-  private withLeadingStates(direction: Direction, sources: readonly PairsSource[]): readonly PairsSource[] {
-    const sequences = this.pick(direction).trajectories.map(({ steps, mask }) => {
-      return validSteps(direction, 1, steps, mask).of(0);
-    });
-    return withLeadingStates(sources, sequences, { steps: this.steps, direction });
+    return referencePairsTiles(cell, trajectories, sources);
   }
 
   /** See `LayerRun.sequencesAtOnce`. */
@@ -291,34 +251,6 @@ export class ReferenceRun implements LayerRun {
     const bytes = this.batch * cell.stateSize * cell.inputDim * Float64Array.BYTES_PER_ELEMENT;
     return Math.min(this.steps, Math.max(1, Math.floor(chunkBytes / bytes)));
   }
-}
-
-/** Rows of norms as blocks. */
-async function* gatherBlocks(
-  cell: ReferenceCell,
-  trajectory: GatedTrajectory,
-  source: PairsSource,
-  tiles: readonly SourceTile[],
-  pace: Pace,
-): AsyncGenerator<PairsBlock, void, void> {
-  const width = pairsTile(cell, source, trajectory.steps);
-  let rows = new NormRows(width);
-  let last: PairsRow | null = null;
-  const blockOf = ({ target, firstSource, sources }: PairsRow): PairsBlock => {
-    const place = { firstTarget: target + 1 - rows.count, targets: rows.count, firstSource, sources };
-    return { source, ...place, ...rows.arrays(source, sources) };
-  };
-  for (const row of propagatePairs(cell, trajectory, source, tiles)) {
-    const isNewTile = last !== null && last.firstSource !== row.firstSource;
-    if (last && (isNewTile || rows.count * width >= BLOCK_NORMS)) {
-      yield blockOf(last);
-      rows = new NormRows(width);
-    }
-    rows.add(row.h, row.c, 0, row.sources);
-    last = { ...row };
-    await pace.breathe();
-  }
-  if (last) yield blockOf(last);
 }
 
 /** Blocks of one state of all sequences, `[B, count, H, D]`, with scales and log norms. */

@@ -1,6 +1,7 @@
 /** The block of one pair of steps as arrays: rows of both directions with one scale. */
 import type { StateName } from '../core/jacobian';
-import type { BlockEvent, StartedEvent, StoredBlockData } from '../shared/run';
+import type { BlockEvent, StoredBlockData } from '../shared/pair-block';
+import type { StartedEvent } from '../shared/run';
 import { rowsOf } from './array-declarations';
 import type { NpzWriter } from './npz-writer';
 

@@ -9,7 +9,8 @@ import { ACTIVATION_NAMES } from '../core/activations/description';
 import type { ErrorRecord } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import type { ModelDescription } from '../core/summary';
-import { runRequestSchema, type BlockPart, type RunEstimate } from './run';
+import type { BlockPart } from './pair-block';
+import { runRequestSchema, type RunEstimate } from './run';
 import type { RunItem } from './run-pieces';
 
 const path = z.string().min(1).max(32_768);

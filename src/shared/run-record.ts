@@ -3,7 +3,8 @@
  */
 import type { Direction, StateName } from '../core/jacobian';
 import type { Summary } from '../core/summary';
-import type { BlockEvent, RunEvent, StartedEvent, StatesEvent, StepNorms } from './run';
+import type { BlockEvent } from './pair-block';
+import type { RunEvent, StartedEvent, StatesEvent, StepNorms } from './run';
 
 /** Frobenius log norms of one state and direction. */
 export interface NormSeries {

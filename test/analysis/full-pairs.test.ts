@@ -63,25 +63,25 @@ const LAYERS: readonly (readonly [
   what: string,
   forward: CellDescription | null,
   backward: CellDescription | null,
-  more?: Partial<OrderOptions>,
+  more: Partial<OrderOptions>,
 ])[] = [
-  ['SimpleRNN', cell('SimpleRNN'), null],
-  ['LSTM', cell('LSTM'), null],
-  ['GRU that runs backwards', null, cell('GRU')],
+  ['SimpleRNN', cell('SimpleRNN'), null, {}],
+  ['LSTM', cell('LSTM'), null, {}],
+  ['GRU that runs backwards', null, cell('GRU'), {}],
   [
     'masked LSTM with an initial state',
     cell('LSTM'),
     null,
     { mask, initialState: { h0: states(4, 3), c0: states(4, 4) } },
   ],
-  ['LSTM in two directions', cell('LSTM'), cell('LSTM', { gain: 0.3 })],
+  ['LSTM in two directions', cell('LSTM'), cell('LSTM', { gain: 0.3 }), {}],
   ['masked GRU in two directions', cell('GRU'), cell('GRU', { units: 6 }), { mask }],
 ];
 
 describe.each(ENGINES)('whole pairs on %s', (engine) => {
   it.each(LAYERS)('of a %s agree with diagonal, final and their norms', async (_, forward, backward, more) => {
     const arrays = await arraysOf(engine, forward, backward, more);
-    const isMasked = more?.mask !== undefined;
+    const isMasked = more.mask !== undefined;
     for (const state of arrays.has('dc_dx') ? (['h', 'c'] as const) : (['h'] as const)) {
       const { shape } = arrays.get(`d${state}_dx_pairs`)!;
       const [, , , units, inputDim] = shape as [number, number, number, number, number];

@@ -12,7 +12,8 @@ import type { ValidSteps } from '../cells/valid-steps';
 import type { Pace } from '../pace';
 import type { Arithmetic } from './arithmetic';
 import { VECTORS_LENGTH } from './plan';
-import { PushedColumns, type PushedNorms, type ScaledColumns } from './pushed-columns';
+import type { ScaledColumns } from './column-products';
+import { PushedColumns, type PushedNorms } from './pushed-columns';
 import { uploadPairs } from './step-points';
 
 /** Steps of a segment, where the memory allows it. */
