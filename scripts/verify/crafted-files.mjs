@@ -125,7 +125,7 @@ export const CRAFTED = {
       path,
       onnx(
         'W',
-        many(95_000, (at) => tensor(`t${at}`, [1], float32(1))),
+        many(82_000, (at) => tensor(`t${at}`, [1], float32(1))),
       ),
     ),
   'single-floats.onnx': (path) => {

@@ -15,7 +15,7 @@ import {
 } from '../core/model';
 import type { GateStatistics, LayerDescription, ModelDescription, WeightDescription } from '../core/summary';
 import type { RealTensor } from '../core/tensor';
-import type { MeasuredWeights } from './measured-weights';
+import type { MeasuredWeights } from './reading';
 
 /**
  * The description of a model, without its numbers.

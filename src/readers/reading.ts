@@ -2,12 +2,22 @@
  * What the reading of one file shares, whatever its format: what the user said, the caps, and what is found on the way.
  */
 import { TempogradError } from '../core/errors';
-import { isRecurrent, type Assumption, type Layer, type RecurrentModel, type Warning } from '../core/model';
-import type { ByteSource } from './byte-source';
+import {
+  isRecurrent,
+  type Assumption,
+  type Layer,
+  type RecurrentModel,
+  type Warning,
+  type WeightInfo,
+} from '../core/model';
+import type { GateStatistics } from '../core/summary';
 import type { RealTensor } from '../core/tensor';
+import type { ByteSource } from './byte-source';
 import type { CountedLimits } from './limits';
-import type { MeasuredWeights } from './measured-weights';
 import type { StoredTensor } from './stored-tensor';
+
+/** Statistics by gate, of each tensor that was measured as it was read. */
+export type MeasuredWeights = Map<WeightInfo, Readonly<Record<string, GateStatistics>>>;
 
 /** What a user said of cells whose file does not store it; null takes the usual. */
 export interface UserChoices {

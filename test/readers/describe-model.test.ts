@@ -1,7 +1,7 @@
 /** What `inspect` says of layers and tensors, held against the numbers that the files hold. */
 import { describe, expect, it } from 'vitest';
 import { describeModel } from '../../src/readers/describe-model';
-import type { MeasuredWeights } from '../../src/readers/measured-weights';
+import type { MeasuredWeights } from '../../src/readers/reading';
 import type { GateStatistics, WeightDescription } from '../../src/core/summary';
 import { folderFixtureNames, loadFolderFixture, readFolderModel } from '../support/folder-fixtures';
 

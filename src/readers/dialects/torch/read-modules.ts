@@ -10,7 +10,7 @@ import { wholeSequence } from '../../../core/whole-sequence';
 import type { GateStatistics } from '../../../core/summary';
 import type { RealTensor } from '../../../core/tensor';
 import type { GraphBuilder } from '../../graph-builder';
-import { measureRowBlocks } from '../../measured-weights';
+import { measureRowBlocks } from '../../measure-row-blocks';
 import { assume, unsupported, type Reading, keepFailure } from '../../reading';
 import type { StoredTensor } from '../../stored-tensor';
 import { takeTensor } from '../../take-tensor';

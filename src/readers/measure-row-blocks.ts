@@ -5,15 +5,11 @@
  * turned as it would be there. In memory are one block and a piece of the file.
  */
 import { blockStatistics } from '../core/diagnostics/weight-statistics';
-import type { WeightInfo } from '../core/model';
 import type { GateStatistics } from '../core/summary';
 import type { RealTensor } from '../core/tensor';
 import type { Reading } from './reading';
 import type { StoredTensor } from './stored-tensor';
 import { admitTensor, countNotFinite, warnNotFinite } from './take-tensor';
-
-/** Statistics by gate, of each tensor that was measured. */
-export type MeasuredWeights = Map<WeightInfo, Readonly<Record<string, GateStatistics>>>;
 
 /** Read at a time. */
 const PIECE_NUMBERS = 1 << 18;
