@@ -37,6 +37,8 @@ const FIRST_USE_BYTES: Readonly<Record<EngineName, number>> = {
   wasm: 80 * 2 ** 20,
   reference: 16 * 2 ** 20,
 };
+/** Norms and handles of many small values that wait for the garbage collector while pairs are computed. */
+const WAITING_BYTES = 32 * 2 ** 20;
 /** States of a piece of the forward pass in engine memory. */
 const FORWARD_BYTES = 16 * 2 ** 20;
 
@@ -220,7 +222,8 @@ function pairsCost(
     flop += flopOf(sizes, source, plan);
     bytes = Math.max(bytes, pairsBytes(sizes, source, plan));
   }
-  return { flop, bytes: bytes + 4 * VECTORS_LENGTH.native + 4 * vectorLength };
+  const waiting = engine === 'tensorflow' ? WAITING_BYTES : 0;
+  return { flop, bytes: bytes + 4 * VECTORS_LENGTH.native + 4 * vectorLength + waiting };
 }
 
 /** "form B" of one step: dh_t/dx_t, and dc_t/dx_t for an LSTM. */

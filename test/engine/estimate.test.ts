@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PeakMemory } from '../../src/cli/bench/peak-memory';
-import type { Engine } from '../../src/engine/engine';
+import { emptyPairsReport, type Engine } from '../../src/engine/engine';
 import { estimateRun } from '../../src/engine/estimate';
 import { loadEngine } from '../../src/engine/load-engine';
 import { loneInput, loneLayer } from '../../src/engine/lone-layer';
@@ -47,13 +47,17 @@ describe('the estimated memory', () => {
     const small: Case = { kind: 'LSTM', units: 4, inputDim: 2, batch: 1, steps: 3 };
     await runWhole(engine, small, 'final');
     await runWhole(engine, small, 'diagonal');
+    await runWhole(engine, small, 'pairs');
+    await runWhole(engine, small, 'spectrum');
   });
 
   it.each([
     ['diagonal', { kind: 'LSTM', units: 256, inputDim: 64, batch: 16, steps: 300 }],
     ['final', { kind: 'LSTM', units: 256, inputDim: 64, batch: 1, steps: 400 }],
     ['final', { kind: 'LSTM', units: 128, inputDim: 16, batch: 32, steps: 20 }],
-  ] satisfies ['diagonal' | 'final', Case][])('of %s is within a factor 1.5: %o', async (mode, wanted) => {
+    ['pairs', { kind: 'LSTM', units: 64, inputDim: 16, batch: 1, steps: 300 }],
+    ['spectrum', { kind: 'LSTM', units: 256, inputDim: 64, batch: 1, steps: 200 }],
+  ] satisfies [Mode, Case][])('of %s is within a factor 1.5: %o', async (mode, wanted) => {
     const { peakBytes } = estimateRun([makeCell(wanted)], wanted.batch, wanted.steps, [mode], 'tensorflow');
     const memory = new PeakMemory();
     await runWhole(engine, wanted, mode);
@@ -63,12 +67,24 @@ describe('the estimated memory', () => {
   });
 });
 
-async function runWhole(engine: Engine, wanted: Case, mode: 'diagonal' | 'final'): Promise<void> {
+type Mode = 'diagonal' | 'final' | 'pairs' | 'spectrum';
+
+async function runWhole(engine: Engine, wanted: Case, mode: Mode): Promise<void> {
   const { x } = makeInput(wanted);
   const run = await engine.openLayer(loneLayer('layer', makeCell(wanted)), loneInput(x), NEVER);
   try {
-    for await (const chunk of run[mode]('forward', { signal: NEVER, chunkBytes: 2 ** 24 })) {
-      expect(chunk.count).toBeGreaterThan(0);
+    const options = { signal: NEVER, chunkBytes: 2 ** 24 };
+    if (mode === 'spectrum') {
+      const { count } = await run.spectrum('forward', { ...options, exponents: 64, warmUp: 0 });
+      expect(count).toBeGreaterThan(0);
+    } else if (mode === 'pairs') {
+      const report = emptyPairsReport();
+      const sources = ['input', 'initial', 'state'] as const;
+      for await (const chunk of run.pairs('forward', { ...options, sources, isExact: false, report })) {
+        expect(chunk.logNorms.length).toBeGreaterThan(0);
+      }
+    } else {
+      for await (const chunk of run[mode]('forward', options)) expect(chunk.count).toBeGreaterThan(0);
     }
   } finally {
     run.dispose();
