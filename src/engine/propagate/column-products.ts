@@ -39,6 +39,25 @@ export function multiplyColumns(
   return { value: ops.keep(value), shift };
 }
 
+/**
+ * Factors of the columns of some lanes and sources, `[lanes * m]`: 2^(sign exponent) of the source that a column has.
+ *
+ * @param exponents - Of each lane and source.
+ * @param widths - Columns of each source.
+ * @param sign - -1 to take exponents away.
+ */
+export function columnFactors(exponents: Int32Array, widths: readonly number[], sign: 1 | -1 = 1): Float64Array {
+  const lanes = exponents.length / widths.length;
+  const factors = new Float64Array(lanes * widths.reduce((sum, width) => sum + width, 0));
+  let column = 0;
+  exponents.forEach((exponent, at) => {
+    const end = column + widths[at % widths.length];
+    factors.fill(2 ** (sign * exponent), column, end);
+    column = end;
+  });
+  return factors;
+}
+
 /** Rows times 2^(exponents - shift), in two halves: one factor alone may leave the range of float32. */
 function scaledRows(ops: Ops, rows: Value, exponents: Int32Array, shift: number): Value {
   const half = (of: (exponent: number) => number): Value => {
@@ -48,4 +67,17 @@ function scaledRows(ops: Ops, rows: Value, exponents: Int32Array, shift: number)
   const first = half((exponent) => Math.trunc((exponent - shift) / 2));
   const second = half((exponent) => exponent - shift - Math.trunc((exponent - shift) / 2));
   return ops.mul(ops.mul(rows, first), second);
+}
+
+/**
+ * The sum of squares of some numbers.
+ *
+ * @param values - Numbers.
+ * @param from - The first.
+ * @param to - Behind the last.
+ */
+export function sumOfSquares(values: ArrayLike<number>, from: number, to: number): number {
+  let sum = 0;
+  for (let at = from; at < to; at++) sum += values[at] * values[at];
+  return sum;
 }

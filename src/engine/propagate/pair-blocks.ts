@@ -12,6 +12,7 @@ import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { chooseArithmetic, type Arithmetic } from './arithmetic';
 import { BlockBuffer, type RawBlock } from './block-buffer';
+import { columnFactors } from './column-products';
 import { COLUMN_BYTES } from './plan';
 import { pushLanes, type Lane } from './push-lanes';
 import type { PushedColumns, PushedNorms } from './pushed-columns';
@@ -104,8 +105,9 @@ export function readColumns(
 ): ReadColumns {
   const { cell } = arithmetic;
   const { sources } = columns;
+  const widths = Array.from({ length: sources }, (_, source) => columns.widthOf(source));
   const starts = [0];
-  for (let source = 0; source < sources; source++) starts.push(starts[source] + columns.widthOf(source));
+  for (const width of widths) starts.push(starts[starts.length - 1] + width);
   const total = starts[sources];
   const limit = MAX_FACTOR_EXPONENT[arithmetic.readableOps === arithmetic.ops ? 'single' : 'double'];
   const states = (cell.stateBlocks === 2 ? (['h', 'c'] as const) : (['h'] as const)).map((state) => {
@@ -118,7 +120,8 @@ export function readColumns(
         if (Number.isFinite(kept) && kept < FAINT_EXPONENT) lifts[at] = Math.min(limit, Math.round(-kept));
       }
     }
-    return { values: columns.readRows(state, factorsOf(lifts, starts, lanes)), logNorms, lifts };
+    const isLifted = lifts.some((lift) => lift !== 0);
+    return { values: columns.readRows(state, isLifted ? columnFactors(lifts, widths) : null), logNorms, lifts };
   });
   return {
     block(state, lane, source) {
@@ -129,18 +132,4 @@ export function readColumns(
       return { values, start, stride: total, exponent, logNorm: logNorms[at] };
     },
   };
-}
-
-/** What each column is multiplied by; null where none is. */
-function factorsOf(lifts: Int32Array, starts: readonly number[], lanes: number): Float64Array | null {
-  if (lifts.every((lift) => lift === 0)) return null;
-  const sources = starts.length - 1;
-  const factors = new Float64Array(lanes * starts[sources]);
-  lifts.forEach((lift, at) => {
-    const lane = Math.floor(at / sources);
-    const source = at % sources;
-    const offset = lane * starts[sources];
-    factors.fill(2 ** lift, offset + starts[source], offset + starts[source + 1]);
-  });
-  return factors;
 }

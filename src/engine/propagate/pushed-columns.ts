@@ -5,14 +5,15 @@
  * own A_t. The true columns of a source are those kept times 2^exponent; norms are brought to the host at every step,
  * and columns that went too far are scaled by an exact power of two (method.md 2.5 and 2.7).
  */
-import { firstColumn, sourceWidth, type StatePart } from '../../core/reference/pairs-source';
+import { sourceWidth, type StatePart } from '../../core/reference/pairs-source';
 import type { BareCell, StepVectors } from '../cells/tensor-cell';
 import type { RealArray } from '../engine';
 import type { Ops, Value } from '../ops';
 import type { Arithmetic } from './arithmetic';
-import { multiplyColumns, type ScaledColumns } from './column-products';
+import { columnFactors, multiplyColumns, sumOfSquares, type ScaledColumns } from './column-products';
 import { ExactNorms } from './exact-norms';
 import type { Sketch } from './sketch-directions';
+import { stateColumns } from './state-columns';
 
 /** They are brought back when they are so many powers of two away from there. */
 const RESCALE_DISTANCE = 16;
@@ -80,21 +81,11 @@ export class PushedColumns {
    */
   injectState(part: StatePart = 'state', sketch: Sketch | null = null): void {
     const { ops, lanes, cell } = this;
-    const { stateSize, hiddenSize } = cell;
-    const columns = sourceWidth(cell, part);
-    const width = sketch?.columns ?? columns;
-    const first = firstColumn(cell, part);
-    const sizes = this.isSplit ? cell.blockSizes : [stateSize];
-    const made = sizes.map((rows, block) => {
-      const data = new Float32Array(lanes * rows * width);
-      for (let row = 0; row < lanes * rows; row++) {
-        const column = (row % rows) + (block === 0 ? 0 : hiddenSize) - first;
-        if (column < 0 || column >= columns) continue;
-        if (sketch) data.set(sketch.data.subarray(column * width, (column + 1) * width), row * width);
-        else data[row * width + column] = 1;
-      }
-      return ops.keep(ops.upload(data, [lanes, rows, width]));
-    });
+    const width = sketch?.columns ?? sourceWidth(cell, part);
+    const sizes = this.isSplit ? cell.blockSizes : [cell.stateSize];
+    const made = stateColumns(cell, sizes, lanes, part, sketch).map((data, block) =>
+      ops.keep(ops.upload(data, [lanes, sizes[block], width])),
+    );
     this.inject(made, width);
   }
 
@@ -294,25 +285,14 @@ export class PushedColumns {
 
   private rescale(shifts: Int32Array, total: number): void {
     const { ops, lanes, sources, widths } = this;
-    const factors = new Float64Array(lanes * total);
-    for (let lane = 0, column = 0; lane < lanes; lane++) {
-      for (let source = 0; source < sources; source++) {
-        const shift = shifts[lane * sources + source];
-        factors.fill(2 ** -shift, column, column + widths[source]);
-        this.exponents[source][lane] += shift;
-        column += widths[source];
-      }
-    }
+    shifts.forEach((shift, at) => {
+      this.exponents[at % sources][Math.floor(at / sources)] += shift;
+    });
+    const factors = columnFactors(shifts, widths, -1);
     const next = ops.tidy(() => {
       const scale = ops.upload(factors, [lanes, 1, total]);
       return this.blocks.map((block) => ops.mul(block, scale));
     });
     this.replace(next);
   }
-}
-
-function sumOfSquares(values: ArrayLike<number>, from: number, to: number): number {
-  let sum = 0;
-  for (let at = from; at < to; at++) sum += values[at] * values[at];
-  return sum;
 }
