@@ -2,14 +2,14 @@
  * The options of `analyze`, from text to a checked request; docs/cli.md fixes their names.
  */
 import { Option, type Command } from 'commander';
-import { TempogradError } from '../core/errors';
+import { LOSS_NAMES, type LossName } from '../core/diagnostics/loss';
 import type { VerdictLabel } from '../core/summary';
 import type { ReaderOptions } from '../host/reader-messages';
 import type { RunRequest } from '../shared/run';
-import { MAX_STEPS_OR_BATCH } from '../shared/run-limits';
 import { defaultMaxMemoryBytes } from '../host/memory-limit';
 import { ANALYZE_DEFAULTS } from './defaults';
 import { limitOption } from './limit-option';
+import { badOption, whole, boundedCount, shardOf, pairPlace, exponentCount, positive, listOf } from './option-values';
 
 /** Options as the parser gives them. */
 interface RawOptions {
@@ -21,6 +21,8 @@ interface RawOptions {
   readonly atLayer?: boolean;
   readonly mask?: string;
   readonly initialState?: string;
+  readonly target?: string;
+  readonly loss?: LossName;
   readonly steps?: number;
   readonly batch?: number;
   readonly seed?: number;
@@ -90,6 +92,10 @@ export function addAnalyzeOptions(command: Command): Command {
     .option('--at-layer', 'the input is the layer’s own input; nothing below it is run')
     .option('--mask <file>', 'with --at-layer: [B,T], 0 = masked')
     .option('--initial-state <file>', '.npz with h0 and c0, each [B,H] (two directions: [B,2H])')
+    .option('--target <file>', 'what the model should give, [B,O] or class ids [B]: its loss’s gradient split by lag')
+    .addOption(
+      new Option('--loss <name>', 'of --target (default: of the file’s training, else mse)').choices(LOSS_NAMES),
+    )
     .option('--steps <T>', `timesteps of a random input (default: ${ANALYZE_DEFAULTS.steps})`, boundedCount('--steps'))
     .option(
       '--batch <B>',
@@ -187,6 +193,7 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
   if (raw.exponents !== undefined && !raw.mode?.includes('spectrum')) {
     throw badOption('--exponents needs the mode spectrum');
   }
+  if (raw.loss !== undefined && raw.target === undefined) throw badOption('--loss needs --target');
   if (raw.shard !== undefined) checkShard(raw);
   if (raw.wrt === 'model-input' && raw.atLayer) throw badOption('--wrt model-input and --at-layer exclude each other');
   return {
@@ -205,6 +212,8 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
         : { kind: 'file', path: raw.input!, key: raw.key ?? null, header: raw.header ? null : false },
       maskFile: raw.mask ?? null,
       initialStateFile: raw.initialState ?? null,
+      ...(raw.target !== undefined && { targetFile: raw.target }),
+      ...(raw.loss !== undefined && { loss: raw.loss }),
       modes: [...(raw.mode ?? DEFAULT_MODES)],
       ...(raw.full && { full: true }),
       ...(raw.stateBlocks && { stateBlocks: true }),
@@ -237,61 +246,16 @@ export function makeAnalyzeOrder(model: string, options: object): AnalyzeOrder {
 }
 
 /** A part of a run goes to one file, and no verdict rests on it. */
-function checkShard({ out, csv, report, failOn, layer, full, block }: RawOptions): void {
+function checkShard({ out, csv, report, failOn, layer, full, block, target }: RawOptions): void {
   if (out === undefined) throw badOption('--shard needs --out: a part of a run is a file');
   const others = { '--csv': csv, '--report': report, '--fail-on': failOn };
   for (const [name, value] of Object.entries(others)) {
     if (value !== undefined) throw badOption(`${name} is for a whole run, not together with --shard`);
   }
   if (full) throw badOption('--full writes blocks of a whole run, not together with --shard');
+  if (target !== undefined) throw badOption('--target is for a whole run, not together with --shard');
   if (block) throw badOption('--block is of a whole run, not together with --shard');
   if (layer === 'all') throw badOption('--shard is for one layer: name it with --layer');
-}
-
-function badOption(message: string): TempogradError {
-  return new TempogradError('usage/bad-option', message, { remedy: 'Run `tempograd analyze --help`.' });
-}
-
-function whole(name: string, least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= least) return value;
-    throw badOption(`${name} takes a whole number from ${least} on, not "${text}"`);
-  };
-}
-
-function boundedCount(name: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= 1 && value <= MAX_STEPS_OR_BATCH) return value;
-    throw badOption(`${name} takes a whole number from 1 to ${MAX_STEPS_OR_BATCH}, not "${text}"`);
-  };
-}
-
-function shardOf(text: string): NonNullable<RunRequest['shard']> {
-  const [, first, second] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
-  const [index, count] = [Number(first), Number(second)];
-  if (count >= 1 && index >= 1 && index <= count && Number.isSafeInteger(count)) return { index, count };
-  throw badOption(`--shard takes i/n with i from 1 to n, not "${text}"`);
-}
-
-function pairPlace(text: string): RunRequest['block'] {
-  if (!/^\d+(,\d+){1,2}$/.test(text)) throw badOption(`--block takes T,S or T,S,B, not "${text}"`);
-  const [target, source, sequence = 0] = text.split(',').map(Number) as [number, number, number?];
-  if ([target, source, sequence].every((index) => index <= MAX_STEPS_OR_BATCH)) return { target, source, sequence };
-  throw badOption(`--block takes steps up to ${MAX_STEPS_OR_BATCH}, not "${text}"`);
-}
-
-function exponentCount(text: string): number | 'all' {
-  return text === 'all' ? 'all' : whole('--exponents', 1)(text);
-}
-
-function positive(name: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (text.trim() !== '' && Number.isFinite(value) && value > 0) return value;
-    throw badOption(`${name} takes a positive number, not "${text}"`);
-  };
 }
 
 function modeList(text: string): readonly RunRequest['modes'][number][] {
@@ -308,11 +272,4 @@ function failList(text: string): readonly VerdictLabel[] {
   if (wrong !== undefined || words.length === 0)
     throw badOption(`--fail-on takes vanishing, exploding, not "${wrong ?? text}"`);
   return words as VerdictLabel[];
-}
-
-function listOf(text: string): readonly string[] {
-  return text
-    .split(',')
-    .map((word) => word.trim())
-    .filter((word) => word !== '');
 }
