@@ -9,13 +9,8 @@ import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import { cellsOf, type RecurrentModel } from '../core/model';
 import type { Summary } from '../core/summary';
-import type { RealTensor } from '../core/tensor';
-import { localJacobian, type LocalJacobian } from '../engine/below/local-jacobian';
-import { modelInputBytes, withRespectToModelInput } from '../engine/below/model-input-run';
-import type { Stack } from '../engine/below/open-stack';
-import { hasRecurrenceBelow } from '../engine/below/source-layers';
 import { estimateRun, fitRun, withMoreWork, type RunCost } from '../engine/estimate';
-import { emptyPairsReport, type Engine, type LayerInput, type LayerRun, type SpectrumResult } from '../engine/engine';
+import { emptyPairsReport, type LayerRun, type SpectrumResult } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice } from '../engine/load-engine';
 import { Pace } from '../engine/pace';
 import { DEFAULT_EXPONENTS } from '../engine/propagate/spectrum-plan';
@@ -25,8 +20,7 @@ import { findLayer, type FoundLayer } from './find-layer';
 import { checkFullPairs, fullPairsBytes } from './full-pairs';
 import { blocksOf, KeptRun } from './kept-run';
 import { LagCurves } from './lag-curves';
-import { initialStates } from './initial-states';
-import { makeInputs, randomInputName } from './make-inputs';
+import { randomInputName } from './make-inputs';
 import { sizeRun, type RunData, type RunSize } from './size-run';
 import { joinDirections } from './join-directions';
 import { spectrumEvent, startedEvent } from './run-events';
@@ -34,6 +28,8 @@ import { runNotes } from './run-notes';
 import { chunkOf, cutRun, forMerging, maskOf, pairsPartOf, rowsOf, statesOf } from './run-part';
 import { checkStateBlocks, pairsSources, withStateBlocks } from './state-blocks';
 import { stackCost } from './stack-cost';
+import { byModelInput, layerInput } from './way-below';
+import { checkMemory } from './check-memory';
 import { stepNorms } from './step-norms';
 import { summarize } from './summarize';
 
@@ -175,10 +171,10 @@ class Run {
     const opened = await openEngine(request.engine, plan.flop);
     const { engine } = opened;
     yield this.progress('input', 0);
-    const { input, below } = await this.layerInput(engine, plan);
+    const { input, below } = await layerInput(engine, this.order, plan, this.signal);
     const opening = await engine.openLayer(plan.found.layer, input, this.signal);
     this.layerRun = opening;
-    const layerRun = below ? this.byModelInput(opening, input, below, plan) : opening;
+    const layerRun = below ? byModelInput(opening, input, below, request, plan) : opening;
     this.layerRun = layerRun;
     const x = below?.sequence ?? input.x;
     const part = cutRun(layerRun, request, x.shape[1]!, plan.chunkBytes);
@@ -255,43 +251,6 @@ class Run {
     this.fraction = 1;
     this.handOver(request, layerRun);
     yield { event: { kind: 'done', summary, ...ofPart }, chunk: null };
-  }
-
-  /** What the layer is fed, and how it depends on the model's input where that is asked for. */
-  private async layerInput(engine: Engine, plan: RunPlan): Promise<{ input: LayerInput; below: WayBelow | null }> {
-    const { model, request, data } = this.order;
-    const { index } = plan.found;
-    const input = await makeInputs(model, plan.found, request, data, plan.size, new Pace(this.signal));
-    if (input.kind === 'layer') return { input: input.input, below: null };
-    const { modes } = request;
-    const isByModel = request.wrt === 'model-input';
-    const isParted = isByModel && hasRecurrenceBelow(model, index);
-    const stack =
-      isParted || (isByModel && modes.includes('pairs'))
-        ? await engine.openStack(model, index, input.tensors, this.signal)
-        : null;
-    const fed = stack?.input ?? (await engine.runBelow(model, index, input.tensors, this.signal));
-    // A user's own initial state takes the place of what the model would give.
-    const own = initialStates(plan.found, data, fed.x.shape[0]!);
-    const whole = { ...fed, initialState: { ...fed.initialState, ...own } };
-    if (!isByModel) return { input: whole, below: null };
-    const left = request.maxMemoryBytes === null ? undefined : request.maxMemoryBytes - plan.cost.peakBytes;
-    const isLocal = !isParted && (stack === null || modes.includes('diagonal') || modes.includes('final'));
-    const local = isLocal ? await localJacobian(model, index, input.tensors, this.signal, left) : null;
-    return { input: whole, below: { local, stack, sequence: local?.sequence ?? stack!.sequence } };
-  }
-
-  /** The layer run differentiated by the model's input, where that fits the memory. */
-  private byModelInput(run: LayerRun, input: LayerInput, { local, stack }: WayBelow, plan: RunPlan): LayerRun {
-    const { request } = this.order;
-    const { layer } = plan.found;
-    const cells = cellsOf(layer.operation).map(({ cell }) => cell);
-    const localBytes = local ? modelInputBytes(local, cells, request.modes, plan.chunkBytes) : 0;
-    const held = plan.cost.peakBytes + localBytes;
-    const left = request.maxMemoryBytes === null ? undefined : request.maxMemoryBytes - held;
-    const through = stack && stack.under(layer, input, run, left);
-    checkMemory(held + (through?.bytes(plan.chunkBytes) ?? 0), request);
-    return withRespectToModelInput(run, layer, input, { local, stack: through });
   }
 
   private async *propagate(
@@ -385,25 +344,8 @@ class Run {
   }
 }
 
-/** The ways from a layer to the model's input, and the sequence there. */
-interface WayBelow {
-  readonly local: LocalJacobian | null;
-  readonly stack: Stack | null;
-  readonly sequence: RealTensor;
-}
-
 /** Share of the progress line that states, and likewise diagnostics, take. */
 const STATES_SHARE = 0.05;
 
 /** What the other propagations take of it beside all pairs. */
 const OTHER_THAN_PAIRS_SHARE = 0.2;
-
-/** Refuses a run that does not fit even in the smallest pieces. */
-function checkMemory(peakBytes: number, { maxMemoryBytes: limit }: RunRequest): void {
-  if (limit === null || peakBytes <= limit) return;
-  throw new TempogradError(
-    'engine/out-of-memory',
-    `the run needs about ${peakBytes} bytes even in its smallest pieces, the limit is ${limit}`,
-    { details: { peakBytes, maxMemory: limit } },
-  );
-}

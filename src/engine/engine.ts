@@ -2,13 +2,12 @@
  * The one interface behind which TensorFlow, wasm and the float64 reference engine stand.
  *
  * All three answer the same questions with the same shapes; what differs is precision and speed.
- * An engine computes: it neither decides what to show nor reads a file.
+ * An engine computes: it neither decides what to show nor reads a file. Long, because it is one interface with its types.
  */
 import type { DiagonalChunk, Direction, FinalChunk, PairBlocksChunk, PairsChunk } from '../core/jacobian';
 import type { RecurrentLayer, RecurrentModel } from '../core/model';
 import type { PairsSource } from '../core/reference/propagate-pairs';
 import type { RealTensor, Tensor } from '../core/tensor';
-import type { Stack } from './below/open-stack';
 import type { SequenceRange } from './sequence-range';
 
 /** The engines, best first. */
@@ -238,6 +237,48 @@ export interface LayerRun {
   spectrum(direction: Direction, options: SpectrumOptions): Promise<SpectrumResult>;
   /** Frees engine memory; the run is unusable afterwards. */
   dispose(): void;
+}
+
+/** The Jacobians of a layer by the model's input, through everything below it; as those of `LayerRun`. */
+export interface StackRun extends Pick<LayerRun, 'diagonal' | 'final'> {
+  /** u `[B, T_u, D_u]`, the sequence that is differentiated against. */
+  readonly sequence: RealTensor;
+  /**
+   * Bytes that are held at once.
+   *
+   * @param chunkBytes - What the caller allows a chunk.
+   */
+  bytes(chunkBytes: number): number;
+  /**
+   * The cost of each tile of `pairs` in FLOP.
+   *
+   * @param chunkBytes - What the caller allows a chunk.
+   */
+  tileFlop(chunkBytes: number): Float64Array;
+  /** Log norms of dh_t/du_s and dc_t/du_s of all directions together, every target of a tile of sources at a time. */
+  pairs(options: Pick<PairsOptions, 'chunkBytes' | 'signal' | 'part'>): AsyncGenerator<PairsChunk, void, void>;
+}
+
+/** A layer's way to the model's input; what is kept of the layers below lies on the host. */
+export interface Stack {
+  /** What the layer is fed. */
+  readonly input: LayerInput;
+  /** u `[B, T_u, D_u]` */
+  readonly sequence: RealTensor;
+  /**
+   * The layer's derivatives through the layers below.
+   *
+   * @param layer - The layer.
+   * @param input - What it was fed.
+   * @param run - Its states.
+   * @param maxBytes - What there is for a tile; left out: as much as it takes.
+   */
+  under(
+    layer: RecurrentLayer,
+    input: LayerInput,
+    run: Pick<LayerRun, 'states' | 'batch' | 'steps'>,
+    maxBytes?: number,
+  ): StackRun;
 }
 
 /** An engine that is loaded. */

@@ -5,8 +5,8 @@
  */
 import { cellsOf, hiddenSize, type RecurrentLayer, type RecurrentModel } from '../core/model';
 import { checkShape, type Tensor } from '../core/tensor';
-import type { Engine, LayerInput, LayerRun } from './engine';
-import { openStack, type Stack } from './below/open-stack';
+import type { Engine, LayerInput, LayerRun, Stack } from './engine';
+import { openStack } from './below/open-stack';
 import { runBelow } from './forward';
 import { createFloat64Ops } from './ops/float64-ops';
 import { Pace } from './pace';

@@ -3,8 +3,8 @@
  */
 import type { RecurrentLayer, RecurrentModel } from '../core/model';
 import type { Tensor } from '../core/tensor';
-import type { Engine, EngineName, LayerInput, LayerRun } from './engine';
-import { openStack, type Stack } from './below/open-stack';
+import type { Engine, EngineName, LayerInput, LayerRun, Stack } from './engine';
+import { openStack } from './below/open-stack';
 import { runBelow } from './forward';
 import { runLayer } from './layer-run';
 import type { Ops } from './ops';

@@ -8,14 +8,13 @@ import { TempogradError } from '../../core/errors';
 import { cellsOf, type CellDescription, type RecurrentLayer } from '../../core/model';
 import type { AnalysisMode, DiagonalChunk, Direction, PairsChunk } from '../../core/jacobian';
 import { cellSizes } from '../cells/cell-sizes';
-import type { LayerInput, LayerRun, PairsOptions, RealArray } from '../engine';
+import type { LayerInput, LayerRun, PairsOptions, RealArray, StackRun } from '../engine';
 import { trajectoryOf } from '../trajectories';
 import { accumulate } from './accumulate';
 import { bandedDiagonal } from './banded-diagonal';
 import { finalOf } from './final-sums';
 import type { LocalJacobian } from './local-jacobian';
 import { openSteps, widthOf } from './reach';
-import type { StackRun } from './stack-run';
 
 /** The ways from a layer to the model's input: at least one. */
 export interface ModelInputWays {

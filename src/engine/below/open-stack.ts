@@ -1,32 +1,10 @@
 /** The layers from the model's input to a recurrent layer, opened for derivatives through recurrences. */
-import type { RecurrentLayer, RecurrentModel } from '../../core/model';
-import type { RealTensor, Tensor } from '../../core/tensor';
-import type { LayerInput, LayerRun } from '../engine';
+import type { RecurrentModel } from '../../core/model';
+import type { Tensor } from '../../core/tensor';
+import type { Stack } from '../engine';
 import type { ForwardTools } from '../forward';
 import { openStackPath, recurrenceOf } from './stack-path';
-import { StackRun } from './stack-run';
-
-/** A layer's way to the model's input. */
-export interface Stack {
-  /** What the layer is fed. */
-  readonly input: LayerInput;
-  /** u `[B, T_u, D_u]`, the sequence that is differentiated against. */
-  readonly sequence: RealTensor;
-  /**
-   * The layer's derivatives through the layers below.
-   *
-   * @param layer - The layer.
-   * @param input - What it was fed.
-   * @param run - Its states.
-   * @param maxBytes - What there is for a tile; left out: as much as it takes.
-   */
-  under(
-    layer: RecurrentLayer,
-    input: LayerInput,
-    run: Pick<LayerRun, 'states' | 'batch' | 'steps'>,
-    maxBytes?: number,
-  ): StackRun;
-}
+import { PushedStack } from './stack-run';
 
 /**
  * Runs the layers below a recurrent layer; what is kept of them lies on the host.
@@ -51,6 +29,6 @@ export async function openStack(
     input: path.input,
     sequence: path.sequence,
     under: (own, input, run, maxBytes = Infinity) =>
-      new StackRun(ops, path, recurrenceOf(ops, own, input, run), maxBytes),
+      new PushedStack(ops, path, recurrenceOf(ops, own, input, run), maxBytes),
   };
 }

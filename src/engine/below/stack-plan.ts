@@ -4,16 +4,23 @@
  * Every layer's derivative is held for all its steps until the last layer that reads it has been passed, so memory is
  * what bounds a tile.
  */
-import { cellsOf, gateNames, isRecurrent, type RecurrentModel } from '../../core/model';
+import { isElementwise } from '../../core/activations';
+import {
+  cellsOf,
+  gateNames,
+  isRecurrent,
+  type Layer,
+  type RecurrentLayer,
+  type RecurrentModel,
+} from '../../core/model';
 import { sizeOf } from '../../core/tensor';
 import { cellSizes } from '../cells/cell-sizes';
 import type { EngineName } from '../engine';
+import { isSmallCell } from '../propagate/arithmetic';
 import { LARGEST_CHUNK_BYTES, VECTORS_LENGTH } from '../propagate/plan';
 import { rowShape } from './push-plain';
 import { fedBy } from './source-layers';
-import { isDoubleStack } from './stack-precision';
 import { OPERATOR_BYTES } from './step-operators';
-import type { StackTile } from './stack-push';
 
 /** What the derivatives of one tile may hold, with the largest chunks. */
 const TILE_BYTES = 288 * 2 ** 20;
@@ -29,6 +36,13 @@ const STATE_COPIES = 16;
 
 /** Rows as they are, stacked, turned, and the layer's own copies while tangents pass through it. */
 const PASS_COPIES = 5;
+
+/** Some steps of u of one sequence. */
+export interface StackTile {
+  readonly sequence: number;
+  readonly first: number;
+  readonly count: number;
+}
 
 /** What decides the tiles. */
 export interface StackSizes {
@@ -105,6 +119,33 @@ export function stackSizes(path: StackShapes, engine: EngineName): StackSizes {
   const sourceBytes = stateBytes + heldBytes(path) * width * real;
   const hostBytes = hostReal * (given + states);
   return { batch, steps, width, sourceBytes, fixedBytes, hostBytes, vectorBytes, sourceFlop };
+}
+
+/**
+ * Whether a stack runs in float64.
+ *
+ * Small cells are bound by the number of operations, so all of them run in float64 at hardly any cost; where one is large,
+ * everything runs in the engine's own precision, with coefficients that were computed in float64.
+ *
+ * @param path - The layers.
+ * @param isNative - Whether the engine is the native library, whose float64 values cannot be read back.
+ */
+export function isDoubleStack({ model, order, layer }: StackShapes, isNative: boolean): boolean {
+  return [...order, layer].every((index) => {
+    const own = model.layers[index]!;
+    if (isRecurrent(own)) return isSmallLayer(own, isNative);
+    return !isNative || !isReadBack(own);
+  });
+}
+
+function isSmallLayer({ operation }: RecurrentLayer, isNative: boolean): boolean {
+  return cellsOf(operation).every(({ cell }) => isSmallCell(cellSizes(cell), isNative));
+}
+
+/** Whether tangents through a layer are computed on the host. */
+function isReadBack({ operation }: Layer): boolean {
+  if (operation.kind === 'pool1d') return operation.pooling === 'max';
+  return 'activation' in operation && !isElementwise(operation.activation.name);
 }
 
 /**

@@ -18,19 +18,14 @@ import { lastSteps } from './last-steps';
 import { joinOutputs, type DirectionRows } from './push-outputs';
 import { pushPlain } from './push-plain';
 import { pushRecurrence, type RecurrenceStep } from './push-recurrence';
-import { NO_EXPONENT, ScaledColumns, type TileShape } from './scaled-columns';
+import type { ScaledColumns, TileShape } from './scaled-columns';
+import { seedRows } from './seed-rows';
 import { fedBy } from './source-layers';
 import type { HostFlow, StackPath, StackRecurrence } from './stack-path';
 import { StepOperators } from './step-operators';
-import { isDoubleStack, openPrecision, type StackPrecision } from './stack-precision';
-import { releaseRows, type TangentRow, type TangentRows } from './tangent-rows';
-
-/** Some steps of u of one sequence. */
-export interface StackTile {
-  readonly sequence: number;
-  readonly first: number;
-  readonly count: number;
-}
+import { isDoubleStack, type StackTile } from './stack-plan';
+import { openPrecision, type StackPrecision } from './stack-precision';
+import { releaseRows, type TangentRows } from './tangent-rows';
 
 /** A tile, and what of the top is asked for. */
 export interface WantedTile {
@@ -95,7 +90,7 @@ export class StackPush {
     const held = new Map<number, readonly (TangentRows | null)[]>();
     const readers = this.countReaders();
     try {
-      this.seed(tile, shape, held);
+      for (const [start, rows] of seedRows(path, tile, shape)) held.set(start, [rows]);
       for (const index of path.order) {
         held.set(index, await this.outputs(index, tile, shape, held, limits, pace));
         for (const from of fedBy(path.model, index)) release(held, readers, from);
@@ -122,28 +117,6 @@ export class StackPush {
       for (const from of fedBy(model, index)) readers.set(from, (readers.get(from) ?? 0) + 1);
     }
     return readers;
-  }
-
-  /** du/du: the identity at the steps of the tile. */
-  private seed(tile: StackTile, shape: TileShape, held: Map<number, readonly (TangentRows | null)[]>): void {
-    const { path, ops } = this;
-    const { sources, width } = shape;
-    let first = 0;
-    for (const start of path.starts) {
-      const [, steps, features] = path.outputs.get(start)![0]!.shape as [number, number, number];
-      const offset = first;
-      const rows = Array.from({ length: steps }, (_, t): TangentRow => {
-        const k = t - tile.first;
-        if (k < 0 || k >= sources) return [null];
-        const data = new Float32Array(features * sources * width);
-        for (let d = 0; d < features; d++) data[(d * sources + k) * width + offset + d] = 1;
-        const exponents = new Int32Array(sources).fill(NO_EXPONENT);
-        exponents[k] = 0;
-        return [new ScaledColumns(shape, ops.upload(data, [features, sources * width]), exponents)];
-      });
-      held.set(start, [{ widths: [features], rows }]);
-      first += features;
-    }
   }
 
   /** The derivatives of a layer's outputs. */

@@ -8,27 +8,19 @@ import type { DiagonalChunk, Direction, FinalChunk, PairsChunk, PairsQuantity } 
 import { addNorms } from '../../core/linalg/scaling';
 import { storedScale } from '../../core/linalg/stored-scale';
 import type { RealTensor } from '../../core/tensor';
-import type { PairsPart, PropagateOptions, RealArray } from '../engine';
+import type { PairsOptions, PropagateOptions, RealArray, StackRun } from '../engine';
 import { newReals } from '../cells/run-cell';
 import type { Ops } from '../ops';
 import { Pace } from '../pace';
 import { holdsWanted } from '../sequence-range';
 import type { ScaledColumns, TileShape } from './scaled-columns';
 import type { StackPath, StackRecurrence } from './stack-path';
-import { planStack, stackSizes, stackTiles, type StackPlan, type StackSizes } from './stack-plan';
-import { StackPush, type StackTile } from './stack-push';
-
-/** What `pairs` of a stack is asked for. */
-export interface StackPairsOptions {
-  readonly chunkBytes: number;
-  readonly signal: AbortSignal;
-  /** Which tiles; left out: all. */
-  readonly part?: Pick<PairsPart, 'tiles'>;
-}
+import { planStack, stackSizes, stackTiles, type StackPlan, type StackSizes, type StackTile } from './stack-plan';
+import { StackPush } from './stack-push';
 
 /** The Jacobians of a layer through everything below it. */
-export class StackRun {
-  /** u `[B, T_u, D_u]` */
+export class PushedStack implements StackRun {
+  /** See `StackRun.sequence`. */
   readonly sequence: RealTensor;
   private readonly sizes: StackSizes;
 
@@ -48,20 +40,12 @@ export class StackRun {
     this.sequence = path.sequence;
   }
 
-  /**
-   * Bytes that a tile holds.
-   *
-   * @param chunkBytes - What the caller allows a chunk.
-   */
+  /** See `StackRun.bytes`. */
   bytes(chunkBytes: number): number {
     return this.plan(chunkBytes).bytes;
   }
 
-  /**
-   * The cost of each tile in FLOP.
-   *
-   * @param chunkBytes - What the caller allows a chunk.
-   */
+  /** See `StackRun.tileFlop`. */
   tileFlop(chunkBytes: number): Float64Array {
     const tiles = stackTiles(this.sizes, this.plan(chunkBytes));
     return Float64Array.from(tiles, ({ count }) => count * this.sizes.sourceFlop);
@@ -75,7 +59,11 @@ export class StackRun {
    * Numerics: products in the engine's precision with exact exponents; natural logs within 1e-3.
    * Source: method.md 2.5 (Stacked, Bidirectional) and 2.7.
    */
-  async *pairs({ chunkBytes, signal, part }: StackPairsOptions): AsyncGenerator<PairsChunk, void, void> {
+  async *pairs({
+    chunkBytes,
+    signal,
+    part,
+  }: Pick<PairsOptions, 'chunkBytes' | 'signal' | 'part'>): AsyncGenerator<PairsChunk, void, void> {
     const { path, top, sizes } = this;
     const plan = this.plan(chunkBytes);
     const directions = top.runs.map(({ run }) => run.direction);
