@@ -12,6 +12,7 @@ import { engineEnvironment } from '../engine/backend';
 import { programVersion } from '../host/paths';
 import type { ReadLimits } from '../readers/limits';
 import { addAnalyzeOptions, makeAnalyzeOrder } from './analyze-options';
+import { benchCaseList } from './bench/cases';
 import { EXIT, reportError } from './exit-codes';
 import { limitOption } from './limit-option';
 import { planCleaning, type OutputNames } from './leftovers';
@@ -125,12 +126,18 @@ function makeProgram(finish: (exitCode: number) => void): Command {
     .command('bench')
     .description('speed, measured against the machine’s own sgemm in the same run')
     .option('--case <id...>', 'only these cases')
+    .option(
+      '--peers',
+      'beside them JAX, PyTorch and TensorFlow, where the Python of TEMPOGRAD_PYTHON (or python3) has them',
+    )
+    .option('--growth <folder>', 'instead: how cost grows with T and H, as growth.json and growth.svg in a folder')
     .option('--json', 'as JSON on standard output')
-    .addHelpText('after', '\nExample:\n  tempograd bench --case C1 --case F2000')
-    .action(async ({ case: ids = [], json = false }: { case?: string[]; json?: boolean }) => {
+    .addHelpText('after', () => `\n${benchCaseList()}\n\nExample:\n  tempograd bench --case C1 --case F2000`)
+    .action(async (options: { case?: string[]; peers?: boolean; growth?: string; json?: boolean }) => {
+      const { case: ids = [], peers = false, growth = null, json = false } = options;
       const work = async (signal: AbortSignal): Promise<number> => {
         const { benchCommand } = await import('./bench/bench-command');
-        return benchCommand(ids, json, output, signal);
+        return benchCommand({ ids, isJson: json, hasPeers: peers, growthFolder: growth }, output, signal);
       };
       finish(await supervised(work));
     });

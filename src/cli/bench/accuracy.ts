@@ -7,9 +7,10 @@ import { binaryExponent, largestMagnitude, scaleByPower } from '../../core/linal
 import type { CellDescription } from '../../core/model';
 import { newStepJacobians, type StepJacobians } from '../../core/reference/cell';
 import { makeReferenceCell } from '../../core/reference/reference-cell';
-import { stateBefore, type Trajectory } from '../../core/reference/run-cell';
+import { stateBefore } from '../../core/reference/run-cell';
 import type { RealTensor } from '../../core/tensor';
 import type { LayerRun } from '../../engine/engine';
+import { trajectoryOf } from './trajectory-of';
 
 /** Units whose rows are compared. */
 const SAMPLED_UNITS = 4;
@@ -20,11 +21,40 @@ const SAMPLED_STEPS = 25;
 /** Features compared of each row. */
 const SAMPLED_FEATURES = 2;
 
-/** Errors relative to the largest entry of the block. */
+/** What errors are relative to: the largest entry of the block; natural log norms; exponents in nats per step. */
+export type ErrorKind = 'entries' | 'log norms' | 'exponents';
+
+/** Errors of one mode. */
 export interface BenchError {
+  readonly kind: ErrorKind;
   readonly samples: number;
   readonly median: number;
   readonly max: number;
+  /** What they are held to; a sketch is held to its own band instead. */
+  readonly isWithin: boolean;
+  /** Of a sketch: the share of pairs inside the band that is stated for it; else null. */
+  readonly shareInBand: number | null;
+}
+
+/** Largest median and largest error of each kind. Source: method.md section 4. */
+const BOUNDS: Readonly<Record<ErrorKind, { readonly median: number; readonly max: number }>> = {
+  entries: { median: 1e-6, max: 1e-4 },
+  'log norms': { median: 1e-3, max: 1e-3 },
+  exponents: { median: 1e-6, max: 1e-6 },
+};
+
+/**
+ * Median and largest of some errors.
+ *
+ * @param kind - What they are.
+ * @param errors - Not negative, in any order.
+ */
+export function summariseErrors(kind: ErrorKind, errors: readonly number[]): BenchError {
+  const sorted = errors.map((error) => (Number.isNaN(error) ? Infinity : error)).sort((a, b) => a - b);
+  const median = sorted[sorted.length >> 1] ?? Infinity;
+  const max = sorted[sorted.length - 1] ?? Infinity;
+  const isWithin = median <= BOUNDS[kind].median && max <= BOUNDS[kind].max;
+  return { kind, samples: sorted.length, median, max, isWithin, shareInBand: null };
 }
 
 /** Blocks that the engine gave at the sampled steps, with their exponents. */
@@ -63,18 +93,7 @@ export function measureError(
 ): BenchError {
   const cell = makeReferenceCell(description);
   const { steps, units, inputDim } = run;
-  const { h, c } = run.states[0];
-  const first = (data: Float32Array | Float64Array, width: number): Float64Array =>
-    Float64Array.from(data.subarray(0, steps * width));
-  const trajectory: Trajectory = {
-    direction: 'forward',
-    steps,
-    x: first(x.data, inputDim),
-    mask: null,
-    initial: { h: new Float64Array(units), c: c ? new Float64Array(units) : null },
-    h: first(h, units),
-    c: c ? first(c, units) : null,
-  };
+  const trajectory = trajectoryOf(x, run);
   const bySteps = new Map(sampled.map((block) => [block.step, block]));
   const targets = pickTargets(units, cell.stateSize);
   const jacobians = newStepJacobians(cell);
@@ -89,8 +108,7 @@ export function measureError(
     if (block) for (const row of rows) errors.push(...compareRow(row, block, jacobians, units, inputDim));
     if (mode === 'final') rows = rows.map((row) => pullRow(row, jacobians, cell.stateSize));
   }
-  errors.sort((a, b) => a - b);
-  return { samples: errors.length, median: errors[errors.length >> 1], max: errors[errors.length - 1] };
+  return summariseErrors('entries', errors);
 }
 
 /** One pulled row; the true row is `row` times 2^exponent. */

@@ -1,14 +1,29 @@
 /** `tempograd bench`: every case as a ratio of this machine's own speed, measured in the same run. */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, cpus, loadavg } from 'node:os';
 import { TempogradError } from '../../core/errors';
 import { availableEngines } from '../../engine/load-engine';
 import { EXIT, type Output } from '../exit-codes';
-import { BENCH_CASES, type BenchCase } from './cases';
+import { benchText } from './bench-text';
 import type { BenchResult } from './bench-result';
+import { BENCH_CASES, WINDOW_CASE, type BenchCase } from './cases';
+import { growthText, measureGrowth, writeGrowth } from './growth';
+import { peerText, runPeers, type PeerResult } from './peers';
 import { runCase } from './run-case';
+import { measureWindow, windowText, type WindowResult } from './window-start';
 
-/** A case that could not run here. */
-interface SkippedCase {
+/** What is asked for. */
+export interface BenchOrder {
+  /** Ids of cases; all when empty. */
+  readonly ids: readonly string[];
+  readonly isJson: boolean;
+  /** Whether peers in Python are measured beside the cases. */
+  readonly hasPeers: boolean;
+  /** Folder for how cost grows, which is then measured instead of the cases; null for the cases. */
+  readonly growthFolder: string | null;
+}
+
+/** A case, or a peer, that could not run here. */
+interface Skipped {
   readonly id: string;
   readonly why: string;
 }
@@ -16,93 +31,89 @@ interface SkippedCase {
 /**
  * Measures the cases and prints them.
  *
- * @param ids - Ids of cases; all when empty.
- * @param isJson - JSON instead of text.
+ * @param order - What is asked for.
  * @param output - Where to print.
  * @param signal - Ends the measurement.
  * @returns Exit code 0; a missed target is printed and is no failure, because a busy machine misses it too.
  * @throws TempogradError `usage/bad-option` for an id that does not exist.
  */
 export async function benchCommand(
-  ids: readonly string[],
-  isJson: boolean,
+  order: BenchOrder,
   output: Pick<Output, 'out'>,
   signal: AbortSignal,
 ): Promise<number> {
-  const cases = chooseCases(ids);
+  const { ids, isJson, hasPeers, growthFolder } = order;
+  const say = (text: string): void => {
+    if (!isJson) output.out(`${text}\n`);
+  };
+  const machine = describeMachine();
+  if (growthFolder !== null) {
+    const growth = await measureGrowth(signal, say);
+    const files = writeGrowth(growthFolder, { machine, ...growth });
+    if (isJson) output.out(`${JSON.stringify({ schema: 1, machine, growth }, null, 2)}\n`);
+    else say(`${growthText(growth)}\nwritten: ${files.join(', ')}`);
+    return EXIT.done;
+  }
+  const wanted = chooseCases(ids);
   const results: BenchResult[] = [];
-  const skipped: SkippedCase[] = [];
-  const missing = new Map(
-    availableEngines()
-      .filter(({ isPresent }) => !isPresent)
-      .map(({ name, why }) => [name, why]),
-  );
-  for (const benchCase of cases) {
+  const peers: PeerResult[] = [];
+  const skipped: Skipped[] = [];
+  const missing = new Map(availableEngines().flatMap((one) => (one.isPresent ? [] : [[one.name, one.why]])));
+  for (const benchCase of wanted.cases) {
     const why = missing.get(benchCase.engine);
     if (why !== undefined) {
       skipped.push({ id: benchCase.id, why: `engine ${benchCase.engine} is missing: ${why}` });
       continue;
     }
-    const result = await runCase(benchCase, signal);
+    const result = await runCase(benchCase, signal, results);
     results.push(result);
-    if (!isJson) output.out(`${textOf(result, benchCase)}\n`);
+    say(benchText(result));
+    if (!hasPeers) continue;
+    const beside = await runPeers(benchCase, signal, say);
+    peers.push(...beside.results);
+    for (const line of peerText(result, beside.results)) say(line);
+    skipped.push(...beside.skipped.filter(({ id }) => !skipped.some((one) => one.id === id)));
   }
-  const machine = {
-    cores: availableParallelism(),
-    platform: `${process.platform}-${process.arch}`,
-    node: process.version,
-  };
-  if (isJson) output.out(`${JSON.stringify({ schema: 1, machine, cases: results, skipped }, null, 2)}\n`);
-  else for (const { id, why } of skipped) output.out(`${id}: not run, ${why}\n`);
+  let window: WindowResult | null = null;
+  if (wanted.hasWindow) {
+    const measured = await measureWindow(signal);
+    if ('why' in measured) skipped.push({ id: WINDOW_CASE.id, why: measured.why });
+    else {
+      window = measured;
+      say(windowText(measured));
+    }
+  }
+  const loadAfter = loadavg();
+  const report = { schema: 1, machine: { ...machine, loadAfter }, cases: results, peers, window, skipped };
+  if (isJson) output.out(`${JSON.stringify(report, null, 2)}\n`);
+  for (const { id, why } of skipped) say(`${id}: not run, ${why}`);
   return EXIT.done;
 }
 
-function chooseCases(ids: readonly string[]): readonly BenchCase[] {
-  const known = BENCH_CASES.map(({ id }) => id);
-  const unknown = ids.filter((id) => !known.includes(id.toUpperCase()));
+/** What the figures were made on, and how busy it was. */
+function describeMachine(): Readonly<Record<string, unknown>> {
+  return {
+    cores: availableParallelism(),
+    processor: cpus()[0]?.model ?? '',
+    platform: `${process.platform}-${process.arch}`,
+    node: process.version,
+    date: new Date().toISOString(),
+    loadBefore: loadavg(),
+  };
+}
+
+function chooseCases(ids: readonly string[]): { readonly cases: readonly BenchCase[]; readonly hasWindow: boolean } {
+  const known = [...BENCH_CASES.map(({ id }) => id), WINDOW_CASE.id];
+  const wanted = ids.map((id) => id.toUpperCase());
+  const unknown = ids.filter((_, at) => !known.includes(wanted[at]));
   if (unknown.length > 0) {
     throw new TempogradError('usage/bad-option', `no benchmark case ${unknown.join(', ')}`, {
       remedy: `Cases: ${known.join(', ')}.`,
     });
   }
-  const wanted = ids.map((id) => id.toUpperCase());
-  return BENCH_CASES.filter(({ id }) => wanted.length === 0 || wanted.includes(id));
+  const isAll = wanted.length === 0;
+  return {
+    cases: BENCH_CASES.filter(({ id }) => isAll || wanted.includes(id)),
+    hasWindow: isAll || wanted.includes(WINDOW_CASE.id),
+  };
 }
-
-/** A few lines a person can read. */
-function textOf(result: BenchResult, { steps, units, inputDim, batch, target }: BenchCase): string {
-  const lines = [`${result.id}  ${result.what}  (T=${steps} H=${units} D=${inputDim} B=${batch}, ${result.version})`];
-  const add = (name: string, value: string): void => void lines.push(`  ${name.padEnd(16)}${value}`);
-  const note = result.isVoid ? ' (void: sgemm drifted by more than 10 %; the machine is busy)' : '';
-  add(
-    'time',
-    `${inMilliseconds(result.seconds)}, first result after ${inMilliseconds(result.firstChunkSeconds)}${note}`,
-  );
-  const rates = result.runs.map(({ sgemm }) => sgemm).filter((rate) => rate !== null);
-  if (rates.length > 0) add('sgemm', `${rates.map((rate) => (rate / 1e9).toFixed(0)).join(', ')} GFLOP/s`);
-  if (result.ratio) {
-    const { median, min, max } = result.ratio;
-    const spread = result.runs.length > 1 ? ` (${inPercent(min)} to ${inPercent(max)})` : '';
-    add('of sgemm', `${inPercent(median)}${spread}${aim(target.ratio, inPercent)}`);
-  }
-  if (result.fillRatio !== null)
-    add('of memory fill', `${result.fillRatio.toFixed(2)}${aim(target.fillRatio, String)}`);
-  add('peak memory', `${inMegabytes(result.peakBytes)} above the loaded engine${aim(target.peakBytes, inMegabytes)}`);
-  for (const [mode, { samples, median, max }] of Object.entries(result.error)) {
-    const sizes = `median ${median.toExponential(1)}, largest ${max.toExponential(1)}`;
-    add('error', `${mode}: ${sizes} of the block’s largest entry (${samples} entries against float64)`);
-  }
-  add('cancel', result.cancelSeconds === null ? 'over before it was cancelled' : inMilliseconds(result.cancelSeconds));
-  if (target.seconds !== null) add('target', `${inMilliseconds(target.seconds)} at most`);
-  add('result', result.isMet ? 'met' : 'missed');
-  return lines.join('\n');
-}
-
-/** The bound behind a figure, where there is one. */
-function aim(bound: number | null, show: (value: number) => string): string {
-  return bound === null ? '' : `, target ${show(bound)}`;
-}
-
-const inPercent = (share: number): string => `${(share * 100).toFixed(1)} %`;
-const inMilliseconds = (seconds: number): string => `${(seconds * 1000).toFixed(1)} ms`;
-const inMegabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;

@@ -10,15 +10,22 @@ const SQUARE = 2048;
 /** Bytes that are filled for the memory rate. */
 const FILLED_BYTES = 2 ** 27;
 
+/** FLOP/s of the engine's own product. */
+export interface Sgemm {
+  /** On the shape that the case's own products have. */
+  readonly main: number;
+  /** On 2048^3. */
+  readonly square: number;
+}
+
 /**
- * The best FLOP/s of the engine's own product over some shapes and 2048^3.
+ * FLOP/s of the engine's own product.
  *
  * @param ops - The engine's operations.
- * @param shapes - `[m, k, n]` of products `(k x m)^T (k x n)`.
+ * @param shape - `[m, k, n]` of the case's products `(k x m)^T (k x n)`.
  */
-export function measureSgemm(ops: Ops, shapes: readonly (readonly [number, number, number])[]): number {
-  const all = [[SQUARE, SQUARE, SQUARE] as const, ...shapes];
-  return Math.max(...all.map(([m, k, n]) => measureProduct(ops, m, k, n)));
+export function measureSgemm(ops: Ops, [m, k, n]: readonly [number, number, number]): Sgemm {
+  return { main: measureProduct(ops, m, k, n), square: measureProduct(ops, SQUARE, SQUARE, SQUARE) };
 }
 
 function measureProduct(ops: Ops, m: number, k: number, n: number): number {

@@ -6,10 +6,7 @@ export class PeakMemory {
   private readonly hasKernelMark: boolean;
   private highest = process.memoryUsage.rss();
 
-  /**
-   * @param start - Resident bytes that do not count; what is resident now when left out.
-   */
-  constructor(private readonly start = process.memoryUsage.rss()) {
+  constructor() {
     this.hasKernelMark = resetKernelMark();
   }
 
@@ -18,11 +15,11 @@ export class PeakMemory {
     this.highest = Math.max(this.highest, process.memoryUsage.rss());
   }
 
-  /** Bytes above the start at the highest. */
+  /** Resident bytes at the highest. */
   bytes(): number {
     this.sample();
     const marked = this.hasKernelMark ? readKernelMark() : 0;
-    return Math.max(this.highest, marked) - this.start;
+    return Math.max(this.highest, marked);
   }
 }
 
