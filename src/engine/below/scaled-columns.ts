@@ -48,11 +48,6 @@ export class ScaledColumns {
     tile.ops.keep(value);
   }
 
-  /** F */
-  get rows(): number {
-    return this.value.shape[0]!;
-  }
-
   /** One more user. */
   retain(): this {
     this.users++;

@@ -174,12 +174,8 @@ export class StepOperators {
   }
 }
 
-/**
- * Steps whose operators are formed together.
- *
- * @param sizes - Sizes of the cell.
- */
-export function operatorGroup(sizes: Pick<TensorCell, 'operatorRows' | 'operatorColumns'>): number {
+/** Steps whose operators are formed together. */
+function operatorGroup(sizes: Pick<TensorCell, 'operatorRows' | 'operatorColumns'>): number {
   return Math.max(1, Math.floor(OPERATOR_BYTES / (4 * sizes.operatorRows * sizes.operatorColumns)));
 }
 

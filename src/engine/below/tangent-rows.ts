@@ -37,15 +37,6 @@ export function retainRow(row: TangentRow): TangentRow {
 }
 
 /**
- * True where every part is zero.
- *
- * @param row - The row.
- */
-export function isZeroRow(row: TangentRow): boolean {
-  return row.every((part) => part === null);
-}
-
-/**
  * A row as one part; the caller's to release. Null for zero.
  *
  * @param tile - Whose columns.
