@@ -99,7 +99,7 @@ export function listFolder(path: string): string[] {
 
 /** Writes an array as `.npy`. */
 export function writeNpy(path: string, type: NpyType, shape: readonly number[], values: readonly number[]): void {
-  const make = { float32: Float32Array, float64: Float64Array, int32: Int32Array }[type];
+  const make = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array }[type];
   const data = make.from(values);
   writeFileSync(path, Buffer.concat([npyHeader(type, shape), new Uint8Array(data.buffer)]));
 }

@@ -4,12 +4,16 @@ import { shareOf } from '../../src/core/share-out';
 import type { PairsChunk } from '../../src/core/jacobian';
 import { openCell } from '../../src/engine/cells/open-cell';
 import { runCell } from '../../src/engine/cells/run-cell';
-import type { PairsPart } from '../../src/engine/engine';
+import { validSteps } from '../../src/engine/cells/valid-steps';
+import { emptyPairsReport, type PairsPart } from '../../src/engine/engine';
 import type { Ops } from '../../src/engine/ops';
+import { Pace } from '../../src/engine/pace';
+import { chooseArithmetic } from '../../src/engine/propagate/arithmetic';
+import { pairsBlocked } from '../../src/engine/propagate/pairs-blocked';
 import { pairsTiles, propagatePairs } from '../../src/engine/propagate/pairs';
 import type { PairsPlan } from '../../src/engine/propagate/pairs-plan';
 import { ReferenceEngine } from '../../src/engine/reference-engine';
-import { ALL_OPS } from './all-ops';
+import { ALL_OPS, HAS_NATIVE } from './all-ops';
 import { ALL_SOURCES, optionsFor } from './all-pairs';
 import { recurrent, recurrentLayer } from './model-builder';
 import { makeCell, makeInput, type Case } from './random-cells';
@@ -96,6 +100,45 @@ describe.each(ALL_OPS)('parts of the pairs on %s', (name, make) => {
       expect(joined.size).toBe(whole.size);
       for (const [key, value] of whole) if (!Object.is(joined.get(key), value)) throw new Error(`${key} differs`);
     }
+    cell.dispose();
+    expect(ops.tensorCount()).toBe(before);
+  });
+});
+
+describe.runIf(HAS_NATIVE)('tiles of sources in bases of their own', () => {
+  it('give the same apart and together', async () => {
+    const [, makeNative] = ALL_OPS[0]!;
+    const ops = await makeNative();
+    const wanted: Case = { kind: 'LSTM', units: 56, inputDim: 5, batch: 1, steps: 100, gain: 0.7 };
+    const before = ops.tensorCount();
+    const cell = openCell(ops, makeCell(wanted));
+    const { x, mask, initial } = makeInput(wanted);
+    const { signal } = new AbortController();
+    const run = await runCell(ops, cell, x, { direction: 'forward', mask, initial, signal });
+    const order = { source: 'input', hasInitial: true, segments: [4, 8], isAdaptive: true } as const;
+    const valid = validSteps('forward', 1, 100, null);
+    const task = { arithmetic: chooseArithmetic(ops, cell), run, valid, sequence: 0, order, pace: new Pace(signal) };
+    const tiles = [
+      { sequence: 0, lo: 0, hi: 40 },
+      { sequence: 0, lo: 40, hi: 72 },
+      { sequence: 0, lo: 72, hi: 100 },
+    ];
+    const normsOf = async (some: typeof tiles, norms = new Map<string, Float64Array>()) => {
+      const report = emptyPairsReport();
+      for await (const { block } of pairsBlocked(task, some, report)) {
+        // Runs are joined as they grow old, and alike in both.
+        const key = [block.source, block.firstTarget, block.firstSource, block.sources].join();
+        expect(norms.has(key)).toBe(false);
+        norms.set(key, Float64Array.of(...(block.h ?? []), ...(block.c ?? [])));
+      }
+      if (some.length === 3) expect(report.probeError).toBeGreaterThan(0);
+      return norms;
+    };
+    const whole = await normsOf(tiles);
+    const apart = new Map<string, Float64Array>();
+    for (const tile of [...tiles].reverse()) await normsOf([tile], apart);
+    expect(apart.size).toBe(whole.size);
+    for (const [key, norms] of whole) expect(apart.get(key), key).toEqual(norms);
     cell.dispose();
     expect(ops.tensorCount()).toBe(before);
   });

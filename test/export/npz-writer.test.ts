@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { combineCrc32, PiecewiseCrc32 } from '../../src/export/crc32';
 import { npyHeader } from '../../src/export/npy-header';
 import { NpzWriter } from '../../src/export/npz-writer';
+import { readNpz } from '../support/read-npz';
 import { makeMemorySink } from './memory-sink';
 
 /** Members of a stored archive, by walking its local headers (zip64 sizes in the extra field). */
@@ -72,6 +73,39 @@ describe('NpzWriter', () => {
     second.write('scale', 0, [-7]);
     await second.close();
     expect(inOrder.bytes().equals(backwards.bytes())).toBe(true);
+  });
+
+  it('takes arrays whose length shows only as they grow, and others behind them', async () => {
+    const sink = makeMemorySink();
+    const writer = new NpzWriter(sink, [{ name: 'h', type: 'float32', shape: [1] }]);
+    writer.append('values', 'float64', [1, 2]);
+    writer.append('values', 'float64', Float64Array.of(3));
+    writer.declare({ name: 'text', type: 'uint8', shape: [2] });
+    expect(() => writer.append('values', 'float64', [4])).toThrow('is not the last one');
+    writer.write('text', 0, [104, 105]);
+    writer.write('h', 0, [7]);
+    await writer.close();
+    const members = readStored(sink.bytes());
+    const arrays = readNpz(sink.bytes());
+    expect([...members.keys()]).toEqual(['h.npy', 'values.npy', 'text.npy']);
+    expect(arrays.get('values')!.shape).toEqual([3]);
+    expect([...arrays.get('values')!.data]).toEqual([1, 2, 3]);
+    expect(members.get('text.npy')!.subarray(-2).toString()).toBe('hi');
+  });
+
+  it('gives the same bytes for an array that is filled first and written over in any pieces', async () => {
+    const declarations = [{ name: 'norms', type: 'float64', shape: [5] }] as const;
+    const [scattered, plain] = [makeMemorySink(), makeMemorySink()];
+    const first = new NpzWriter(scattered, declarations);
+    first.scatter('norms', -Infinity);
+    first.write('norms', 3, [3, 9]);
+    first.write('norms', 1, [1]);
+    first.write('norms', 4, [4]);
+    await first.close();
+    const second = new NpzWriter(plain, declarations);
+    second.write('norms', 0, [-Infinity, 1, -Infinity, 3, 4]);
+    await second.close();
+    expect(scattered.bytes().equals(plain.bytes())).toBe(true);
   });
 
   it('refuses to close while elements are missing', async () => {
