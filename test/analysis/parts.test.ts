@@ -31,6 +31,8 @@ interface Run {
   readonly cell: Case;
   readonly isBidirectional?: boolean;
   readonly below?: boolean;
+  /** What is below is recurrent. */
+  readonly isStacked?: boolean;
   readonly request: Partial<RunRequest>;
   /** Sequences have fewer steps than the longest one. */
   readonly isRagged?: boolean;
@@ -80,14 +82,27 @@ const RUNS: readonly Run[] = [
     request: { modes: ['diagonal', 'final'], wrt: 'model-input' },
     below: true,
   },
+  {
+    what: 'two directions above two directions by the model’s input',
+    cell: { kind: 'LSTM', ...small, batch: 3, steps: 14 },
+    request: { modes: ['diagonal', 'final', 'pairs'], wrt: 'model-input' },
+    isBidirectional: true,
+    below: true,
+    isStacked: true,
+  },
 ];
 
-function modelOf({ cell, isBidirectional = false, below = false }: Run): RecurrentModel {
+function modelOf({ cell, isBidirectional = false, below = false, isStacked = false }: Run): RecurrentModel {
   const { inputDim } = cell;
   const backward = isBidirectional ? { backward: makeCell({ ...cell, units: 4 }) } : {};
   const input = layer('InputLayer', { kind: 'input', shape: [null, inputDim], integer: false }, []);
   const operation = recurrent(makeCell(cell), backward);
   if (!below) return model([input, recurrentLayer(operation, [at(0)])], 'onnx');
+  if (isStacked) {
+    const makeHalf = (units: number): ReturnType<typeof makeCell> => makeCell({ ...cell, kind: 'GRU', units });
+    const lower = recurrent(makeHalf(inputDim - 1), { backward: makeHalf(1), returnSequences: true });
+    return model([input, recurrentLayer(lower, [at(0)], 'below'), recurrentLayer(operation, [at(1)])], 'onnx');
+  }
   const dense = {
     kind: 'dense',
     kernel: weights([inputDim, inputDim]),
