@@ -33,7 +33,7 @@ class GramTargets {
     private readonly arithmetic: Arithmetic,
     private readonly targets: RowBlocks,
   ) {
-    this.grams = gramStrips(arithmetic.ops, targets.values, 2);
+    this.grams = gramStrips(arithmetic.ops, targets.values, 1);
   }
 
   /**
@@ -43,7 +43,7 @@ class GramTargets {
    * error of a few 1e-8 / 1e-4 at most. Source: method.md 2.6 (certificate), 2.10.
    *
    * @param sources - V_s^T, `[m, rows, r]`, in the same coordinates.
-   * @param grams - What `gramStrips` gives for them with the factor 1.
+   * @param grams - What `gramStrips` gives for them with the factor 2.
    */
   norms(sources: RowBlocks, grams: readonly Value[]): Float64Array {
     const { arithmetic, targets } = this;
@@ -127,7 +127,7 @@ async function meet(
   pace: Pace,
 ): Promise<readonly Float64Array[]> {
   const { ops } = arithmetic;
-  const own = gramStrips(ops, sources.values, 1);
+  const own = gramStrips(ops, sources.values, 2);
   await pace.breathe();
   try {
     const { basis } = sources;
