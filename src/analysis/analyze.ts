@@ -20,6 +20,7 @@ import { findLayer, type FoundLayer } from './find-layer';
 import { checkFullPairs, fullPairsBytes } from './full-pairs';
 import { blocksOf, KeptRun } from './kept-run';
 import { LagCurves } from './lag-curves';
+import { lossGradientOfRun, planLoss, type LossPlan } from './loss-gradient-of-run';
 import { randomInputName } from './make-inputs';
 import { sizeRun, type RunData, type RunSize } from './size-run';
 import { joinDirections } from './join-directions';
@@ -64,6 +65,8 @@ export interface RunPlan {
   /** Bytes of whole pairs; 0 where they are not asked for. */
   readonly fullBytes: number;
   readonly estimate: RunEstimate;
+  /** null without a target. */
+  readonly loss: LossPlan | null;
 }
 
 /**
@@ -97,7 +100,8 @@ export function planRun(order: AnalysisOrder): RunPlan {
   const whole = withStateBlocks(request, cells, size, engine.name, below);
   const resultBytes = whole.resultBytes + fullBytes;
   const estimate = { ...whole, resultBytes, engine, batch: size.batch, steps: size.steps };
-  return { found, size, engine, flop: flop + work, cost, chunkBytes, fullBytes, estimate };
+  const loss = planLoss(model, found, request, data, size);
+  return { found, size, engine, flop: flop + work, cost, chunkBytes, fullBytes, estimate, loss };
 }
 
 /**
@@ -220,13 +224,17 @@ class Run {
       }
     }
     yield this.progress('diagnostics', 1 - STATES_SHARE);
+    const pace = new Pace(this.signal);
+    const losses = plan.loss && (await lossGradientOfRun(plan.loss, plan.found, layerRun, input, pace));
+    for (const event of losses?.events ?? []) yield { event, chunk: null };
     const exponents = new Map<Direction, Float64Array>();
     for (const direction of started.directions) {
       const found = await layerRun.leadingExponent(direction, request.warmUp ?? 0, this.signal, own);
       exponents.set(direction, rowsOf(found, layerRun.batch, own));
     }
     const seconds = (performance.now() - this.startedAt) / 1000;
-    const { assumptions, warnings } = runNotes(this.order.model, plan.found.index, plan.size, started);
+    const { assumptions: ofRun, warnings } = runNotes(this.order.model, plan.found.index, plan.size, started);
+    const assumptions = [...ofRun, ...(plan.loss?.assumptions ?? [])];
     const { version, source } = this.order;
     const { layer } = plan.found;
     const randomInput = randomInputName(this.order.model, request, plan.size);
@@ -244,8 +252,8 @@ class Run {
       lags,
       exponents,
       spectra,
+      lossGradient: losses?.summary ?? null,
     };
-    const pace = new Pace(this.signal);
     const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, pace);
     const ofPart = part ? await forMerging(part, { ...gathered, seconds, assumptions, warnings }, pace) : {};
     this.fraction = 1;

@@ -48,6 +48,7 @@ export function startedEvent(
     modes: request.modes,
     ...(request.stateBlocks && request.modes.includes('pairs') && { stateBlocks: true }),
     ...(request.block && { hasBlock: true }),
+    ...(request.targetFile !== undefined && { hasLossGradient: true }),
     ...(request.full && request.modes.includes('pairs') && { full: true }),
     ...(request.modes.includes('spectrum') && { spectra: spectraOf(request, cells, engine, run) }),
     estimate,

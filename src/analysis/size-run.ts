@@ -18,6 +18,8 @@ export interface RunData {
   readonly mask: Tensor | null;
   /** The `--initial-state` file; each `[B, H]`, or `[B, 2H]` for two directions. */
   readonly initialState: { readonly h0: RealTensor; readonly c0: RealTensor | null } | null;
+  /** The `--target` file, `[B, O]` or class ids; left out or null without one. */
+  readonly target?: Tensor | null;
 }
 
 /** Sizes that are known before anything is computed. */

@@ -35,6 +35,7 @@ export async function summarize(gathered: Gathered, pace: Pace): Promise<Summary
     ...weightReadings(layer, matrices.diagnostics.spectralNorm ?? {}),
     ...spectrum?.diagnostics,
     ...(await runDiagnostics(gathered, pace)),
+    ...(gathered.lossGradient && { lossGradient: gathered.lossGradient }),
     ...judged.diagnostics,
   };
   return {

@@ -3,7 +3,7 @@
  *
  * The summary's keys are for programs; nobody is to read `orthogonalityMargin` in a table.
  */
-import type { Diagnostics } from '../core/summary';
+import type { Diagnostics, LossGradientSummary } from '../core/summary';
 import { formatNumber, formatShare, formatSteps } from './number-format';
 
 /** Gates with their meaning. */
@@ -70,6 +70,7 @@ export const DIAGNOSTIC_TEXTS: Readonly<Record<DiagnosticName, DiagnosticText>> 
     format: formatSteps,
   },
   saturation: { title: 'Saturated gates', of: 'gate', format: share },
+  lossGradient: { title: 'Loss gradient by lag', of: 'part', format: plain },
   receptiveField: {
     title: 'Receptive field, lags',
     of: 'part',
@@ -94,6 +95,7 @@ export interface DiagnosticRow {
 export function diagnosticRows(diagnostics: Diagnostics): readonly DiagnosticRow[] {
   return Object.entries(diagnostics as Readonly<Record<string, unknown>>).flatMap(([name, value]) => {
     if (value === undefined) return [];
+    if (name === 'lossGradient') return lossRows(value as LossGradientSummary);
     const text = textOf(name);
     const row = (key: string | null, entry: unknown): DiagnosticRow => ({
       title: text.title,
@@ -102,6 +104,24 @@ export function diagnosticRows(diagnostics: Diagnostics): readonly DiagnosticRow
     });
     if (typeof value !== 'object' || value === null) return [row(null, value)];
     return Object.entries(value).map(([key, entry]) => row(key, entry));
+  });
+}
+
+const PARAMETER_WORDS: Readonly<Record<string, string>> = {
+  kernel: 'kernel',
+  recurrentKernel: 'recurrent kernel',
+  bias: 'bias',
+};
+
+/** One row a parameter: its norm, how far its terms reach, and which lags its gradient comes from. */
+function lossRows({ loss, parameters }: LossGradientSummary): readonly DiagnosticRow[] {
+  const { title } = DIAGNOSTIC_TEXTS.lossGradient;
+  return Object.entries(parameters).map(([key, { norm, meanLag, lag95, shares }]) => {
+    const [name = key, direction] = key.split('_');
+    const words = [PARAMETER_WORDS[name] ?? name, ...(direction ? [direction] : [])].join(', ');
+    const lags = Object.entries(shares).map(([lag, value]) => `lag ${lag} ${formatNumber(value, 3)}`);
+    const reach = `norm ${plain(norm)}, mean lag ${formatSteps(meanLag)}, 95 % within ${formatSteps(lag95)}`;
+    return { title: `${title}, ${loss}`, of: words, value: [reach, ...lags].join(', ') };
   });
 }
 

@@ -188,8 +188,8 @@ function matches(summary: Summary, order: AnalyzeOrder): boolean {
 
 /** What an output must not take the place of. */
 function inputsOf({ model, request }: AnalyzeOrder): string[] {
-  const { input, maskFile, initialStateFile } = request;
-  const files = [model, input.kind === 'file' ? input.path : null, maskFile, initialStateFile];
+  const { input, maskFile, initialStateFile, targetFile = null } = request;
+  const files = [model, input.kind === 'file' ? input.path : null, maskFile, initialStateFile, targetFile];
   return files.filter((path) => path !== null);
 }
 

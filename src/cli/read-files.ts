@@ -75,7 +75,8 @@ async function readInChild(job: Extract<ReaderJob, { kind: 'model' }>): Promise<
  */
 export async function readRunFiles(request: RunRequest, limits: ReaderOptions['limits'] = {}): Promise<DataArrays> {
   const files = dataFilesOf(request);
-  const paths = [files.input?.path, files.maskFile, files.initialStateFile].filter((path) => typeof path === 'string');
+  const named = [files.input?.path, files.maskFile, files.initialStateFile, files.targetFile];
+  const paths = named.filter((path) => typeof path === 'string');
   if (paths.length === 0) return { input: null, mask: null, initialState: null };
   const bytes = paths.reduce((sum, path) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
   const order = { job: { kind: 'data', files, limits } as const, bytes, name: paths[0]! };

@@ -246,6 +246,8 @@ export interface RecurrentModel {
   readonly format: string;
   /** As the file says: `Keras 3.15.0`. */
   readonly producer: string;
+  /** The loss that the model was compiled with, in the file's own word; left out where it does not say, or is not one. */
+  readonly trainingLoss?: string;
   /** Layers in topological order: inputs refer to earlier indices only. */
   readonly layers: readonly Layer[];
   /** Indices of the input layers in the model's own order; empty for weights-only files. */

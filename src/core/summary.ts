@@ -75,6 +75,28 @@ export interface SpectrumSummary {
   readonly fixedPoints: FixedPointsSummary | null;
 }
 
+/** How the gradient of a loss by one parameter is spread over lags; D24. */
+export interface LossGradientSpread {
+  /** Frobenius norm of the whole gradient. */
+  readonly norm: number | null;
+  /** Of the norms of the terms, in lags: means over the sequences, the last one the median. */
+  readonly meanLag: number | null;
+  readonly lag95: number | null;
+  /** Signed shares of the whole gradient by lags, `"0"`, `"1-9"`, `"10-99"` and so on; they add up to 1. */
+  readonly shares: Readonly<Record<string, number | null>>;
+}
+
+/** The gradient of a loss split by lag; D24. Parameters carry `_forward`, `_backward` with two directions. */
+export interface LossGradientSummary {
+  readonly loss: string;
+  /** L, mean over the sequences. */
+  readonly value: number | null;
+  /** Layers between this one and the loss. */
+  readonly head: readonly string[];
+  /** `kernel`, `recurrentKernel`, `bias`. */
+  readonly parameters: Readonly<Record<string, LossGradientSpread>>;
+}
+
 /** Diagnostics that the modes of a run allow; maps are from gate (or lag) to number. */
 export interface Diagnostics {
   readonly spectralRadius?: Readonly<Record<string, number | null>>;
@@ -96,6 +118,8 @@ export interface Diagnostics {
   readonly highwayShare?: Readonly<Record<string, number | null>>;
   readonly forgetTimescale?: { readonly median: number | null; readonly max: number | null };
   readonly saturation?: Readonly<Record<string, { readonly left: number; readonly right: number }>>;
+  /** With a target. */
+  readonly lossGradient?: LossGradientSummary;
   readonly receptiveField?: {
     readonly mean: number | null;
     readonly spread: number | null;

@@ -1,6 +1,7 @@
 /**
  * Which arrays a run writes, under which names and in which shapes: those of docs/cli.md.
  */
+import { LOSS_PARAMETERS } from '../core/diagnostics/loss-gradient';
 import { isStateQuantity, STATE_BLOCKS, type Direction, type StateName } from '../core/jacobian';
 import { gateNames } from '../core/model';
 import { curvePoints } from '../core/spectrum-sum';
@@ -82,6 +83,13 @@ export function declareArrays(started: StartedEvent): readonly ArrayDeclaration[
   if (started.hasBlock) {
     declarations.push(...states.map(({ name, units }) => real(`block_d${name}_dx`, units, inputDim)));
     for (const { name } of states) declarations.push({ name: `scale_block_d${name}_dx`, type: 'int32', shape: [] });
+  }
+  if (started.hasLossGradient) {
+    const shape = [batch, steps, LOSS_PARAMETERS.length];
+    for (const suffix of suffixes(started, 'h')) {
+      declarations.push({ name: `lognorm_loss_gradient_by_lag${suffix}`, type: 'float64', shape });
+      declarations.push({ name: `loss_gradient_by_lag${suffix}`, type: 'float64', shape });
+    }
   }
   if (modes.includes('spectrum')) declarations.push(...spectrumArrays(started));
   return declarations;

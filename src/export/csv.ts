@@ -4,10 +4,11 @@
  * Numbers are the shortest decimals that read back to the same float; NaN and infinities are spelled `nan`, `inf`,
  * `-inf` as NumPy and pandas read them. Rows come in the order of computing.
  */
+import { LOSS_PARAMETERS } from '../core/diagnostics/loss-gradient';
 import type { JacobianChunk, StateName } from '../core/jacobian';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink, OpenSink } from '../shared/file-sink';
-import type { PairsEvent, SpectrumEvent, StartedEvent } from '../shared/run';
+import type { LossGradientEvent, PairsEvent, SpectrumEvent, StartedEvent } from '../shared/run';
 import { rowsOf } from './array-declarations';
 
 const FLUSH_CHARACTERS = 1 << 20;
@@ -116,6 +117,7 @@ export class RunCsv {
     }
     if (event.kind === 'pairs') yield* this.addPairs(event);
     if (event.kind === 'spectrum') yield* this.addSpectrum(event);
+    if (event.kind === 'loss-gradient') yield* this.addLossGradient(event);
     if (!chunk) return;
     if (chunk.mode === 'diagonal') {
       yield* this.addBlocks('dh_dx', 'h', chunk, chunk.dhdx, null);
@@ -209,6 +211,18 @@ export class RunCsv {
     for (const [at, value] of logSingularValues.entries()) {
       values.row(`${Math.floor(at / stateSize)},${at % stateSize},${direction},${csvDouble(value)}`);
       if (values.isSliceOver()) yield;
+    }
+  }
+
+  private *addLossGradient({ direction, logNorms, shares }: LossGradientEvent): Generator<void, void, void> {
+    const columns = ['sequence', 'lag', 'parameter', 'direction', 'lognorm', 'share'];
+    const file = this.file('loss_gradient_by_lag', columns);
+    const { steps } = this.started;
+    for (const [at, share] of shares.entries()) {
+      const term = Math.floor(at / LOSS_PARAMETERS.length);
+      const place = `${Math.floor(term / steps)},${term % steps},${LOSS_PARAMETERS[at % LOSS_PARAMETERS.length]!}`;
+      file.row(`${place},${direction},${csvDouble(logNorms[at]!)},${csvDouble(share)}`);
+      if (file.isSliceOver()) yield;
     }
   }
 

@@ -45,6 +45,11 @@ export class RunArrays {
     if (step.event.kind === 'pairs') this.addPairs(step.event);
     if (step.event.kind === 'block') writeBlock(this.writer, this.started, step.event);
     if (step.event.kind === 'spectrum') this.addSpectrum(step.event);
+    if (step.event.kind === 'loss-gradient') {
+      const suffix = this.started.parts.length === 1 ? '' : `_${step.event.direction}`;
+      this.writer.write(`lognorm_loss_gradient_by_lag${suffix}`, 0, step.event.logNorms);
+      this.writer.write(`loss_gradient_by_lag${suffix}`, 0, step.event.shares);
+    }
     if (step.chunk?.mode === 'diagonal') this.addDiagonal(step.chunk);
     if (step.chunk?.mode === 'final') this.addFinal(step.chunk);
     if (step.blocks) this.pairBlocks.add(step.blocks);

@@ -1,5 +1,5 @@
 /**
- * The arrays that a run needs besides its model: `--input`, `--mask`, `--initial-state`.
+ * The arrays that a run needs besides its model: `--input`, `--mask`, `--initial-state`, `--target`.
  */
 import { TempogradError } from '../core/errors';
 import type { RealTensor, Tensor } from '../core/tensor';
@@ -18,13 +18,17 @@ import type { DataArrays, DataFiles, ReadDataResult } from './reader-messages';
  */
 export async function readDataFiles(files: DataFiles, raised: Partial<ReadLimits> = {}): Promise<ReadDataResult> {
   const limits = { ...DEFAULT_LIMITS, ...raised };
-  const { input, maskFile, initialStateFile } = files;
+  const { input, maskFile, initialStateFile, targetFile } = files;
   const read = input && (await withFile(input.path, (source) => readInput(source, source.name, { ...input, limits })));
   const mask =
     maskFile === null ? null : await withFile(maskFile, (source) => readArray(source, source.name, null, limits));
   const initialState =
     initialStateFile === null ? null : await withFile(initialStateFile, (source) => readInitialState(source, limits));
-  const arrays = { input: read?.tensor ?? null, mask, initialState };
+  const target =
+    targetFile === undefined
+      ? null
+      : await withFile(targetFile, (source) => readInput(source, source.name, { limits }));
+  const arrays = { input: read?.tensor ?? null, mask, initialState, ...(target && { target: target.tensor }) };
   return { kind: 'data', arrays, inputShape: read?.tensor.shape ?? null, columns: read?.columns ?? null };
 }
 

@@ -30,6 +30,8 @@ export interface DataFiles {
   readonly input: Extract<InputSource, { kind: 'file' }> | null;
   readonly maskFile: string | null;
   readonly initialStateFile: string | null;
+  /** Left out where there is none. */
+  readonly targetFile?: string;
 }
 
 /** What a reader process is asked for. */
@@ -70,6 +72,8 @@ export interface DataArrays {
   readonly input: Tensor | null;
   readonly mask: Tensor | null;
   readonly initialState: { readonly h0: RealTensor; readonly c0: RealTensor | null } | null;
+  /** Left out where there is none. */
+  readonly target?: Tensor;
 }
 
 /** A run without files. */
@@ -105,6 +109,7 @@ export function dataFilesOf(request: RunRequest): DataFiles {
     input: request.input.kind === 'file' ? request.input : null,
     maskFile: request.maskFile,
     initialStateFile: request.initialStateFile,
+    ...(request.targetFile !== undefined && { targetFile: request.targetFile }),
   };
 }
 
@@ -114,7 +119,7 @@ export function dataFilesOf(request: RunRequest): DataFiles {
  * @param files - The files.
  */
 export function dataKeyOf(files: DataFiles): string {
-  if (files.input === null && files.maskFile === null && files.initialStateFile === null) return '';
-  const { input, maskFile, initialStateFile } = files;
-  return JSON.stringify([input?.path, input?.key, input?.header, maskFile, initialStateFile]);
+  const { input, maskFile, initialStateFile, targetFile } = files;
+  if (input === null && maskFile === null && initialStateFile === null && targetFile === undefined) return '';
+  return JSON.stringify([input?.path, input?.key, input?.header, maskFile, initialStateFile, targetFile]);
 }

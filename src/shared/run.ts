@@ -5,6 +5,7 @@
  * process and the window, so they hold norms and slices, never whole Jacobians.
  */
 import { z } from 'zod';
+import { LOSS_NAMES } from '../core/diagnostics/loss';
 import type { ErrorRecord } from '../core/errors';
 import type { Direction, PairsChunk } from '../core/jacobian';
 import type { CellKind } from '../core/model';
@@ -46,6 +47,10 @@ export const runRequestSchema = z.object({
   input: inputSourceSchema,
   maskFile: z.string().nullable(),
   initialStateFile: z.string().nullable(),
+  /** What the model should give, for the gradient of a loss split by lag; left out: none. */
+  targetFile: z.string().optional(),
+  /** Left out: that of the file's training, else mse. */
+  loss: z.enum(LOSS_NAMES).optional(),
   modes: z.array(z.enum(['diagonal', 'final', 'states', 'pairs', 'spectrum'])).min(1),
   /** Lyapunov exponents of the mode spectrum; left out: the smaller of S and 64. */
   exponents: z.union([z.number().int().min(1), z.literal('all')]).optional(),
@@ -149,6 +154,8 @@ export interface StartedEvent {
   readonly stateBlocks?: boolean;
   /** Whether a block of one pair of steps comes; left out: none. */
   readonly hasBlock?: boolean;
+  /** Whether the gradient of a loss comes, split by lag; left out: it does not. */
+  readonly hasLossGradient?: boolean;
   /** One per direction with the mode spectrum. */
   readonly spectra?: readonly SpectrumShape[];
   readonly estimate: RunEstimate;
@@ -224,6 +231,16 @@ export interface SpectrumEvent {
   readonly logSingularValues: Float64Array | null;
 }
 
+/** The gradient of a loss by the parameters of one direction, split by lag; kernel, recurrent kernel, bias. */
+export interface LossGradientEvent {
+  readonly kind: 'loss-gradient';
+  readonly direction: Direction;
+  /** `[B, T, 3]` by lag: ln of the norm of each term; -Infinity for none. */
+  readonly logNorms: Float64Array;
+  /** `[B, T, 3]` by lag: its signed share of the whole gradient. */
+  readonly shares: Float64Array;
+}
+
 /** How far a run is. */
 export interface ProgressEvent {
   readonly kind: 'progress';
@@ -277,6 +294,7 @@ export type RunEvent =
   | PairsEvent
   | SpectrumEvent
   | BlockEvent
+  | LossGradientEvent
   | ProgressEvent
   | DoneEvent
   | CancelledEvent

@@ -7,7 +7,7 @@
 import { TempogradError } from '../../core/errors';
 import type { RecurrentModel } from '../../core/model';
 import type { Hdf5File } from '../containers/hdf5';
-import { stringField, type JsonObject } from '../json';
+import { parseJson, stringField, type JsonObject, type JsonValue } from '../json';
 import { readKerasModel } from './keras';
 import type { KerasContext } from './keras/context';
 import { flatVariables, flatWriter } from './keras/flat-variables';
@@ -15,6 +15,7 @@ import { parseArchitecture, readWithNeighbour, writerBeside } from './keras/arch
 import { newContext } from './keras/context';
 import { readModelEntry } from './keras/layer-config';
 import { inKeras2Words } from './keras/keras1-config';
+import { withTrainingLoss } from './keras/training-loss';
 import { treeVariables } from './keras/tree-variables';
 import { readWeightsOnly, sayNoArchitecture } from './keras/weights-only';
 import { producerOf, treeWriter, writerFromConfig, writerOf } from './keras/writer';
@@ -34,7 +35,8 @@ export async function readKerasHdf5(file: Hdf5File, name: string, options: Forma
   if (inside !== null) {
     const config = parseArchitecture(Array.isArray(inside) ? inside.join('') : inside, 'model_config', options);
     const context = newContext(writerOf(version) ?? writerFromConfig(config), options);
-    return readDescribed(file, config, context);
+    const model = await readDescribed(file, config, context);
+    return withTrainingLoss(model, trainingOf(await file.attribute('/', 'training_config'), options));
   }
   const layout = await weightsLayout(file);
   if (layout === null) {
@@ -54,6 +56,17 @@ export async function readKerasHdf5(file: Hdf5File, name: string, options: Forma
   if (described) return described;
   const writer = writerOf(version) ?? (layout === 'flat' ? await flatWriter(file) : await treeWriter(file));
   return readWeightsOnly(file, layout, newContext(writer, options), layout === 'tree' ? 'keras-v3' : 'keras-h5');
+}
+
+/** The training configuration; nothing where it is damaged, since no number of the model rests on it. */
+function trainingOf(written: unknown, options: FormatOptions): JsonValue | undefined {
+  if (typeof written !== 'string') return undefined;
+  try {
+    return parseJson(written, 'training_config', options.limits);
+  } catch (error) {
+    if (error instanceof TempogradError && error.code === 'reader/corrupt') return undefined;
+    throw error;
+  }
 }
 
 /** A model whose architecture is known. */

@@ -12,6 +12,7 @@ import { readKerasModel } from '../dialects/keras';
 import { newContext } from '../dialects/keras/context';
 import { readModelEntry } from '../dialects/keras/layer-config';
 import { openNpzStore } from '../dialects/keras/npz-store';
+import { withTrainingLoss } from '../dialects/keras/training-loss';
 import { treeVariables } from '../dialects/keras/tree-variables';
 import { openWeightShards } from '../dialects/keras/weight-shards';
 import { readWeightsOnly, sayNoArchitecture } from '../dialects/keras/weights-only';
@@ -44,7 +45,14 @@ async function readKerasV3({ name, archive }: ModelFile, options: FormatOptions)
     sayNoArchitecture(stringField(config, 'class_name') ?? 'unknown', context);
     return readWeightsOnly(weights, 'tree', context, 'keras-v3');
   }
-  return readKerasModel('keras-v3', producerOf(context.writer), config, treeVariables(weights, ''), context);
+  const model = await readKerasModel(
+    'keras-v3',
+    producerOf(context.writer),
+    config,
+    treeVariables(weights, ''),
+    context,
+  );
+  return withTrainingLoss(model, field(config, 'compile_config'));
 }
 
 /** The weights of an archive: one file, or an index and its shards. */
