@@ -143,7 +143,7 @@ describe.each(ENGINE_NAMES)('the gradient of a loss by lag on %s', (engine) => {
         change: '--loss',
       });
       // Keras takes some means in float32 whatever its policy is.
-    const tolerance = engine === 'reference' ? 2e-7 : 1e-5;
+      const tolerance = engine === 'reference' ? 2e-7 : 1e-5;
       expect(Math.abs(found.value! / Number(expected.get('loss')!.data[0]) - 1)).toBeLessThan(tolerance);
       expect(Object.keys(found.parameters).sort()).toEqual([...expected.keys()].filter((key) => key !== 'loss').sort());
       for (const [parameter, { norm: got, shares }] of Object.entries(found.parameters)) {
