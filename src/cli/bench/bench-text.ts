@@ -44,7 +44,7 @@ export function benchText(result: BenchResult): string {
   if (result.lostBlocks !== null) add('lost blocks', String(result.lostBlocks));
   add('cancel', result.cancelSeconds === null ? 'over before it was cancelled' : inMilliseconds(result.cancelSeconds));
   if (target.timesOf) add('target', `at most ${target.timesOf.factor} times the time of ${target.timesOf.id}`);
-  add('result', result.isMet ? 'met' : 'missed');
+  add('result', result.isVoid ? 'void' : result.isMet ? 'met' : 'missed');
   return lines.join('\n');
 }
 
