@@ -1,14 +1,15 @@
 /**
- * `node scripts/performance-table.mjs RUN.json [RUN.json ...] [--growth FOLDER]`: the figures of docs/performance.md from what
+ * `node scripts/performance-table.mjs RUN.json [RUN.json ...] [--growth FOLDER] [--page FILE]`: the
+ * figures of docs/performance.md from what
  * `tempograd bench --json` and `tempograd bench --growth FOLDER` wrote. A later file replaces the cases of an earlier one. The
  * page's text stays; what lies between its two marks is made anew, and the picture of growth is copied beside the page.
  */
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { PROJECT_ROOT } from './setup/paths.mjs';
 
-const PAGE = join(PROJECT_ROOT, 'docs', 'performance.md');
-const PICTURE = join('images', 'growth.svg');
+const PICTURE = 'images/growth.svg';
 const BEGIN = '<!-- figures: made by scripts/performance-table.mjs -->';
 const END = '<!-- end of figures -->';
 
@@ -154,13 +155,15 @@ function growthTable({ curves }) {
   return [...heading(['curve', 'points', 'left out for time', 'exponent', 'target']), ...rows].join('\n');
 }
 
-const words = process.argv.slice(2);
-const at = words.indexOf('--growth');
-const growthFolder = at < 0 ? null : words[at + 1];
-const files = at < 0 ? words : words.toSpliced(at, 2);
-const page = readFileSync(PAGE, 'utf8');
+const { values: options, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: { growth: { type: 'string' }, page: { type: 'string' } },
+});
+const growthFolder = options.growth ?? null;
+const pageFile = options.page ?? join(PROJECT_ROOT, 'docs', 'performance.md');
+const page = readFileSync(pageFile, 'utf8');
 const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-if (begin < 0 || end < begin) throw new Error(`${PAGE} has lost its marks`);
+if (begin < 0 || end < begin) throw new Error(`${pageFile} has lost its marks`);
 if (files.length === 0 && growthFolder === null) throw new Error('name what bench --json wrote, or --growth FOLDER');
 
 const runs = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
@@ -190,8 +193,9 @@ if (window) parts.push('### The window', windowTable(window));
 if (growthFolder !== null) {
   const growth = JSON.parse(readFileSync(join(growthFolder, 'growth.json'), 'utf8'));
   const { date, cores, loadBefore } = growth.machine;
-  mkdirSync(join(PROJECT_ROOT, 'docs', 'images'), { recursive: true });
-  copyFileSync(join(growthFolder, 'growth.svg'), join(PROJECT_ROOT, 'docs', PICTURE));
+  const picture = join(dirname(pageFile), PICTURE);
+  mkdirSync(dirname(picture), { recursive: true });
+  copyFileSync(join(growthFolder, 'growth.svg'), picture);
   const line = `${date.slice(0, 10)}, ${cores} cores, load ${loadBefore[0].toFixed(1)} before.`;
   parts.push('### Growth', line, `![Time of final and of all pairs against T and H](${PICTURE})`, growthTable(growth));
 }
@@ -199,5 +203,5 @@ if (skipped.length > 0) {
   parts.push('### Not measured', skipped.map(({ id, why }) => `- ${id}: ${why}`).join('\n'));
 }
 const made = `${BEGIN}\n\n${parts.join('\n\n')}\n\n`;
-writeFileSync(PAGE, page.slice(0, begin) + made + page.slice(end));
+writeFileSync(pageFile, page.slice(0, begin) + made + page.slice(end));
 console.log(`performance-table: ${cases.length} cases, ${peers.length} figures of peers`);

@@ -14,7 +14,7 @@ import { HAS_NATIVE } from '../engine/all-ops';
 const never = new AbortController().signal;
 const small: BenchCase = {
   ...{ id: 'S', what: 'small', engine: 'tensorflow', kind: 'LSTM', modes: ['diagonal', 'exact final'] },
-  ...{ steps: 60, units: 48, inputDim: 8, batch: 2, layers: 0, directions: 0, recurrentGain: 1 },
+  ...{ steps: 60, units: 48, inputDim: 8, batch: 2, layers: 0, directions: 0 },
   ...{ repeats: 1, isCold: false, isWritten: false, target: {} },
 };
 const order: BenchOrder = { ids: [], isJson: false, hasPeers: false, growthFolder: null };

@@ -22,8 +22,6 @@ export interface ModelSizes {
   readonly batch: number;
   /** Bidirectional layers on one another; 0 for one cell alone. */
   readonly layers: number;
-  /** Variance of the recurrent kernel is its square over H. */
-  readonly recurrentGain: number;
 }
 
 /**
@@ -32,23 +30,16 @@ export interface ModelSizes {
  * @param units - H
  * @param inputDim - D
  * @param kind - Which cell.
- * @param recurrentGain - Standard deviation of the recurrent kernel times the square root of H.
  * @param seed - Of the weights.
  */
-export function benchCell(
-  units: number,
-  inputDim: number,
-  kind: CellKind,
-  recurrentGain = 1,
-  seed = WEIGHT_SEED,
-): CellDescription {
+export function benchCell(units: number, inputDim: number, kind: CellKind, seed = WEIGHT_SEED): CellDescription {
   const random = makeRandom(seed);
   const width = GATES[kind] * units;
   const common = {
     units,
     inputDim,
     kernel: makeTensor([inputDim, width], normal(random, inputDim * width, 1 / Math.sqrt(inputDim))),
-    recurrentKernel: makeTensor([units, width], normal(random, units * width, recurrentGain / Math.sqrt(units))),
+    recurrentKernel: makeTensor([units, width], normal(random, units * width, 1 / Math.sqrt(units))),
     activation: { name: 'tanh' },
     clip: null,
   } as const;
@@ -66,10 +57,10 @@ export function benchCell(
  *
  * @param sizes - Sizes of the model.
  */
-export function benchCells({ kind, units, inputDim, layers, recurrentGain }: ModelSizes): readonly CellDescription[] {
-  if (layers === 0) return [benchCell(units, inputDim, kind, recurrentGain)];
+export function benchCells({ kind, units, inputDim, layers }: ModelSizes): readonly CellDescription[] {
+  if (layers === 0) return [benchCell(units, inputDim, kind)];
   return Array.from({ length: 2 * layers }, (_, at) =>
-    benchCell(units, at < 2 ? inputDim : 2 * units, kind, recurrentGain, WEIGHT_SEED + at),
+    benchCell(units, at < 2 ? inputDim : 2 * units, kind, WEIGHT_SEED + at),
   );
 }
 

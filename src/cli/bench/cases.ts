@@ -65,7 +65,6 @@ const MEGABYTE = 1e6;
 const ONE_CELL = {
   engine: 'tensorflow',
   layers: 0,
-  recurrentGain: 1,
   isCold: false,
   isWritten: false,
   directions: 0,
