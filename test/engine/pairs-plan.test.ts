@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { benchCell } from '../../src/cli/bench/cases';
+import { benchCell } from '../../src/cli/bench/bench-model';
 import type { CellKind } from '../../src/core/model';
 import { cellSizes } from '../../src/engine/cells/cell-sizes';
 import { pairsBytes, planPairs, type PairsSizes } from '../../src/engine/propagate/pairs-plan';
