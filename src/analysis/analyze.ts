@@ -8,7 +8,7 @@
 import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
 import { cellsOf, type RecurrentModel } from '../core/model';
-import type { Summary } from '../core/summary';
+import type { EigenvaluesSummary, Summary } from '../core/summary';
 import { estimateRun, fitRun, withMoreWork, type RunCost } from '../engine/estimate';
 import { emptyPairsReport, type LayerRun, type SpectrumResult } from '../engine/engine';
 import { chooseEngine, openEngine, type EngineChoice } from '../engine/load-engine';
@@ -16,6 +16,7 @@ import { Pace } from '../engine/pace';
 import { DEFAULT_EXPONENTS } from '../engine/propagate/spectrum-plan';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { ProgressEvent, RunEstimate, RunPart, RunRequest } from '../shared/run';
+import { eigenvalueBytes, eigenvaluesOfRun } from './eigenvalues-of-run';
 import { findLayer, type FoundLayer } from './find-layer';
 import { checkFullPairs, fullPairsBytes } from './full-pairs';
 import { blocksOf, KeptRun } from './kept-run';
@@ -98,7 +99,8 @@ export function planRun(order: AnalysisOrder): RunPlan {
   const left = limit === null ? Infinity : limit - cost.peakBytes;
   const below = through ? withMoreWork(cost, engine.name, through.flop, through.bytes(chunkBytes, left)) : cost;
   const whole = withStateBlocks(request, cells, size, engine.name, below);
-  const resultBytes = whole.resultBytes + fullBytes;
+  const spectrumBytes = request.modes.includes('spectrum') ? eigenvalueBytes(cells, size.steps) : 0;
+  const resultBytes = whole.resultBytes + fullBytes + spectrumBytes;
   const estimate = { ...whole, resultBytes, engine, batch: size.batch, steps: size.steps };
   const loss = planLoss(model, found, request, data, size);
   return { found, size, engine, flop: flop + work, cost, chunkBytes, fullBytes, estimate, loss };
@@ -225,6 +227,15 @@ class Run {
     }
     yield this.progress('diagnostics', 1 - STATES_SHARE);
     const pace = new Pace(this.signal);
+    const eigenvalues = new Map<Direction, EigenvaluesSummary>();
+    // They are those of the first sequence.
+    if (request.modes.includes('spectrum') && own.first === 0) {
+      for (const direction of started.directions) {
+        const found = await eigenvaluesOfRun(plan.found.layer, layerRun, input, direction, pace);
+        if (found) yield { event: found.event, chunk: null };
+        if (found) eigenvalues.set(direction, found.summary);
+      }
+    }
     const losses = plan.loss && (await lossGradientOfRun(plan.loss, plan.found, layerRun, input, pace));
     for (const event of losses?.events ?? []) yield { event, chunk: null };
     const exponents = new Map<Direction, Float64Array>();
@@ -252,6 +263,7 @@ class Run {
       lags,
       exponents,
       spectra,
+      eigenvalues,
       lossGradient: losses?.summary ?? null,
     };
     const summary = await summarize({ ...gathered, seconds, assumptions, warnings }, pace);

@@ -1,7 +1,7 @@
 /** Everything that a run has found, from which its summary is made. */
 import type { Direction } from '../core/jacobian';
 import type { Assumption, RecurrentLayer, Warning } from '../core/model';
-import type { LossGradientSummary, Summary } from '../core/summary';
+import type { EigenvaluesSummary, LossGradientSummary, Summary } from '../core/summary';
 import type { LayerInput, LayerRun, SpectrumResult, PairsReport } from '../engine/engine';
 import type { RunRequest, StartedEvent, StatesEvent } from '../shared/run';
 import type { LagCurves } from './lag-curves';
@@ -25,6 +25,8 @@ export interface Gathered {
   readonly exponents: ReadonlyMap<Direction, Float64Array>;
   /** With the mode spectrum; per direction. */
   readonly spectra: ReadonlyMap<Direction, SpectrumResult>;
+  /** With the mode spectrum; per direction, without those that were left out. */
+  readonly eigenvalues: ReadonlyMap<Direction, EigenvaluesSummary>;
   /** With a target. */
   readonly lossGradient: LossGradientSummary | null;
   readonly seconds: number;

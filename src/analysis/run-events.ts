@@ -1,9 +1,11 @@
 /** The events that a run makes of what it was told and of what the engine gives. */
+import { blockNames } from '../core/diagnostics/gate-blocks';
 import type { Direction } from '../core/jacobian';
 import { cellsOf, hiddenSize, type RecurrentLayer } from '../core/model';
 import type { EngineInfo } from '../core/summary';
 import type { LayerRun, SpectrumResult } from '../engine/engine';
 import { DEFAULT_EXPONENTS, planSpectrum } from '../engine/propagate/spectrum-plan';
+import { eigenvalueSteps } from './eigenvalues-of-run';
 import type { RunEstimate, RunRequest, SpectrumEvent, SpectrumShape, StartedEvent } from '../shared/run';
 
 /**
@@ -65,7 +67,12 @@ function spectraOf(
   return cells.map(({ direction, cell }) => {
     const stateSize = hiddenSize(cell) + (cell.kind === 'LSTM' ? cell.units : 0);
     const { count, hasSingularValues } = planSpectrum(stateSize, batch, steps, exponents, name);
-    return { direction, count, stateSize, hasSingularValues };
+    const found = eigenvalueSteps(stateSize, steps);
+    const hasBlocks = found > 0 && hiddenSize(cell) === cell.units;
+    return {
+      ...{ direction, count, stateSize, hasSingularValues, eigenvalueSteps: found },
+      ...(hasBlocks && { kernelBlocks: [blockNames(cell.kind).length, cell.units] as const }),
+    };
   });
 }
 

@@ -12,6 +12,7 @@ import type { SpectrumResult } from '../engine/engine';
 import type { Pace } from '../engine/pace';
 import { trajectoryOf } from '../engine/trajectories';
 import type { SpectrumOfStates } from '../shared/run';
+import { MAX_STATES_EIGENVALUES } from './eigenvalues-of-run';
 import { fixedPointsOfRun } from './fixed-points-of-run';
 import { finiteOrNull } from './finite-or-null';
 import type { Gathered } from './gathered';
@@ -57,7 +58,8 @@ export async function spectrumOfStates(gathered: Gathered, pace: Pace): Promise<
   for (const direction of gathered.started.directions) {
     const rows = await shortLagSingularValues(gathered, direction, pace);
     const shortLag = { isKnown: rows.length > 0, ...readingsOf(rows) };
-    found.push({ direction, shortLag, fixedPoints: await fixedPointsOfRun(gathered, direction, pace) });
+    const eigenvalues = gathered.eigenvalues.get(direction) ?? null;
+    found.push({ direction, shortLag, fixedPoints: await fixedPointsOfRun(gathered, direction, pace), eigenvalues });
     await pace.breathe();
   }
   return found;
@@ -82,7 +84,7 @@ export function readSpectra(
   const summaries: SpectrumSummary[] = [];
   for (const [direction, result] of spectra) {
     const suffix = spectra.size === 2 ? `_${direction}` : '';
-    const { shortLag, fixedPoints } = ofStates.find((one) => one.direction === direction)!;
+    const { shortLag, fixedPoints, eigenvalues } = ofStates.find((one) => one.direction === direction)!;
     const full = rowsOf(result.logSingularValues, batch);
     const byLag = {
       [`${SHORT_LAG}${suffix}`]: shortLag,
@@ -95,7 +97,7 @@ export function readSpectra(
     const rows = rowsOf(result.lyapunov, batch);
     dimension[direction] = meanOf(rows.map((row) => kaplanYorkeDimension(row, result.stateSize)));
     entropy[direction] = meanOf(rows.map((row) => entropyRate(row, result.stateSize)));
-    summaries.push({ ...summaryOf(direction, result, batch), fixedPoints });
+    summaries.push({ ...summaryOf(direction, result, batch), fixedPoints, eigenvalues });
   }
   return {
     diagnostics: { ...maps, kaplanYorkeDimension: oneOrEach(dimension), entropyRate: oneOrEach(entropy) },
@@ -172,7 +174,11 @@ function oneOrEach(values: Record<string, number | null>): number | null | Recor
   return list.length === 1 ? list[0]! : values;
 }
 
-function summaryOf(direction: Direction, result: SpectrumResult, batch: number): Omit<SpectrumSummary, 'fixedPoints'> {
+function summaryOf(
+  direction: Direction,
+  result: SpectrumResult,
+  batch: number,
+): Omit<SpectrumSummary, 'fixedPoints' | 'eigenvalues'> {
   const { count, stateSize, lyapunov } = result;
   const columns = Array.from({ length: count }, (_, i) =>
     Array.from({ length: batch }, (_, b) => lyapunov[b * count + i]!),
@@ -232,6 +238,13 @@ function warningsOf(direction: Direction, result: SpectrumResult, batch: number)
       code: 'diagnostics/left-out',
       message: `singular_values, and conditionNumber, effectiveRank and stableRank over the whole run, are left out (${direction}): ${result.reason}.`,
       remedy: 'The Lyapunov exponents do not rest on them.',
+    });
+  }
+  if (result.stateSize > MAX_STATES_EIGENVALUES) {
+    warnings.push({
+      code: 'diagnostics/left-out',
+      message: `The eigenvalues of A_t are left out (${direction}) above ${MAX_STATES_EIGENVALUES} states: this one has ${result.stateSize}.`,
+      remedy: 'The Lyapunov exponents and singular values do not rest on them.',
     });
   }
   const unresolved = unresolvedOf(result, batch);

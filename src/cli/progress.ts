@@ -44,6 +44,7 @@ function lean(event: RunEvent): object {
     return { kind, direction, count, stateSize };
   }
   if (event.kind === 'block') return { kind: event.kind, ...blockSummary(event) };
+  if (event.kind === 'eigenvalues') return { kind: event.kind, direction: event.direction };
   if (event.kind === 'loss-gradient') return { kind: event.kind, direction: event.direction };
   if (event.kind === 'states') return { kind: event.kind };
   return event.kind === 'done'

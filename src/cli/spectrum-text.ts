@@ -6,14 +6,14 @@ import type { SpectrumSummary, Summary } from '../core/summary';
 const SHOWN = 4;
 
 /**
- * One line a direction: the leading exponents, how many there are, what is not resolved, singular values, fixed points.
+ * One line a direction: the leading exponents, how many there are, what is not resolved, singular values, eigenvalues, fixed points.
  *
  * @param summary - The summary; without the mode spectrum there are no lines.
  */
 export function spectrumText({ spectra = [] }: Summary): readonly string[] {
   return spectra.map((spectrum) => {
     const whose = spectra.length === 2 ? `spectrum ${spectrum.direction}` : 'spectrum';
-    return `${whose}: ${[exponentsText(spectrum), unresolvedText(spectrum), singularText(spectrum), pointsText(spectrum)].filter((part) => part !== '').join('; ')}`;
+    return `${whose}: ${[exponentsText(spectrum), unresolvedText(spectrum), singularText(spectrum), eigenvaluesText(spectrum), pointsText(spectrum)].filter((part) => part !== '').join('; ')}`;
   });
 }
 
@@ -33,6 +33,15 @@ function unresolvedText({ unresolved }: SpectrumSummary): string {
 function singularText({ logSingularRange: [largest, smallest] }: SpectrumSummary): string {
   if (largest === null && smallest === null) return '';
   return `log singular values of ds_T/ds_0 ${formatNumber(largest, 3)} to ${formatNumber(smallest, 3)}`;
+}
+
+/** Smallest and largest spectral radius of A_t at the steps that were looked at. */
+function eigenvaluesText({ eigenvalues }: SpectrumSummary): string {
+  const radii =
+    eigenvalues?.steps.map(({ spectralRadius }) => spectralRadius).filter((radius) => radius !== null) ?? [];
+  if (radii.length === 0) return '';
+  const [least, most] = [Math.min(...radii), Math.max(...radii)];
+  return `spectral radius of A_t ${formatNumber(least, 3)} to ${formatNumber(most, 3)}`;
 }
 
 function pointsText({ fixedPoints }: SpectrumSummary): string {

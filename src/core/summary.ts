@@ -60,6 +60,26 @@ export interface FixedPointsSummary {
   }[];
 }
 
+/** An eigenvalue as real and imaginary part; null where not finite. */
+export type EigenvaluePair = readonly [real: number | null, imaginary: number | null];
+
+/** Eigenvalues of A_t at visited states of the first sequence, and of the recurrent kernel; the leading ones of each. */
+export interface EigenvaluesSummary {
+  /** A few steps from the first to the last, and the one where the norm of A_t is largest. */
+  readonly steps: readonly {
+    readonly step: number;
+    readonly isLargest: boolean;
+    /** Frobenius. */
+    readonly norm: number | null;
+    readonly spectralRadius: number | null;
+    /** Eigenvalues outside the unit circle. */
+    readonly unstable: number;
+    readonly leading: readonly EigenvaluePair[];
+  }[];
+  /** By gate; null with a projection. */
+  readonly kernel: Readonly<Record<string, readonly EigenvaluePair[]>> | null;
+}
+
 /** Lyapunov exponents of one direction, over the sequences. */
 export interface SpectrumSummary {
   readonly direction: Direction;
@@ -73,6 +93,8 @@ export interface SpectrumSummary {
   readonly logSingularRange: readonly [largest: number | null, smallest: number | null];
   /** null for a state of more than 128 numbers. */
   readonly fixedPoints: FixedPointsSummary | null;
+  /** null for a state of more than 256 numbers. */
+  readonly eigenvalues: EigenvaluesSummary | null;
 }
 
 /** How the gradient of a loss by one parameter is spread over lags; D24. */

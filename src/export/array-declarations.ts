@@ -114,7 +114,8 @@ function wholePairs(
 /** Of each direction: exponents, which of them are resolved, how they came to rest, singular values. */
 function spectrumArrays({ batch, steps, spectra = [] }: StartedEvent): readonly ArrayDeclaration[] {
   const points = curvePoints(steps).length;
-  return spectra.flatMap(({ direction, count, stateSize, hasSingularValues }): ArrayDeclaration[] => {
+  return spectra.flatMap((shape): ArrayDeclaration[] => {
+    const { direction, count, stateSize, hasSingularValues, eigenvalueSteps = 0, kernelBlocks } = shape;
     const suffix = spectra.length === 1 ? '' : `_${direction}`;
     return [
       { name: `lyapunov${suffix}`, type: 'float64', shape: [batch, count] },
@@ -123,6 +124,15 @@ function spectrumArrays({ batch, steps, spectra = [] }: StartedEvent): readonly 
       { name: `lyapunov_curve_steps${suffix}`, type: 'int32', shape: [points] },
       ...(hasSingularValues
         ? [{ name: `singular_values${suffix}`, type: 'float64' as const, shape: [batch, stateSize] }]
+        : []),
+      ...(eigenvalueSteps > 0
+        ? [
+            { name: `eigenvalues_A${suffix}`, type: 'float64' as const, shape: [eigenvalueSteps, stateSize, 2] },
+            { name: `eigenvalues_A_steps${suffix}`, type: 'int32' as const, shape: [eigenvalueSteps] },
+          ]
+        : []),
+      ...(kernelBlocks
+        ? [{ name: `eigenvalues_U${suffix}`, type: 'float64' as const, shape: [...kernelBlocks, 2] }]
         : []),
     ];
   });

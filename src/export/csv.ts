@@ -4,11 +4,12 @@
  * Numbers are the shortest decimals that read back to the same float; NaN and infinities are spelled `nan`, `inf`,
  * `-inf` as NumPy and pandas read them. Rows come in the order of computing.
  */
+import { blockNames } from '../core/diagnostics/gate-blocks';
 import { LOSS_PARAMETERS } from '../core/diagnostics/loss-gradient';
 import type { JacobianChunk, StateName } from '../core/jacobian';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink, OpenSink } from '../shared/file-sink';
-import type { LossGradientEvent, PairsEvent, SpectrumEvent, StartedEvent } from '../shared/run';
+import type { EigenvaluesEvent, LossGradientEvent, PairsEvent, SpectrumEvent, StartedEvent } from '../shared/run';
 import { rowsOf } from './array-declarations';
 
 const FLUSH_CHARACTERS = 1 << 20;
@@ -117,6 +118,7 @@ export class RunCsv {
     }
     if (event.kind === 'pairs') yield* this.addPairs(event);
     if (event.kind === 'spectrum') yield* this.addSpectrum(event);
+    if (event.kind === 'eigenvalues') this.addEigenvalues(event);
     if (event.kind === 'loss-gradient') yield* this.addLossGradient(event);
     if (!chunk) return;
     if (chunk.mode === 'diagonal') {
@@ -212,6 +214,21 @@ export class RunCsv {
       values.row(`${Math.floor(at / stateSize)},${at % stateSize},${direction},${csvDouble(value)}`);
       if (values.isSliceOver()) yield;
     }
+  }
+
+  private addEigenvalues({ direction, steps, values, kernel }: EigenvaluesEvent): void {
+    const file = this.file('eigenvalues', ['of', 'timestep', 'index', 'direction', 'real', 'imaginary']);
+    const add = (of: string, timestep: string, pairs: Float64Array): void => {
+      for (let at = 0; at < pairs.length; at += 2) {
+        const place = `${of},${timestep},${at / 2},${direction}`;
+        file.row(`${place},${csvDouble(pairs[at]!)},${csvDouble(pairs[at + 1]!)}`);
+      }
+    };
+    const width = values.length / steps.length;
+    steps.forEach((step, k) => add('A', String(step), values.subarray(k * width, (k + 1) * width)));
+    const gates = blockNames(this.started.parts.find((part) => part.direction === direction)!.kind);
+    const block = (kernel?.length ?? 0) / gates.length;
+    if (kernel) gates.forEach((gate, k) => add(`U_${gate}`, '', kernel.subarray(k * block, (k + 1) * block)));
   }
 
   private *addLossGradient({ direction, logNorms, shares }: LossGradientEvent): Generator<void, void, void> {

@@ -136,8 +136,8 @@ async function copySequences(
   const { started } = file.record;
   const { first, count } = started.part.sequences;
   if (count === 0) return;
-  // Steps of a curve are the same for every sequence; the first part gives them.
-  const isCommon = name.startsWith('lyapunov_curve_steps');
+  // Steps of a curve are the same for every sequence, eigenvalues those of the first one; the first part gives them.
+  const isCommon = name.startsWith('lyapunov_curve_steps') || name.startsWith('eigenvalues_');
   if (isCommon && first > 0) return;
   const array = await part.array(name);
   const row = isCommon ? shape : shape.slice(1);

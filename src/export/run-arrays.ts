@@ -8,7 +8,7 @@ import { isStateQuantity, type Direction, type DiagonalChunk, type FinalChunk, t
 import { addNorms } from '../core/linalg/scaling';
 import type { AnalysisStep } from '../shared/analysis-step';
 import type { FileSink } from '../shared/file-sink';
-import type { PairsEvent, SpectrumEvent, StartedEvent, StatesEvent } from '../shared/run';
+import type { EigenvaluesEvent, PairsEvent, SpectrumEvent, StartedEvent, StatesEvent } from '../shared/run';
 import { declareArrays, isPairsArray, isWholePairsArray, pairsArray, rowsOf } from './array-declarations';
 import { writeBlock } from './block-arrays';
 import { NpzWriter } from './npz-writer';
@@ -45,6 +45,7 @@ export class RunArrays {
     if (step.event.kind === 'pairs') this.addPairs(step.event);
     if (step.event.kind === 'block') writeBlock(this.writer, this.started, step.event);
     if (step.event.kind === 'spectrum') this.addSpectrum(step.event);
+    if (step.event.kind === 'eigenvalues') this.addEigenvalues(step.event);
     if (step.event.kind === 'loss-gradient') {
       const suffix = this.started.parts.length === 1 ? '' : `_${step.event.direction}`;
       this.writer.write(`lognorm_loss_gradient_by_lag${suffix}`, 0, step.event.logNorms);
@@ -65,6 +66,8 @@ export class RunArrays {
   complete(): void {
     this.writeScales();
     const names = declareArrays(this.started).map(({ name }) => name);
+    // Of a sequence that is masked throughout there are none; a part without the first sequence has none either.
+    this.writer.fillMissing(names.filter((name) => name.startsWith('eigenvalues_')));
     // What no rectangle covers is exactly zero.
     this.writer.fillMissing(names.filter(isPairsArray), -Infinity);
     this.writer.leaveZeros(names.filter(isWholePairsArray));
@@ -96,6 +99,13 @@ export class RunArrays {
     this.writer.write(`lyapunov_curve${suffix}`, 0, event.curve);
     this.writer.write(`lyapunov_curve_steps${suffix}`, 0, Int32Array.from(event.curveSteps));
     if (event.logSingularValues) this.writer.write(`singular_values${suffix}`, 0, event.logSingularValues);
+  }
+
+  private addEigenvalues({ direction, steps, values, kernel }: EigenvaluesEvent): void {
+    const suffix = this.started.parts.length === 1 ? '' : `_${direction}`;
+    this.writer.write(`eigenvalues_A${suffix}`, 0, values);
+    this.writer.write(`eigenvalues_A_steps${suffix}`, 0, Int32Array.from(steps));
+    if (kernel) this.writer.write(`eigenvalues_U${suffix}`, 0, kernel);
   }
 
   /** A rectangle of norms; each direction writes its own side of the diagonal, where both meet they are joined. */

@@ -9,7 +9,7 @@ import { LOSS_NAMES } from '../core/diagnostics/loss';
 import type { ErrorRecord } from '../core/errors';
 import type { Direction, PairsChunk } from '../core/jacobian';
 import type { CellKind } from '../core/model';
-import type { EngineInfo, FixedPointsSummary, Summary } from '../core/summary';
+import type { EigenvaluesSummary, EngineInfo, FixedPointsSummary, Summary } from '../core/summary';
 import type { BlockEvent } from './pair-block';
 import { MAX_STEPS_OR_BATCH } from './run-limits';
 import type { RunPart } from './run-cut';
@@ -126,6 +126,10 @@ export interface SpectrumShape {
   /** S */
   readonly stateSize: number;
   readonly hasSingularValues: boolean;
+  /** A_t whose eigenvalues come; left out or 0: none. */
+  readonly eigenvalueSteps?: number;
+  /** G and H of the recurrent kernel's blocks whose eigenvalues come; left out: none. */
+  readonly kernelBlocks?: readonly [gates: number, units: number];
 }
 
 /** First event: what runs. */
@@ -241,6 +245,18 @@ export interface LossGradientEvent {
   readonly shares: Float64Array;
 }
 
+/** Eigenvalues of A_t at a few steps of the first sequence, and of the recurrent kernel; largest absolute value first. */
+export interface EigenvaluesEvent {
+  readonly kind: 'eigenvalues';
+  readonly direction: Direction;
+  /** `[K]`, time indices; the last one is that of the largest norm. */
+  readonly steps: Float64Array;
+  /** `[K, S, 2]`, real and imaginary parts. */
+  readonly values: Float64Array;
+  /** `[G, H, 2]`, gate by gate; null with a projection. */
+  readonly kernel: Float64Array | null;
+}
+
 /** How far a run is. */
 export interface ProgressEvent {
   readonly kind: 'progress';
@@ -271,6 +287,7 @@ export interface SpectrumOfStates {
     readonly stableRank: number | null;
   };
   readonly fixedPoints: FixedPointsSummary | null;
+  readonly eigenvalues: EigenvaluesSummary | null;
 }
 
 /** The end of a run that was cancelled; what was sent before stays valid. */
@@ -295,6 +312,7 @@ export type RunEvent =
   | SpectrumEvent
   | BlockEvent
   | LossGradientEvent
+  | EigenvaluesEvent
   | ProgressEvent
   | DoneEvent
   | CancelledEvent

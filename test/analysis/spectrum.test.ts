@@ -1,6 +1,8 @@
 /** The mode spectrum from the request to arrays, tables and summary, on every engine. */
 import { describe, expect, it } from 'vitest';
 import { analyze, planRun } from '../../src/analysis/analyze';
+import { eigenvalueBytes, eigenvalueSteps } from '../../src/analysis/eigenvalues-of-run';
+import { readSpectra } from '../../src/analysis/spectrum-diagnostics';
 import type { CellKind, RecurrentModel } from '../../src/core/model';
 import type { Summary } from '../../src/core/summary';
 import type { EngineName } from '../../src/engine/engine';
@@ -92,7 +94,33 @@ describe.each(ENGINE_NAMES)('the mode spectrum on %s', (engine) => {
     expect(rows.length).toBe(1 + lyapunov.length);
     expect(tables.get('lyapunov_curve.csv')!.trim().split('\n').length).toBe(1 + B * 4 * 2 * H);
     expect(tables.get('singular_values.csv')!.trim().split('\n').length).toBe(1 + B * 2 * H);
-    const [{ lyapunov: means, lyapunovStd, fixedPoints, logSingularRange, ...rest }] = summary.spectra!;
+    const [{ lyapunov: means, lyapunovStd, fixedPoints, logSingularRange, eigenvalues, ...rest }] = summary.spectra!;
+    const steps = [...arrays['eigenvalues_A_steps']!.data];
+    expect(steps.slice(0, 5)).toEqual([0, 7, 15, 22, 29]);
+    expect(arrays['eigenvalues_A']!.shape).toEqual([6, 2 * H, 2]);
+    expect(eigenvalues!.steps.map(({ step, isLargest }) => [step, isLargest])).toEqual(
+      steps.map((step, k) => [step, k === 5]),
+    );
+    const pairs = arrays['eigenvalues_A']!.data;
+    for (const [k, { spectralRadius, norm, leading, unstable }] of eigenvalues!.steps.entries()) {
+      const first = 4 * H * k;
+      expect(leading).toEqual([0, 1, 2, 3].map((i) => [pairs[first + 2 * i], pairs[first + 2 * i + 1]]));
+      const moduli = Array.from({ length: 2 * H }, (_, i) =>
+        Math.hypot(pairs[first + 2 * i]!, pairs[first + 2 * i + 1]!),
+      );
+      expect(spectralRadius).toBeCloseTo(Math.max(...moduli), 12);
+      expect(unstable).toBe(moduli.filter((modulus) => modulus >= 1).length);
+      expect(norm! * (1 + 1e-12)).toBeGreaterThanOrEqual(Math.max(...moduli));
+      expect(eigenvalues!.steps[5]!.norm!).toBeGreaterThanOrEqual(norm!);
+    }
+    expect(arrays['eigenvalues_U']!.shape).toEqual([4, H, 2]);
+    for (const [gate, [leading]] of Object.entries(eigenvalues!.kernel!)) {
+      expect(Math.hypot(leading![0]!, leading![1]!)).toBeCloseTo(summary.diagnostics.spectralRadius![gate]!, 10);
+    }
+    const listed = tables.get('eigenvalues.csv')!.trim().split('\n');
+    expect(listed[1]).toBe(`A,0,0,forward,${String(pairs[0])},${String(pairs[1])}`);
+    expect(listed.length).toBe(1 + 6 * 2 * H + 4 * H);
+    expect(relativeError(pairs, reference.arrays['eigenvalues_A']!.data)).toBeLessThan(1e-3);
     const values = arrays['singular_values']!.data;
     const [largest, smallest] = logSingularRange;
     expect(largest).toBeCloseTo((values[0]! + values[2 * H]!) / 2, 10);
@@ -127,6 +155,8 @@ describe.each(ENGINE_NAMES)('the mode spectrum on %s', (engine) => {
     expect(arrays['lyapunov_forward']!.shape).toEqual([B, 3]);
     expect(arrays['lyapunov_backward']!.shape).toEqual([B, 3]);
     expect(arrays['singular_values_backward']!.shape).toEqual([B, 10]);
+    expect(arrays['eigenvalues_A_backward']!.shape).toEqual([6, 10, 2]);
+    expect(arrays['eigenvalues_U_forward']!.shape).toEqual([4, H, 2]);
     expect(summary.spectra!.map(({ direction }) => direction)).toEqual(['forward', 'backward']);
     expect(Object.keys(summary.diagnostics.effectiveRank!)).toEqual([
       '10_forward',
@@ -143,6 +173,27 @@ describe.each(ENGINE_NAMES)('the mode spectrum on %s', (engine) => {
     const { started } = await write(built, engine, { exponents: 2 });
     const { estimate } = planRun(orderOf(built, engine, { exponents: 2 }));
     expect(arrayBytes(declareArrays(started)) / estimate.resultBytes).toBeCloseTo(1, 1);
+  });
+});
+
+describe('eigenvalues', () => {
+  it('are left out above 256 states, and so are their bytes', () => {
+    expect([eigenvalueSteps(256, 100), eigenvalueSteps(256, 2), eigenvalueSteps(257, 100)]).toEqual([6, 3, 0]);
+    const large = makeCell({ kind: 'GRU', units: 257, inputDim: 1, batch: 1, steps: 1 });
+    expect(eigenvalueBytes([large], 100)).toBe(0);
+    const spectrum = { count: 1, stateSize: 257, lyapunov: Float64Array.of(0), isResolved: Uint8Array.of(1) };
+    const rest = {
+      curve: { steps: new Int32Array(), values: new Float64Array() },
+      logSingularValues: null,
+      reason: null,
+    };
+    const shortLag = { isKnown: false, conditionNumber: null, effectiveRank: null, stableRank: null };
+    const { warnings } = readSpectra(new Map([['forward', { ...spectrum, ...rest }]]), 1, [
+      { direction: 'forward', shortLag, fixedPoints: null, eigenvalues: null },
+    ]);
+    expect(warnings.map(({ code, message }) => [code, message])).toEqual([
+      ['diagnostics/left-out', expect.stringContaining('eigenvalues of A_t')],
+    ]);
   });
 });
 

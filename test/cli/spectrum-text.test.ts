@@ -9,6 +9,12 @@ const spectrum: SpectrumSummary = {
   lyapunovStd: [0, 0.01, null, 0, 0, 0],
   unresolved: 2,
   logSingularRange: [-4.5, -80],
+  eigenvalues: {
+    steps: [0.5, null, 1.25].map((spectralRadius, step) => ({
+      ...{ step, spectralRadius, isLargest: step === 2, norm: 2, unstable: 0, leading: [] },
+    })),
+    kernel: null,
+  },
   fixedPoints: {
     starts: 16,
     lost: 1,
@@ -24,7 +30,7 @@ const textOf = (...spectra: SpectrumSummary[]): readonly string[] => spectrumTex
 describe('spectrumText', () => {
   it('names the leading exponents with their spread, what is not resolved, and fixed points', () => {
     expect(textOf(spectrum)).toEqual([
-      'spectrum: Lyapunov exponents 0.100, −0.0500 ± 0.010, —, −1.00, … −3.14 nats/step (6 of 8); 2 not resolved; log singular values of ds_T/ds_0 −4.50 to −80.0; fixed points 2, 1 stable',
+      'spectrum: Lyapunov exponents 0.100, −0.0500 ± 0.010, —, −1.00, … −3.14 nats/step (6 of 8); 2 not resolved; log singular values of ds_T/ds_0 −4.50 to −80.0; spectral radius of A_t 0.500 to 1.25; fixed points 2, 1 stable',
     ]);
   });
 
@@ -34,6 +40,7 @@ describe('spectrumText', () => {
       unresolved: 0,
       logSingularRange: [null, null] as const,
       fixedPoints: null,
+      eigenvalues: null,
       lyapunov: [0.1],
       lyapunovStd: [0],
     };
