@@ -15,6 +15,7 @@ import { orthogonality } from './diagnostics/orthogonality';
 import { receptiveField } from './diagnostics/receptive-field';
 import { nonNormalPeak, spectralRadius } from './diagnostics/spectral-radius';
 import { stateVerdict } from './diagnostics/verdict';
+import { GRADIENT_VALUES } from './known-gradients';
 import { carouselLstm, diagonalRnn, KNOWN_RUNS, LATCHED_STATE, scalarRnn } from './known-runs';
 import { SPECTRUM_VALUES } from './known-spectra';
 import type { CellDescription } from './model';
@@ -141,6 +142,7 @@ function row([id, what, source, expected, tolerance]: Row, compute: () => number
 export const KNOWN_VALUES: readonly KnownValue[] = [
   ...RUN_ROWS,
   ...SPECTRUM_VALUES,
+  ...GRADIENT_VALUES,
   row(
     ['D2', 'pairs (t, s), s > t, where h_t changes with x_s', 'definition', 0, 0],
     () => checkCausality(plainRun(null), WAVE_INPUT, STEPS, 'forward').violations.length,
