@@ -48,7 +48,7 @@ def make_final(case):
             tape.watch(x)
             state = zero_state(case)
             for t in tf.range(tf.shape(x)[0]):
-                state = step(state, x[t : t + 1])
+                state = step(state, tf.reshape(x[t], [1, case.input_dim]))
             h = state[0][0]
         return tape.jacobian(h, x)
 
@@ -80,7 +80,7 @@ def eager(case, x):
         tape.watch(x)
         state, all_states = zero_state(case), []
         for t in range(case.steps):
-            state = step(state, x[t : t + 1])
+            state = step(state, tf.reshape(x[t], [1, case.input_dim]))
             all_states.append(tf.concat(state, axis=1))
         stacked = tf.concat(all_states, axis=0)
     return tape.jacobian(stacked, x).numpy()
@@ -95,7 +95,7 @@ def diagonal(case):
         before = [tf.TensorArray(tf.float32, case.steps, element_shape=[case.units]) for _ in state]
         for t in tf.range(case.steps):
             before = [array.write(t, part[0]) for array, part in zip(before, state)]
-            state = step(state, x[t : t + 1])
+            state = step(state, tf.reshape(x[t], [1, case.input_dim]))
         states = tuple(array.stack() for array in before)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(x)
