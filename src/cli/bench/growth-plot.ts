@@ -1,5 +1,5 @@
 /** The curves of `--growth` as one SVG with two panels, both axes logarithmic. */
-import type { GrowthCurve } from './growth';
+import type { GrowthCurve } from './growth-curve';
 
 const WIDTH = 960;
 const HEIGHT = 420;

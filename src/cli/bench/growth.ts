@@ -8,11 +8,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { spreadOf, type BenchRun } from './bench-result';
 import type { BenchCase } from './cases';
+import type { GrowthCurve, GrowthPoint } from './growth-curve';
 import { growthPlot } from './growth-plot';
 import { timeCase } from './run-case';
 
 /** What is varied, and where. */
-export const GROWTH_AXES = {
+const GROWTH_AXES = {
   T: { values: [250, 500, 1000, 2000, 4000, 8000], fixed: { units: 256, inputDim: 64 } },
   H: { values: [32, 64, 128, 256, 512, 1024], fixed: { steps: 1000, inputDim: 64 } },
 } as const;
@@ -31,29 +32,6 @@ const FEW = 256;
 
 /** All points together, seconds. */
 const TIME_LIMIT = 1500;
-
-/** One measured point. */
-export interface GrowthPoint {
-  readonly value: number;
-  readonly seconds: number;
-  /** Of the best sgemm of the run, useful FLOP. */
-  readonly ratio: number | null;
-  readonly residentBytes: number;
-  readonly isVoid: boolean;
-}
-
-/** The cost of one mode along one axis. */
-export interface GrowthCurve {
-  readonly axis: keyof typeof GROWTH_AXES;
-  readonly mode: keyof typeof MOST_EXPONENTS;
-  readonly points: readonly GrowthPoint[];
-  /** Values that were left out for want of time. */
-  readonly leftOut: readonly number[];
-  /** Least-squares slope of ln seconds by ln value; NaN below two points. */
-  readonly exponent: number;
-  /** What it may be; null where nothing is stated. */
-  readonly most: number | null;
-}
 
 /** What was measured. */
 export interface Growth {
