@@ -18,6 +18,10 @@ export interface MapData {
   readonly offset: number;
   /** `[columns]`, 1 where the column is there; null = all. */
   readonly computed: Uint8Array | null;
+  /** One for each of `values`, 0 where the cell is not computed; left out: all that `computed` says are. */
+  readonly classes?: Uint8Array;
+  /** What `rangeOf` would find, where it is known already. */
+  readonly range?: MapRange;
 }
 
 /** How values become colours. */
@@ -64,7 +68,8 @@ export interface MapRange {
  */
 export function cellAt(map: MapData, row: number, column: number): number | undefined {
   if (map.computed && !map.computed[column]) return undefined;
-  return map.values[map.offset + row * map.rowStride + column * map.columnStride];
+  const position = map.offset + row * map.rowStride + column * map.columnStride;
+  return map.classes?.[position] === 0 ? undefined : map.values[position];
 }
 
 /** Cells that are looked at between two yields; well below a millisecond. */
@@ -87,6 +92,7 @@ export function rangeOf(map: MapData, logarithmic: boolean): MapRange {
  * @param logarithmic - True where `-Infinity` means an exact zero; otherwise 0 does.
  */
 export function* rangeInSlices(map: MapData, logarithmic: boolean): Generator<void, MapRange, void> {
+  if (map.range) return map.range;
   const sums: RangeSums = { low: Infinity, high: -Infinity, hasZero: false, hasNotFinite: false };
   const zero = logarithmic ? -Infinity : 0;
   let hasMissing = false;
@@ -212,13 +218,14 @@ interface Extremes {
 
 /** Goes through one column of cells; the order in which cells lie in memory for maps over time. */
 function raiseExtremes(best: Extremes, map: MapData, column: number, ys: Uint32Array, bySize: boolean): void {
-  const { values, rowStride } = map;
+  const { values, rowStride, classes } = map;
   const { value: found, isThere } = best;
   let position = map.offset + column * map.columnStride + ys[0]! * rowStride;
   for (let y = 0; y < found.length; y += 1) {
     let extreme = found[y]!;
     let isFirst = isThere[y] === 0;
     for (let row = ys[y]!; row < ys[y + 1]!; row += 1, position += rowStride) {
+      if (classes?.[position] === 0) continue;
       const value = values[position] as number;
       // A NaN that was found stays: no comparison with it holds.
       if (isFirst || Number.isNaN(value) || (bySize ? Math.abs(value) > Math.abs(extreme) : value > extreme)) {
@@ -227,7 +234,7 @@ function raiseExtremes(best: Extremes, map: MapData, column: number, ys: Uint32A
       }
     }
     found[y] = extreme;
-    isThere[y] = 1;
+    if (!isFirst) isThere[y] = 1;
   }
 }
 

@@ -14,7 +14,7 @@ import {
   type PictureTitle,
 } from './axis-style';
 import type { MapRange, MapScale, MapWindow } from './colour-image';
-import { formatFromLog } from './number-format';
+import { formatDecade, formatFromLog } from './number-format';
 import type { Palette } from './palette';
 
 /** A picture of one window of a map. */
@@ -46,6 +46,10 @@ export interface MapChartInput {
   /** A chosen cell: lines along its row and its column; null = none. */
   readonly selectedRow: number | null;
   readonly selectedColumn: number | null;
+  /** Distance of two ticks of the colour scale; left out: a quarter of it. */
+  readonly scaleInterval?: number;
+  /** The wheel alone zooms along both axes, and lines cross at the pointer; left out: the wheel belongs to the page. */
+  readonly isExplored?: boolean;
 }
 
 interface Rectangle {
@@ -106,19 +110,45 @@ export function mapChartOption(input: MapChartInput, palette: Palette, title: Pi
         position: 'right',
         min: low,
         max: high > low ? high : low + 1,
-        interval: (high > low ? high - low : 1) / SCALE_INTERVALS,
+        interval: input.scaleInterval ?? (high > low ? high - low : 1) / SCALE_INTERVALS,
         axisLine: { show: false },
         axisTick: { show: false },
         splitLine: { show: false },
         axisLabel: { color: palette.textMuted, fontSize: 11, margin: 6, formatter: input.scaleLabel },
       },
     ],
+    ...(input.isExplored && !title && { tooltip: crossHair(palette) }),
     dataZoom: [
-      { ...innerZoom([0]), minValueSpan: 2 },
-      { type: 'inside', id: 'zoom-y', yAxisIndex: [0], filterMode: 'none', minValueSpan: 1, zoomOnMouseWheel: 'shift' },
+      { ...innerZoom([0]), minValueSpan: 2, ...(input.isExplored && { zoomOnMouseWheel: true }) },
+      {
+        type: 'inside',
+        id: 'zoom-y',
+        yAxisIndex: [0],
+        filterMode: 'none',
+        minValueSpan: input.isExplored ? 2 : 1,
+        zoomOnMouseWheel: input.isExplored ? true : 'shift',
+      },
     ],
     series: [mapSeries(input, palette), scaleSeries(input, palette)],
     graphic: swatches,
+  };
+}
+
+/** Lines along the row and the column at the pointer; the value there is said beside the chart. */
+function crossHair(palette: Palette): ChartOption {
+  const lineStyle = { color: palette.axis, type: 'solid', width: 1 };
+  return {
+    trigger: 'none',
+    renderMode: 'richText',
+    showContent: false,
+    axisPointer: {
+      type: 'cross',
+      snap: false,
+      animation: false,
+      label: { show: false },
+      lineStyle,
+      crossStyle: lineStyle,
+    },
   };
 }
 
@@ -273,6 +303,41 @@ export function logScale(range: MapRange): MapScale {
   const high = range.high ?? 0;
   const widened = high > low ? { low, high } : { low: low - Math.LN10 / 2, high: high + Math.LN10 / 2 };
   return { kind: 'sequential', ...widened, logarithmic: true };
+}
+
+/** A colour scale of whole decades should not have more ticks than this. */
+const MOST_DECADE_TICKS = 6;
+
+/** A scale of whole decades with the distance of its ticks. */
+export interface DecadeScale {
+  readonly scale: MapScale;
+  /** In nats, a whole number of decades. */
+  readonly interval: number;
+}
+
+/**
+ * The scale of log norms widened to whole decades that its ticks divide.
+ *
+ * @param range - Range in natural logs.
+ */
+export function decadeScale(range: MapRange): DecadeScale {
+  const top = Math.ceil((range.high ?? 0) / Math.LN10 - 1e-9);
+  const bottom = Math.min(top - 1, Math.floor((range.low ?? -Math.LN10) / Math.LN10 + 1e-9));
+  const step = Math.ceil((top - bottom) / MOST_DECADE_TICKS);
+  const low = top - Math.ceil((top - bottom) / step) * step;
+  return {
+    scale: { kind: 'sequential', low: low * Math.LN10, high: top * Math.LN10, logarithmic: true },
+    interval: step * Math.LN10,
+  };
+}
+
+/**
+ * Text of a tick of a scale of whole decades.
+ *
+ * @param logarithm - Natural log.
+ */
+export function decadeLabel(logarithm: number): string {
+  return formatDecade(Math.round(logarithm / Math.LN10));
 }
 
 /**

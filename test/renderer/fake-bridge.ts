@@ -19,6 +19,7 @@ import type {
   RequestResults,
   Settings,
 } from '../../src/shared/contract';
+import type { StoredBlockData } from '../../src/shared/pair-block';
 import type { RunEvent, RunMessage, RunRequest, StartedEvent, StepNorms } from '../../src/shared/run';
 
 /** What the fake is told to do; tests change it. */
@@ -78,6 +79,18 @@ function makeRandom(seed: number): () => number {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     return state / 2 ** 32;
   };
+}
+
+/** ln of the norm of a pair: it falls with the lag, more on some steps than on others. */
+export function pairLog(
+  target: number,
+  source: number,
+  direction: Direction,
+  { slopes }: Pick<FakeOptions, 'slopes'>,
+): number {
+  const lag = direction === 'forward' ? target - source : source - target;
+  if (lag < 0) return -Infinity;
+  return slopes[0] * lag + 0.5 * Math.sin(source / 3) + 0.3 * Math.sin(target / 11) - 1.2 * (1 - Math.exp(-lag / 4));
 }
 
 /** The fake and the ways to steer it. */
@@ -497,6 +510,23 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
           return send({ kind: 'failed', error: options.failure });
       }
     }
+    if (request.modes.includes('pairs')) {
+      for (const direction of directions) {
+        for (const quantity of ['dh_dx', ...(started.hasCell ? (['dc_dx'] as const) : []), 'ds_ds'] as const) {
+          for (let targetStart = 0; targetStart < steps; targetStart += options.chunk) {
+            if (cancelled === id) return send({ kind: 'cancelled', fraction });
+            const targetCount = Math.min(options.chunk, steps - targetStart);
+            for (let b = 0; b < batch; b += 1) {
+              const logNorms = Float64Array.from({ length: targetCount * steps }, (_, at) =>
+                pairLog(targetStart + Math.floor(at / steps), at % steps, direction, options),
+              );
+              const place = { sequence: b, targetStart, targetCount, sourceStart: 0, sourceCount: steps };
+              await send({ kind: 'pairs', direction, quantity, ...place, logNorms });
+            }
+          }
+        }
+      }
+    }
     await send({ kind: 'done', summary: summaryOf(request, started) });
   }
 
@@ -568,12 +598,21 @@ export function makeFakeBridge(overrides: Partial<FakeOptions> = {}): FakeBridge
       });
       return { rows, columns, data, direction };
     },
-    block: ({ direction, target, source }) => {
-      const rows = options.units;
-      const columns = options.inputDim;
-      const data = Float32Array.from({ length: rows * columns }, (_, at) => Math.sin(at + target - source));
-      const block = { data, rows, columns, scale: 0, logNorm: 0.5 * Math.log((rows * columns) / 2) };
-      return { direction, h: block, c: options.kind === 'LSTM' ? block : null, state: null };
+    block: ({ direction, target, source, hasState }) => {
+      const logNorm = pairLog(target, source, direction, options);
+      const block = (rows: number, columns: number): StoredBlockData => {
+        const size = Math.sqrt(2 / (rows * columns)) * Math.exp(logNorm);
+        const data = Float32Array.from({ length: rows * columns }, (_, at) => size * Math.sin(1.7 * at + target));
+        return { data, rows, columns, scale: 0, logNorm };
+      };
+      const { units, inputDim, kind } = options;
+      const width = kind === 'LSTM' ? 2 * units : units;
+      return {
+        direction,
+        h: block(units, inputDim),
+        c: kind === 'LSTM' ? block(units, inputDim) : null,
+        state: hasState ? block(width, width) : null,
+      };
     },
     exportRun: ({ format }) => ({ path: `/home/ada/encoder.${format}` }),
     cancelExport: () => null,

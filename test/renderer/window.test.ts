@@ -219,9 +219,9 @@ describe('the views', () => {
 
   it('are tabs that the arrow keys reach', async () => {
     await find('tab-verdict').trigger('keydown', { key: 'ArrowRight' });
-    expect(useSelection().view).toBe('steps');
-    expect(find('tab-steps').attributes('aria-selected')).toBe('true');
-    await find('tab-steps').trigger('keydown', { key: 'End' });
+    expect(useSelection().view).toBe('flow');
+    expect(find('tab-flow').attributes('aria-selected')).toBe('true');
+    await find('tab-flow').trigger('keydown', { key: 'End' });
     expect(useSelection().view).toBe('weights');
   });
 

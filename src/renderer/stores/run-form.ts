@@ -14,7 +14,7 @@ import { useSession } from './session';
 const ESTIMATE_DELAY_MS = 150;
 
 /** The modes that the run bar offers. */
-export const FORM_MODES = ['diagonal', 'final', 'states'] as const;
+export const FORM_MODES = ['diagonal', 'final', 'pairs', 'states'] as const;
 
 /** Where the numbers come from and where they are fed. */
 export type InputChoice = 'random' | 'file' | 'random-at-layer' | 'file-at-layer';
@@ -55,7 +55,7 @@ export const useRunForm = defineStore('run-form', () => {
     /** null = the file's own number of sequences, else 1. */
     batch: null as OptionalNumber,
     seed: 0,
-    modes: { diagonal: true, final: true, states: true },
+    modes: { diagonal: true, final: true, pairs: false, states: true },
     ...PLAIN_OPTIONS,
   });
   const estimate = shallowRef<RunEstimate | null>(null);

@@ -8,6 +8,7 @@ import type { LogNorms } from '../../charts/norm-curve';
 import type { ErrorRecord } from '../../core/errors';
 import type { Direction } from '../../core/jacobian';
 import type { Summary } from '../../core/summary';
+import { addRectangle, finishPairMaps, makePairMaps, pairBytes, type PairMaps } from './pair-maps';
 import type {
   DirectionPart,
   ProgressEvent,
@@ -53,6 +54,7 @@ export interface RunResult {
   secondsElapsed: number;
   readonly diagonal: NormsByDirection;
   readonly final: NormsByDirection;
+  readonly pairs: PairMaps;
   states: StatesEvent | null;
   summary: Summary | null;
   error: ErrorRecord | null;
@@ -101,6 +103,7 @@ export function makeRunResult(runId: number, request: RunRequest, started: Start
     secondsElapsed: 0,
     diagonal: norms('diagonal'),
     final: norms('final'),
+    pairs: makePairMaps(request, started),
     states: null,
     summary: null,
     error: null,
@@ -129,8 +132,10 @@ export function applyEvent(result: RunResult, event: RunEvent): void {
       if (pair.c && event.c) fill(pair.c, event.c, event.start, event.count);
       return;
     }
-    // The window asks for neither yet; they are of the command alone.
     case 'pairs':
+      addRectangle(result.pairs, event);
+      return;
+    // The window does not ask for it yet; it is of the command alone.
     case 'spectrum':
       return;
     case 'progress':
@@ -142,6 +147,7 @@ export function applyEvent(result: RunResult, event: RunEvent): void {
       result.status = 'done';
       result.fraction = 1;
       result.summary = event.summary;
+      finishPairMaps(result.pairs);
       return;
     case 'cancelled':
       result.status = 'cancelled';
@@ -182,7 +188,7 @@ function copyBlock(
  * @param result - Any result.
  */
 export function bytesOf(result: RunResult): number {
-  let bytes = 0;
+  let bytes = pairBytes(result.pairs);
   for (const norms of [result.diagonal, result.final]) {
     for (const pair of Object.values(norms)) {
       for (const set of [pair.h, pair.c]) {

@@ -1,10 +1,10 @@
-/** The one selection that all views share: view, layer, direction, state, sequence, timestep, unit, feature. */
+/** The one selection that all views share: view, layer, direction, state, sequence, timestep, unit, feature, pair of steps. */
 import { defineStore } from 'pinia';
 import { ref } from 'vue';
 import type { Direction, StateName } from '../../core/jacobian';
 
 /** The views that exist, in the order of their tabs. */
-export const VIEWS = ['verdict', 'steps', 'states', 'weights'] as const;
+export const VIEWS = ['verdict', 'flow', 'steps', 'states', 'weights'] as const;
 
 /** One view. */
 export type ViewName = (typeof VIEWS)[number];
@@ -25,6 +25,8 @@ export const useSelection = defineStore('selection', () => {
   const step = ref<number | null>(null);
   const unit = ref(0);
   const feature = ref(0);
+  /** The pair of steps whose Jacobian is looked at; null before one is chosen. */
+  const pair = ref<{ readonly target: number; readonly source: number } | null>(null);
   const readout = ref<Readout | null>(null);
 
   /** Back to the first of everything, for another layer or model. */
@@ -35,6 +37,7 @@ export const useSelection = defineStore('selection', () => {
     step.value = null;
     unit.value = 0;
     feature.value = 0;
+    pair.value = null;
     readout.value = null;
   }
 
@@ -45,5 +48,5 @@ export const useSelection = defineStore('selection', () => {
     reset();
   }
 
-  return { view, layer, direction, state, sequence, step, unit, feature, readout, reset, selectLayer };
+  return { view, layer, direction, state, sequence, step, unit, feature, pair, readout, reset, selectLayer };
 });

@@ -103,6 +103,26 @@ export const EXPLANATIONS = {
     source:
       'Closed forms of the step Jacobians of SimpleRNN, LSTM (Hochreiter and Schmidhuber 1997) and GRU (Cho et al. 2014)',
   },
+  flow: {
+    title: 'Flow map',
+    meaning:
+      'Each cell is the size of the exact Jacobian of a state at the target step t with respect to the input (or the whole state) at the source step s. The diagonal is lag 0; the further to the lower left, the longer the lag. A bright column is an input that is remembered, a dark band a stretch that nothing crosses. Above the diagonal of a forward layer everything is exactly zero.',
+    formulas: [
+      '‖∂h_t/∂x_s‖_F = sqrt(Σ_{u,d} (∂h_t[u]/∂x_s[d])²)',
+      '∂s_t/∂x_s = A_t A_{t−1} … A_{s+1} B_s',
+      '∂s_t/∂s_s = A_t A_{t−1} … A_{s+1}',
+    ],
+    unit: 'State units per input unit (∂s/∂s: dimensionless), on a scale of decades',
+    source: 'Pascanu, Mikolov and Bengio 2013 (arXiv 1211.5063); products of the closed-form step Jacobians',
+  },
+  block: {
+    title: 'One pair of steps',
+    meaning:
+      'The whole Jacobian behind one cell of the flow map, computed when the cell is chosen: each row is a unit of the state at step t, each column a feature of the input at step s. Its Frobenius norm is the number on the map.',
+    formulas: ['∂h_t[u]/∂x_s[d]', 'log₁₀‖·‖_F of the block = the cell'],
+    unit: 'State units per input unit',
+    source: 'As for the flow map',
+  },
   units: {
     title: 'Which units reach back',
     meaning:

@@ -1,0 +1,218 @@
+/**
+ * Log norms of all pairs of steps that a run has told so far, one map for each quantity, direction and sequence.
+ *
+ * A cell takes five bytes: the natural log in float32 and a class, because "not computed" and "exactly zero" are not values
+ * of a scale. Maps are kept in a stated order (the first sequence first, h before c before the whole state) as far as the
+ * budget goes; what does not fit is counted, not silently lost. Cells of one source step lie side by side.
+ */
+import type { MapData, MapRange } from '../../charts/colour-image';
+import type { Direction } from '../../core/jacobian';
+import type { PairsEvent, RunRequest, StartedEvent } from '../../shared/run';
+
+/** Most cells that the maps of one run may have, together; five bytes each, so 160 MB. */
+export const PAIRS_BUDGET_CELLS = 32e6;
+
+/** What a cell is. */
+export const CELL_CLASS = { notComputed: 0, exactZero: 1, value: 2 } as const;
+
+/** The families that the window keeps, in the order of their keeping. */
+export const PAIR_QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds'] as const;
+
+/** A family that the window keeps. */
+export type PairQuantity = (typeof PAIR_QUANTITIES)[number];
+
+/** Which map. */
+export interface PairMapKey {
+  readonly quantity: PairQuantity;
+  readonly direction: Direction;
+  readonly sequence: number;
+}
+
+/** Log norms over (target step, source step); cell (t, s) lies at `s * targets + t`. */
+export interface PairMap extends PairMapKey {
+  readonly targets: number;
+  readonly sources: number;
+  /** Natural logs; `-Infinity` for an exact zero. */
+  readonly values: Float32Array;
+  /** `CELL_CLASS` of each cell. */
+  readonly classes: Uint8Array;
+  /** Smallest and largest finite value so far; low is above high before there is one. */
+  low: number;
+  high: number;
+  hasNotFinite: boolean;
+  hasZero: boolean;
+  /** Cells that were told, of those that are not zero from the start. */
+  told: number;
+  /** The map as it is drawn; another object once it has changed. */
+  drawn: MapData | null;
+}
+
+/** The maps of a run. */
+export interface PairMaps {
+  readonly maps: ReadonlyMap<string, PairMap>;
+  /** Keys that there would be, were there room. */
+  readonly wanted: number;
+}
+
+const textOf = ({ quantity, direction, sequence }: PairMapKey): string => `${quantity} ${direction} ${sequence}`;
+
+/** Maps in the order of their keeping. */
+function* keysOf({ batch, parts }: StartedEvent): Generator<PairMapKey> {
+  for (let sequence = 0; sequence < batch; sequence += 1) {
+    for (const quantity of PAIR_QUANTITIES) {
+      for (const { direction, hasCell } of parts) {
+        if (quantity !== 'dc_dx' || hasCell) yield { quantity, direction, sequence };
+      }
+    }
+  }
+}
+
+/**
+ * Room for the maps of a run; empty without the mode pairs.
+ *
+ * @param request - What was asked.
+ * @param started - The run's first event.
+ * @param budget - Cells of all maps together.
+ */
+export function makePairMaps(request: RunRequest, started: StartedEvent, budget = PAIRS_BUDGET_CELLS): PairMaps {
+  const maps = new Map<string, PairMap>();
+  if (!started.modes.includes('pairs')) return { maps, wanted: 0 };
+  let left = budget;
+  let wanted = 0;
+  for (const key of keysOf(started)) {
+    wanted += 1;
+    const sources = key.quantity === 'ds_ds' ? started.steps : started.sourceSteps;
+    const cells = started.steps * sources;
+    // Once one does not fit no later one does: what is kept is always the beginning of the list.
+    if (cells > left) left = 0;
+    if (left === 0) continue;
+    left -= cells;
+    const isCausal = request.wrt === 'layer-input' && sources === started.steps;
+    maps.set(textOf(key), emptyMap(key, started.steps, sources, isCausal));
+  }
+  return { maps, wanted };
+}
+
+function emptyMap(key: PairMapKey, targets: number, sources: number, isCausal: boolean): PairMap {
+  const values = new Float32Array(targets * sources);
+  const classes = new Uint8Array(targets * sources);
+  if (isCausal) {
+    // No state depends on what comes after it in the order of computing.
+    for (let source = 0; source < sources; source += 1) {
+      const start = source * targets;
+      const [from, to] = key.direction === 'forward' ? [start, start + source] : [start + source + 1, start + targets];
+      values.fill(-Infinity, from, to);
+      classes.fill(CELL_CLASS.exactZero, from, to);
+    }
+  }
+  return {
+    ...key,
+    targets,
+    sources,
+    values,
+    classes,
+    low: Infinity,
+    high: -Infinity,
+    hasNotFinite: false,
+    hasZero: isCausal && targets > 1,
+    told: 0,
+    drawn: null,
+  };
+}
+
+/**
+ * The map of a key; undefined where it is not kept.
+ *
+ * @param pairs - The maps.
+ * @param key - Which one.
+ */
+export function pairMapOf(pairs: PairMaps, key: PairMapKey): PairMap | undefined {
+  return pairs.maps.get(textOf(key));
+}
+
+/**
+ * Nothing; puts a rectangle where it belongs.
+ *
+ * @param pairs - Changed in place.
+ * @param event - Any rectangle; one of a map that is not kept is passed over.
+ */
+export function addRectangle(pairs: PairMaps, event: PairsEvent): void {
+  const { quantity, targetStart, targetCount, sourceStart, sourceCount, logNorms } = event;
+  const map = pairs.maps.get(textOf({ ...event, quantity: quantity as PairQuantity }));
+  if (!map) return;
+  const { values, classes, targets } = map;
+  for (let source = 0; source < sourceCount; source += 1) {
+    const to = (sourceStart + source) * targets + targetStart;
+    for (let target = 0, from = source; target < targetCount; target += 1, from += sourceCount) {
+      const value = logNorms[from]!;
+      values[to + target] = value;
+      classes[to + target] = value === -Infinity ? CELL_CLASS.exactZero : CELL_CLASS.value;
+      if (value - value === 0) {
+        if (value < map.low) map.low = value;
+        if (value > map.high) map.high = value;
+      } else if (value === -Infinity) map.hasZero = true;
+      else map.hasNotFinite = true;
+    }
+  }
+  map.told += targetCount * sourceCount;
+  map.drawn = null;
+}
+
+/**
+ * Nothing; after the end of a whole run every cell that no rectangle covered is exactly zero.
+ *
+ * @param pairs - Changed in place.
+ */
+export function finishPairMaps(pairs: PairMaps): void {
+  for (const map of pairs.maps.values()) {
+    const { classes, values } = map;
+    let at = classes.indexOf(CELL_CLASS.notComputed);
+    map.drawn = null;
+    if (at < 0) continue;
+    for (; at >= 0; at = classes.indexOf(CELL_CLASS.notComputed, at + 1)) {
+      classes[at] = CELL_CLASS.exactZero;
+      values[at] = -Infinity;
+    }
+    map.hasZero = true;
+  }
+}
+
+/**
+ * The map as a picture takes it, rows = target steps; the same object until a rectangle has come.
+ *
+ * @param map - The map.
+ * @param isWhole - True after the end of a whole run, when nothing is missing.
+ */
+export function drawnPairMap(map: PairMap, isWhole: boolean): MapData {
+  const isEmpty = map.low > map.high;
+  const range: MapRange = {
+    low: isEmpty ? null : map.low,
+    high: isEmpty ? null : map.high,
+    hasZero: map.hasZero,
+    hasMissing: !isWhole,
+    hasNotFinite: map.hasNotFinite,
+  };
+  map.drawn ??= {
+    values: map.values,
+    rows: map.targets,
+    columns: map.sources,
+    rowStride: 1,
+    columnStride: map.targets,
+    offset: 0,
+    computed: null,
+    classes: map.classes,
+    range,
+  };
+  return map.drawn;
+}
+
+/**
+ * Bytes that the maps hold.
+ *
+ * @param pairs - The maps.
+ */
+export function pairBytes(pairs: PairMaps): number {
+  let bytes = 0;
+  for (const { values, classes } of pairs.maps.values()) bytes += values.byteLength + classes.byteLength;
+  return bytes;
+}
