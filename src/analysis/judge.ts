@@ -3,12 +3,14 @@
  * a run that was put together from parts.
  */
 import { disagreementWarning, layerVerdict } from '../core/diagnostics/joint-verdict';
+import { parameterSensitivity } from '../core/diagnostics/parameter-sensitivity';
 import { meanReceptiveField } from '../core/diagnostics/receptive-field';
 import { stateVerdict } from '../core/diagnostics/verdict';
 import type { Direction, StateName } from '../core/jacobian';
 import type { Warning } from '../core/model';
 import type { Diagnostics, LayerVerdict, StateVerdict } from '../core/summary';
 import type { StartedEvent } from '../shared/run';
+import { finiteOrNull } from './finite-or-null';
 
 /** What a judgement rests on. */
 export interface Evidence {
@@ -25,7 +27,7 @@ export interface Evidence {
 export interface Judgement {
   readonly hidden: LayerVerdict;
   readonly cell: LayerVerdict | null;
-  readonly diagnostics: Pick<Diagnostics, 'receptiveField'>;
+  readonly diagnostics: Pick<Diagnostics, 'receptiveField' | 'parameterSensitivity'>;
   readonly warnings: readonly Warning[];
 }
 
@@ -43,7 +45,12 @@ export function judge(evidence: Evidence): Judgement {
   return {
     hidden,
     cell,
-    diagnostics: field ? { receptiveField: field } : {},
+    diagnostics: {
+      ...(field && { receptiveField: field }),
+      ...(hidden.slope !== null && {
+        parameterSensitivity: finiteOrNull(parameterSensitivity(Math.exp(hidden.slope))),
+      }),
+    },
     warnings: [
       ...disagreements('h', hidden),
       ...(cell ? disagreements('c', cell) : []),

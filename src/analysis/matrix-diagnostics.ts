@@ -1,9 +1,11 @@
 /**
  * Diagnostics of the recurrent kernel alone, gate by gate; what is too large for plain TypeScript is left out and said.
  */
+import { largestRealPartOf } from '../core/diagnostics/antisymmetric-reading';
 import { recurrentMatrices } from '../core/diagnostics/gate-blocks';
 import { orthogonality } from '../core/diagnostics/orthogonality';
-import { nonNormalPeak, spectralRadius } from '../core/diagnostics/spectral-radius';
+import { largestModulus, nonNormalPeak } from '../core/diagnostics/spectral-radius';
+import { eigenvalues } from '../core/linalg/decompositions';
 import { spectralNorm } from '../core/linalg/spectral-norm';
 import { cellsOf, hiddenSize, type CellDescription, type RecurrentLayer, type Warning } from '../core/model';
 import type { Diagnostics } from '../core/summary';
@@ -20,7 +22,10 @@ type GateMap = Record<string, number | null>;
 
 /** The diagnostics and what was left out. */
 export interface MatrixDiagnostics {
-  readonly diagnostics: Pick<Diagnostics, 'spectralRadius' | 'spectralNorm' | 'orthogonalityMargin' | 'nonNormalPeak'>;
+  readonly diagnostics: Pick<
+    Diagnostics,
+    'spectralRadius' | 'spectralNorm' | 'orthogonalityMargin' | 'nonNormalPeak' | 'largestRealPart'
+  >;
   readonly warnings: readonly Warning[];
 }
 
@@ -40,6 +45,7 @@ export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Prom
     spectralNorm: {} as GateMap,
     orthogonalityMargin: {} as GateMap,
     nonNormalPeak: {} as GateMap,
+    largestRealPart: {} as GateMap,
   };
   const unsettled: string[] = [];
   for (const { direction, cell } of cells) {
@@ -50,7 +56,9 @@ export async function matrixDiagnostics(layer: RecurrentLayer, pace: Pace): Prom
       await pace.breathe();
       const key = cells.length === 2 ? `${gate}_${direction}` : gate;
       const isUsed = data.every(Number.isFinite) && !isWithoutKernel(cell, gate);
-      const radius = isUsed && isSquare && units <= MAX_UNITS_EIGENVALUES ? spectralRadius(data, units) : null;
+      const found = isUsed && isSquare && units <= MAX_UNITS_EIGENVALUES ? eigenvalues(data, units) : null;
+      const radius = found && largestModulus(found);
+      maps.largestRealPart[key] = found && largestRealPartOf(found.real);
       maps.spectralRadius[key] = radius;
       await pace.breathe();
       maps.spectralNorm[key] = isUsed ? spectralNorm(data, units, hiddenSize(cell)) : null;

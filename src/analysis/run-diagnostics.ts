@@ -1,5 +1,6 @@
 /** Diagnostics that need the states of a run: gates, and the paths through an LSTM. */
 import { TimescaleSum, type ForgetTimescale } from '../core/diagnostics/forget-timescale';
+import { auditStepJacobians } from '../core/diagnostics/finite-difference';
 import { highwaySteps } from '../core/diagnostics/highway-share';
 import { SaturationCount } from '../core/diagnostics/saturation';
 import { cellsOf } from '../core/model';
@@ -10,10 +11,14 @@ import { trajectoryOf } from '../engine/trajectories';
 import { finiteOrNull } from './finite-or-null';
 import type { Gathered } from './gathered';
 import { inRows } from './in-rows';
+import { lastSteps } from './last-steps';
 
 /** Work allowed for the highway share, FLOP; about a second in plain TypeScript. */
 const HIGHWAY_FLOP = 1e9;
 const HIGHWAY_LAG = 10;
+/** Steps of the audit, and the largest S + D: about a tenth of a second. */
+const AUDITED_STEPS = 3;
+const MAX_AUDITED_SIZE = 128;
 
 /**
  * The diagnostics of a run's states.
@@ -44,6 +49,7 @@ export async function runDiagnostics(gathered: Gathered, pace: Pace): Promise<Di
   return {
     ...(Object.keys(saturation).length > 0 && { saturation }),
     ...(timescale && { forgetTimescale: { median: finiteOrNull(timescale.median), max: finiteOrNull(timescale.max) } }),
+    ...(started.modes.includes('spectrum') && { jacobianAudit: await jacobianAudit(gathered, pace) }),
     ...(started.hasCell && { highwayShare: await highwayShares(gathered, pace) }),
   };
 }
@@ -68,6 +74,20 @@ async function highwayShares(gathered: Gathered, pace: Pace): Promise<Record<str
     if (lag === valid) shares['full'] = share;
   });
   return shares;
+}
+
+/** D4 at the last steps of the first sequence; null where the state and the input are too large for it. */
+async function jacobianAudit({ layer, run, input }: Gathered, pace: Pace): Promise<Record<string, number | null>> {
+  const audits: Record<string, number | null> = {};
+  for (const { cell: description, direction } of cellsOf(layer.operation)) {
+    const cell = makeReferenceCell(description);
+    await pace.breathe();
+    const trajectory = trajectoryOf(run, input, description, direction, 0);
+    const last = lastSteps(trajectory, AUDITED_STEPS);
+    const isSmall = cell.stateSize + cell.inputDim <= MAX_AUDITED_SIZE;
+    audits[direction] = isSmall && last ? finiteOrNull(auditStepJacobians(cell, last).relativeError) : null;
+  }
+  return audits;
 }
 
 function validSteps({ run, input }: Gathered): number {

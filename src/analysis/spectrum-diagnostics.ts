@@ -6,7 +6,6 @@ import type { Direction } from '../core/jacobian';
 import { cellsOf, type Warning } from '../core/model';
 import { spectrumSteps } from '../core/reference/lyapunov-spectrum';
 import { makeReferenceCell } from '../core/reference/reference-cell';
-import { isValidStep, timeIndex, type Trajectory } from '../core/reference/run-cell';
 import type { Diagnostics, SpectrumSummary } from '../core/summary';
 import type { SpectrumResult } from '../engine/engine';
 import type { Pace } from '../engine/pace';
@@ -16,6 +15,7 @@ import { MAX_STATES_EIGENVALUES } from './eigenvalues-of-run';
 import { fixedPointsOfRun } from './fixed-points-of-run';
 import { finiteOrNull } from './finite-or-null';
 import type { Gathered } from './gathered';
+import { lastSteps } from './last-steps';
 
 /** The short lag of the maps by lag. */
 const SHORT_LAG = 10;
@@ -128,20 +128,6 @@ async function shortLagSingularValues(
     rows.push(step.value.logSingularValues!);
   }
   return rows;
-}
-
-/** The same trajectory with all but its last valid steps masked; null where it has fewer. */
-function lastSteps(trajectory: Trajectory, count: number): Trajectory | null {
-  const { direction, steps } = trajectory;
-  const mask = new Uint8Array(steps);
-  let left = count;
-  for (let n = steps - 1; n >= 0 && left > 0; n--) {
-    const t = timeIndex(direction, steps, n);
-    if (!isValidStep(trajectory, t)) continue;
-    mask[t] = 1;
-    left--;
-  }
-  return left > 0 ? null : { ...trajectory, mask };
 }
 
 function readingsOf(rows: readonly Float64Array[]): Omit<SpectrumOfStates['shortLag'], 'isKnown'> {

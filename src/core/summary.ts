@@ -125,6 +125,14 @@ export interface Diagnostics {
   readonly spectralNorm?: Readonly<Record<string, number | null>>;
   readonly orthogonalityMargin?: Readonly<Record<string, number | null>>;
   readonly nonNormalPeak?: Readonly<Record<string, number | null>>;
+  /** Largest absolute real part of the eigenvalues; D11. */
+  readonly largestRealPart?: Readonly<Record<string, number | null>>;
+  /** Gain sqrt(H) times the spread of the recurrent kernel, and the mean field exponent there; D13, SimpleRNN only. */
+  readonly meanField?: Readonly<Record<string, { readonly gain: number | null; readonly exponent: number | null }>>;
+  /** Var(dh/dw) of a linear unit whose gradient decays as the hidden state's does, beside no memory; D26. */
+  readonly parameterSensitivity?: number | null;
+  /** Largest relative deviation of A_t and B_t from central differences at a few steps; D4. */
+  readonly jacobianAudit?: Readonly<Record<string, number | null>>;
   /** The bound of D7; SimpleRNN only. */
   readonly pascanuBound?: Readonly<Record<string, number | null>>;
   /** Of ds_T/ds_s over the last lags; D6 and D23. */

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { analyze, planRun } from '../../src/analysis/analyze';
 import { eigenvalueBytes, eigenvalueSteps } from '../../src/analysis/eigenvalues-of-run';
 import { readSpectra } from '../../src/analysis/spectrum-diagnostics';
-import type { CellKind, RecurrentModel } from '../../src/core/model';
+import { meanFieldExponent } from '../../src/core/diagnostics/critical-gain';
+import { parameterSensitivity as parameterSensitivityOf } from '../../src/core/diagnostics/parameter-sensitivity';
+import { cellsOf, isRecurrent, type CellKind, type RecurrentModel } from '../../src/core/model';
 import type { Summary } from '../../src/core/summary';
 import type { EngineName } from '../../src/engine/engine';
 import { arrayBytes, declareArrays } from '../../src/export/array-declarations';
@@ -173,6 +175,26 @@ describe.each(ENGINE_NAMES)('the mode spectrum on %s', (engine) => {
     const { started } = await write(built, engine, { exponents: 2 });
     const { estimate } = planRun(orderOf(built, engine, { exponents: 2 }));
     expect(arrayBytes(declareArrays(started)) / estimate.resultBytes).toBeCloseTo(1, 1);
+  });
+});
+
+describe('diagnostics with a place of their own', () => {
+  it('D4, D11, D13 and D26 are in the summary', async () => {
+    const built = modelOf('SimpleRNN');
+    const { summary } = await write(built, 'reference', { modes: ['final', 'spectrum'] });
+    const { jacobianAudit, largestRealPart, meanField, parameterSensitivity, spectralRadius } = summary.diagnostics;
+    expect(jacobianAudit!['forward']).toBeGreaterThan(0);
+    expect(jacobianAudit!['forward']).toBeLessThan(1e-9);
+    expect(largestRealPart!['h']).toBeLessThanOrEqual(spectralRadius!['h']!);
+    const { data } = cellsOf(built.layers.find(isRecurrent)!.operation)[0]!.cell.recurrentKernel;
+    const mean = Array.from(data).reduce((sum, value) => sum + value, 0) / data.length;
+    const squares = Array.from(data).reduce((sum, value) => sum + (value - mean) ** 2, 0);
+    expect(meanField!['h']!.gain).toBeCloseTo(Math.sqrt(squares / H), 12);
+    expect(meanField!['h']!.exponent).toBeCloseTo(meanFieldExponent(meanField!['h']!.gain!, { name: 'tanh' }), 12);
+    expect(parameterSensitivity).toBeCloseTo(parameterSensitivityOf(Math.exp(summary.hidden.slope!)), 12);
+    const without = await write(built, 'reference', { modes: ['states'] });
+    expect(without.summary.diagnostics.jacobianAudit).toBeUndefined();
+    expect(without.summary.diagnostics.parameterSensitivity).toBeUndefined();
   });
 });
 

@@ -11,10 +11,17 @@ import { eigenvalues } from '../linalg/decompositions';
  * @returns NaN when an entry is not finite.
  */
 export function largestRealPart(matrix: ArrayLike<number>, size: number): number {
-  return eigenvalues(matrix, size).real.reduce(
-    (largest, part) => (Number.isNaN(part) ? NaN : Math.max(largest, Math.abs(part))),
-    0,
-  );
+  return largestRealPartOf(eigenvalues(matrix, size).real);
+}
+
+/**
+ * The largest absolute value of some real parts.
+ *
+ * @param real - Real parts of eigenvalues.
+ * @returns NaN when one is.
+ */
+export function largestRealPartOf(real: Float64Array): number {
+  return real.reduce((largest, part) => (Number.isNaN(part) ? NaN : Math.max(largest, Math.abs(part))), 0);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** D8: the spectral radius, and the transient growth that it does not see. */
-import { eigenvalues } from '../linalg/decompositions';
+import { eigenvalues, type Eigenvalues } from '../linalg/decompositions';
 import { multiply } from '../linalg/products';
 import { frobeniusNorm } from '../linalg/scaling';
 import { spectralNorm } from '../linalg/spectral-norm';
@@ -31,9 +31,18 @@ const MAX_FLOP = 3e8;
  * @returns NaN when an entry is not finite.
  */
 export function spectralRadius(matrix: ArrayLike<number>, size: number): number {
-  const { real, imaginary } = eigenvalues(matrix, size);
+  return largestModulus(eigenvalues(matrix, size));
+}
+
+/**
+ * max |lambda|.
+ *
+ * @param found - Eigenvalues.
+ * @returns NaN when one is.
+ */
+export function largestModulus({ real, imaginary }: Eigenvalues): number {
   let largest = 0;
-  for (let at = 0; at < size; at++) {
+  for (let at = 0; at < real.length; at++) {
     const magnitude = Math.hypot(real[at], imaginary[at]);
     if (Number.isNaN(magnitude)) return NaN;
     largest = Math.max(largest, magnitude);
