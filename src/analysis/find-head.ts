@@ -2,7 +2,8 @@
  * What stands between a recurrent layer and the end of the model, as far as it acts on one state: the head of a loss.
  *
  * Values above the layer are vectors, or sequences of which one step is asked for in the end. What mixes steps, or brings
- * in values that do not come from the layer alone, is named and refused.
+ * in values that do not come from the layer alone, is named and refused. Long because every kind of layer is one case of one
+ * search.
  */
 import { TempogradError } from '../core/errors';
 import type { Direction, StateName } from '../core/jacobian';

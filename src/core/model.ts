@@ -4,7 +4,7 @@
  * Layers stand in topological order and refer to one another by index; nested models, wrappers and stacked cells are
  * flattened by the reader, which also keeps the file's own names as `origin`. Vocabulary and weight layout are those
  * of Keras: kernels `[D, G*H]`, gate blocks i f c o and z r h.
- * This file knows nothing of files, engines or screens.
+ * This file knows nothing of files, engines or screens. Long because it is one form.
  */
 import type { ActivationDescription } from './activations';
 import type { Direction } from './jacobian';

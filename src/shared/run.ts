@@ -2,7 +2,7 @@
  * What a run is: its request, its estimate and its events, as plain data.
  *
  * The command and the window speak of runs in these words; the events of a run cross the border between the engine
- * process and the window, so they hold norms and slices, never whole Jacobians.
+ * process and the window, so they hold norms and slices, never whole Jacobians. Long because it is one vocabulary.
  */
 import { z } from 'zod';
 import { LOSS_NAMES } from '../core/diagnostics/loss';
