@@ -68,10 +68,10 @@ async function runOf(
 /** Log norms of the blocks `[rows, D]` of an array `[.., rows, D]`. */
 function blockNorms({ shape, data }: NpyArray): Float64Array {
   const size = shape.at(-1)! * shape.at(-2)!;
-  return Float64Array.from({ length: data.length / size }, (_, at) => {
-    return (
-      0.5 * Math.log(data.subarray(at * size, (at + 1) * size).reduce((sum: number, value) => sum + value ** 2, 0))
-    );
+  const values = Float64Array.from(data, Number);
+  return Float64Array.from({ length: values.length / size }, (_, at) => {
+    const block = values.subarray(at * size, (at + 1) * size);
+    return 0.5 * Math.log(block.reduce((sum, value) => sum + value ** 2, 0));
   });
 }
 

@@ -124,7 +124,7 @@ describe('bench', { timeout: 120_000 }, () => {
       },
     });
     const measured = {
-      ...{ engine: { name: 'tensorflow', version: 'x' }, fill: null, resultBytes: 1, error: {}, lostBlocks: null },
+      ...{ engine: { name: 'tensorflow' as const, version: 'x' }, fill: null, resultBytes: 1, error: {}, lostBlocks: null },
       ...{ ways: emptyPairsReport(), cancelSeconds: null },
     } as const;
     const first = summarise(
