@@ -18,11 +18,20 @@ export interface MapData {
   readonly offset: number;
   /** `[columns]`, 1 where the column is there; null = all. */
   readonly computed: Uint8Array | null;
-  /** One for each of `values`, 0 where the cell is not computed; left out: all that `computed` says are. */
+  /** `CELL_CLASS` of each of `values`; left out: values, and what `computed` says is not there. */
   readonly classes?: Uint8Array;
   /** What `rangeOf` would find, where it is known already. */
   readonly range?: MapRange;
 }
+
+/** What a cell of a map with classes is. */
+export const CELL_CLASS = {
+  notComputed: 0,
+  exactZero: 1,
+  value: 2,
+  /** Zero because it cannot be otherwise, and left blank: a source after its target. */
+  outside: 3,
+} as const;
 
 /** How values become colours. */
 export interface MapScale {
@@ -69,7 +78,7 @@ export interface MapRange {
 export function cellAt(map: MapData, row: number, column: number): number | undefined {
   if (map.computed && !map.computed[column]) return undefined;
   const position = map.offset + row * map.rowStride + column * map.columnStride;
-  return map.classes?.[position] === 0 ? undefined : map.values[position];
+  return map.classes?.[position] === CELL_CLASS.notComputed ? undefined : map.values[position];
 }
 
 /** Cells that are looked at between two yields; well below a millisecond. */
@@ -204,15 +213,20 @@ export function* paintInSlices(
       yield;
     }
     for (let y = 0; y < height; y += 1) {
+      if (best.isThere[y] === BLANK) continue;
       words[y * width + x] = wordOf(best.isThere[y] === 1 ? best.value[y]! : undefined);
     }
   }
   return { width, height, pixels };
 }
 
+/** All cells behind a pixel lie outside. */
+const BLANK = 2;
+
 /** The deciding values of one column of pixels so far. */
 interface Extremes {
   readonly value: Float64Array;
+  /** 0 none yet, 1 there is one, `BLANK`. */
   readonly isThere: Uint8Array;
 }
 
@@ -223,9 +237,14 @@ function raiseExtremes(best: Extremes, map: MapData, column: number, ys: Uint32A
   let position = map.offset + column * map.columnStride + ys[0]! * rowStride;
   for (let y = 0; y < found.length; y += 1) {
     let extreme = found[y]!;
-    let isFirst = isThere[y] === 0;
+    let isFirst = isThere[y] !== 1;
+    let isBlank = isThere[y] === BLANK;
     for (let row = ys[y]!; row < ys[y + 1]!; row += 1, position += rowStride) {
-      if (classes?.[position] === 0) continue;
+      if (classes) {
+        const kind = classes[position];
+        if (kind === CELL_CLASS.outside) isBlank = true;
+        if (kind === CELL_CLASS.outside || kind === CELL_CLASS.notComputed) continue;
+      }
       const value = values[position] as number;
       // A NaN that was found stays: no comparison with it holds.
       if (isFirst || Number.isNaN(value) || (bySize ? Math.abs(value) > Math.abs(extreme) : value > extreme)) {
@@ -235,6 +254,7 @@ function raiseExtremes(best: Extremes, map: MapData, column: number, ys: Uint32A
     }
     found[y] = extreme;
     if (!isFirst) isThere[y] = 1;
+    else if (isBlank) isThere[y] = BLANK;
   }
 }
 

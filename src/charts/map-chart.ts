@@ -305,39 +305,47 @@ export function logScale(range: MapRange): MapScale {
   return { kind: 'sequential', ...widened, logarithmic: true };
 }
 
-/** A colour scale of whole decades should not have more ticks than this. */
-const MOST_DECADE_TICKS = 6;
+/** A colour scale in decades has at most so many intervals. */
+const MOST_INTERVALS = 6;
 
-/** A scale of whole decades with the distance of its ticks. */
+/** Distances of ticks, decades. */
+const DECADE_STEPS = [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500];
+
+/** A scale of round decades with the distance of its ticks. */
 export interface DecadeScale {
   readonly scale: MapScale;
-  /** In nats, a whole number of decades. */
+  /** In nats. */
   readonly interval: number;
 }
 
 /**
- * The scale of log norms widened to whole decades that its ticks divide.
+ * The scale of log norms, widened to its nearest ticks.
  *
  * @param range - Range in natural logs.
  */
 export function decadeScale(range: MapRange): DecadeScale {
-  const top = Math.ceil((range.high ?? 0) / Math.LN10 - 1e-9);
-  const bottom = Math.min(top - 1, Math.floor((range.low ?? -Math.LN10) / Math.LN10 + 1e-9));
-  const step = Math.ceil((top - bottom) / MOST_DECADE_TICKS);
-  const low = top - Math.ceil((top - bottom) / step) * step;
-  return {
-    scale: { kind: 'sequential', low: low * Math.LN10, high: top * Math.LN10, logarithmic: true },
-    interval: step * Math.LN10,
+  const high = (range.high ?? 0) / Math.LN10;
+  const low = (range.low ?? -Math.LN10) / Math.LN10;
+  const ends = (step: number): readonly [number, number] => {
+    const top = Math.ceil(high / step - 1e-9);
+    return [Math.min(top - 1, Math.floor(low / step + 1e-9)), top];
   };
+  const fits = (step: number): boolean => ends(step)[1] - ends(step)[0] <= MOST_INTERVALS;
+  const step = DECADE_STEPS.find(fits) ?? DECADE_STEPS.at(-1)!;
+  const [bottom, top] = ends(step);
+  const unit = step * Math.LN10;
+  return { scale: { kind: 'sequential', low: bottom * unit, high: top * unit, logarithmic: true }, interval: unit };
 }
 
 /**
- * Text of a tick of a scale of whole decades.
+ * Text of a tick of a scale in decades: `10⁻³`, and the number itself between two powers.
  *
  * @param logarithm - Natural log.
  */
 export function decadeLabel(logarithm: number): string {
-  return formatDecade(Math.round(logarithm / Math.LN10));
+  const decades = logarithm / Math.LN10;
+  const whole = Math.round(decades);
+  return Math.abs(decades - whole) < 1e-6 ? formatDecade(whole) : formatFromLog(logarithm, 2);
 }
 
 /**

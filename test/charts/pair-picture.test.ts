@@ -35,6 +35,15 @@ describe('the picture of all pairs', () => {
     expect([...one]).toEqual([...value]);
   });
 
+  it('is blank where nothing can be, and only there', () => {
+    const { scale } = decadeScale({ low: -3, high: -1, hasZero: true, hasMissing: true, hasNotFinite: false });
+    const map = { ...MAP, classes: Uint8Array.from([3, 3, 3, 2]) };
+    const { pixels } = paintMap(map, WHOLE, scale, 'dark', 2, 2);
+    expect([3, 7, 11, 15].map((at) => pixels[at])).toEqual([0, 0, 0, 255]);
+    const narrow = paintMap(map, WHOLE, scale, 'dark', 1, 1).pixels;
+    expect([...narrow]).toEqual([...pixels.slice(12)]);
+  });
+
   it('takes a range that is known', () => {
     const range = { low: -9, high: 4, hasZero: false, hasMissing: false, hasNotFinite: false };
     expect(rangeOf({ ...MAP, range }, true)).toBe(range);
@@ -47,9 +56,11 @@ describe('the picture of all pairs', () => {
       return [scale.low / LN10, scale.high / LN10, interval / LN10].map((value) => Math.round(value * 1e6) / 1e6 + 0);
     };
     expect(of(-3.4, 0.2)).toEqual([-4, 1, 1]);
-    expect(of(-2, -2)).toEqual([-3, -2, 1]);
-    expect(of(-17.5, 0)).toEqual([-18, 0, 3]);
-    expect(of(-320, 0.5)).toEqual([-323, 1, 54]);
+    expect(of(-2.7, -1.6)).toEqual([-2.8, -1.6, 0.2]);
+    expect(of(-2, -2)).toEqual([-2.05, -2, 0.05]);
+    expect(of(-17.5, 0)).toEqual([-20, 0, 5]);
+    expect(of(-320, 0.5)).toEqual([-400, 100, 100]);
+    expect(decadeLabel(-2.5 * LN10)).toBe('3.2e−3');
     expect(decadeLabel(-3 * LN10)).toBe('10⁻³');
   });
 

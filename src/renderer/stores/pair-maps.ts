@@ -5,15 +5,12 @@
  * of a scale. Maps are kept in a stated order (the first sequence first, h before c before the whole state) as far as the
  * budget goes; what does not fit is counted, not silently lost. Cells of one source step lie side by side.
  */
-import type { MapData, MapRange } from '../../charts/colour-image';
+import { CELL_CLASS, type MapData, type MapRange } from '../../charts/colour-image';
 import type { Direction } from '../../core/jacobian';
 import type { PairsEvent, RunRequest, StartedEvent } from '../../shared/run';
 
 /** Most cells that the maps of one run may have, together; five bytes each, so 160 MB. */
 export const PAIRS_BUDGET_CELLS = 32e6;
-
-/** What a cell is. */
-export const CELL_CLASS = { notComputed: 0, exactZero: 1, value: 2 } as const;
 
 /** The families that the window keeps, in the order of their keeping. */
 export const PAIR_QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds'] as const;
@@ -102,7 +99,7 @@ function emptyMap(key: PairMapKey, targets: number, sources: number, isCausal: b
       const start = source * targets;
       const [from, to] = key.direction === 'forward' ? [start, start + source] : [start + source + 1, start + targets];
       values.fill(-Infinity, from, to);
-      classes.fill(CELL_CLASS.exactZero, from, to);
+      classes.fill(CELL_CLASS.outside, from, to);
     }
   }
   return {
@@ -114,7 +111,7 @@ function emptyMap(key: PairMapKey, targets: number, sources: number, isCausal: b
     low: Infinity,
     high: -Infinity,
     hasNotFinite: false,
-    hasZero: isCausal && targets > 1,
+    hasZero: false,
     told: 0,
     drawn: null,
   };
@@ -145,8 +142,10 @@ export function addRectangle(pairs: PairMaps, event: PairsEvent): void {
     const to = (sourceStart + source) * targets + targetStart;
     for (let target = 0, from = source; target < targetCount; target += 1, from += sourceCount) {
       const value = logNorms[from]!;
-      values[to + target] = value;
-      classes[to + target] = value === -Infinity ? CELL_CLASS.exactZero : CELL_CLASS.value;
+      const at = to + target;
+      if (value === -Infinity && classes[at] === CELL_CLASS.outside) continue;
+      values[at] = value;
+      classes[at] = value === -Infinity ? CELL_CLASS.exactZero : CELL_CLASS.value;
       if (value - value === 0) {
         if (value < map.low) map.low = value;
         if (value > map.high) map.high = value;

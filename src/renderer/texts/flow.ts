@@ -1,4 +1,5 @@
 /** Texts of the flow map. */
+import type { Direction } from '../../core/jacobian';
 import { formatCount, formatFixed, formatFromLog } from '../../charts/number-format';
 import { PAIRS_BUDGET_CELLS, type PairQuantity } from '../stores/pair-maps';
 
@@ -24,7 +25,7 @@ export const ENTRY_FORMULAS: Readonly<Record<PairQuantity, string>> = {
 };
 
 /**
- * The number of a cell: `log₁₀ −2.314`.
+ * The number of a cell: `0.01234  (log₁₀ −1.909)`.
  *
  * @param log - Natural log; undefined for a cell that is not computed.
  */
@@ -35,19 +36,37 @@ export function cellText(log: number | undefined): string {
 }
 
 /**
- * Where a cell is: `t 40 · s 12 · lag 28`.
+ * Steps from source to target in the order of computing; below 0 for a source that comes after its target.
  *
+ * @param direction - Of the recurrence.
  * @param target - t
  * @param source - s
  */
-export function pairPlace(target: number, source: number): string {
-  return `t ${formatCount(target)} · s ${formatCount(source)} · lag ${formatCount(target - source)}`;
+export function lagOf(direction: Direction, target: number, source: number): number {
+  return direction === 'forward' ? target - source : source - target;
 }
 
-/** Said where the maps of a run would take more than the window keeps. */
-export function tooLargeText(steps: number, sequences: number): string {
+/**
+ * Where a cell is: `t 40 · s 12 · lag 28`.
+ *
+ * @param direction - Of the recurrence.
+ * @param target - t
+ * @param source - s
+ */
+export function pairPlace(direction: Direction, target: number, source: number): string {
+  const lag = formatCount(lagOf(direction, target, source));
+  return `t ${formatCount(target)} · s ${formatCount(source)} · lag ${lag}`;
+}
+
+/**
+ * Said where the map on show is not kept.
+ *
+ * @param steps - T
+ * @param kept - Maps of the run that are kept.
+ */
+export function tooLargeText(steps: number, kept: number): string {
   const most = formatCount(Math.floor(Math.sqrt(PAIRS_BUDGET_CELLS)));
-  return sequences === 0
+  return kept === 0
     ? `A map of ${formatCount(steps)} × ${formatCount(steps)} steps is more than the window keeps (${most} × ${most}). The numbers of all pairs are in the exported arrays.`
     : `The window keeps the first maps of a run up to ${most} × ${most} cells in all; this one is beyond them. The numbers of all pairs are in the exported arrays.`;
 }
