@@ -3,7 +3,7 @@
  *
  * One async generator gives the events of a run in order, the same for the command and the window. It decides what is
  * computed and in which order; how is the engine's affair, what is shown is the caller's. Cancelling ends it with a
- * `cancelled` event; failures are thrown.
+ * `cancelled` event; failures are thrown. It is long so that the order of a whole run stands in one place.
  */
 import { TempogradError } from '../core/errors';
 import type { Direction } from '../core/jacobian';
