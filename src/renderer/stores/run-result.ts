@@ -135,8 +135,11 @@ export function applyEvent(result: RunResult, event: RunEvent): void {
     case 'pairs':
       addRectangle(result.pairs, event);
       return;
-    // The window does not ask for it yet; it is of the command alone.
+    // The window asks for none of them with a run; they are of the command alone.
     case 'spectrum':
+    case 'block':
+    case 'loss-gradient':
+    case 'eigenvalues':
       return;
     case 'progress':
       result.fraction = event.fraction;
