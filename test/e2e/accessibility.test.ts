@@ -8,7 +8,7 @@ import { dropFiles, launchApp, makeFolder, PICTURES, ROOT, type RunningApp } fro
 import { makeDropFolder, makeModelFolder, writePaddedModel } from './models';
 
 const THEMES = ['light', 'dark'] as const;
-const VIEWS = ['verdict', 'steps', 'states', 'weights'] as const;
+const VIEWS = ['verdict', 'flow', 'steps', 'states', 'weights'] as const;
 
 let running: RunningApp;
 let page: Page;
@@ -72,6 +72,7 @@ describe('a sample that was run', () => {
   it('is opened by one click and run by another', async () => {
     await page.getByTestId('sample-carrying-lstm').click();
     await page.getByTestId('layer-service_memory').waitFor();
+    await page.getByRole('button', { name: 'All pairs' }).click();
     await page.getByTestId('run-button').click();
     await page
       .getByTestId('verdict-c')
@@ -149,7 +150,7 @@ describe('the keyboard', () => {
   it('reaches the tabs and moves between them', async () => {
     await page.getByTestId('tab-verdict').click();
     await page.keyboard.press('ArrowRight');
-    await expect.poll(() => page.getByTestId('tab-steps').getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => page.getByTestId('tab-flow').getAttribute('aria-selected')).toBe('true');
   });
 
   it('shows where it is', async () => {
