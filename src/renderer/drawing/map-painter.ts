@@ -68,6 +68,78 @@ export function* canvasInSlices(
   return scaled(canvasOf(image), width, height);
 }
 
+/** Pixels that are put on a canvas between two yields; about a millisecond. */
+const PIXELS_PER_STRIP = 2 ** 18;
+
+/**
+ * A picture of a whole map, painted a slice at a time, each pixel the extreme of 2^level x 2^level cells.
+ *
+ * @param map - The map.
+ * @param scale - How values become colours.
+ * @param theme - Which look is on.
+ * @param level - 0 for one pixel a cell.
+ */
+export function* levelInSlices(
+  map: MapData,
+  scale: MapScale,
+  theme: ThemeName,
+  level: number,
+): Generator<void, HTMLCanvasElement, void> {
+  const view = { columnStart: 0, columnEnd: map.columns, rowStart: 0, rowEnd: map.rows };
+  const size = (cells: number): number => Math.ceil(cells / 2 ** level);
+  const { width, height, pixels } = yield* paintInSlices(map, view, scale, theme, size(map.columns), size(map.rows));
+  const canvas = document.createElement('canvas');
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext('2d');
+  const image = new ImageData(pixels, width, height);
+  const rows = Math.max(1, Math.floor(PIXELS_PER_STRIP / width));
+  for (let row = 0; row < height; row += rows) {
+    yield;
+    context?.putImageData(image, 0, 0, 0, row, width, Math.min(rows, height - row));
+  }
+  return canvas;
+}
+
+/**
+ * Nothing; copies a window of a picture of a whole map to a screen of so many pixels, every pixel a sharp block.
+ *
+ * @param from - The picture.
+ * @param map - What it is of.
+ * @param view - The window.
+ * @param screen - Painted over.
+ * @param width - Device pixels.
+ * @param height - Device pixels.
+ */
+export function copyWindow(
+  from: HTMLCanvasElement,
+  { rows, columns }: MapData,
+  view: MapWindow,
+  screen: HTMLCanvasElement,
+  width: number,
+  height: number,
+): void {
+  const side = (pixels: number): number => Math.max(1, Math.min(MAX_PIXELS, Math.round(pixels)));
+  // Setting a size clears the canvas, also where it is the same.
+  screen.width = side(width);
+  screen.height = side(height);
+  const context = screen.getContext('2d');
+  if (!context) return;
+  const [perColumn, perRow] = [from.width / columns, from.height / rows];
+  context.imageSmoothingEnabled = false;
+  context.drawImage(
+    from,
+    view.columnStart * perColumn,
+    view.rowStart * perRow,
+    (view.columnEnd - view.columnStart) * perColumn,
+    (view.rowEnd - view.rowStart) * perRow,
+    0,
+    0,
+    screen.width,
+    screen.height,
+  );
+}
+
 /**
  * A painter that paints at once, for a picture that is exported.
  *

@@ -5,7 +5,7 @@
  */
 
 /** Longest time that the window is busy in one go, milliseconds. */
-const SLICE_MS = 8;
+const SLICE_MS = 4;
 
 /** A work that is under way; what it gives is known when it ends. */
 interface Work {

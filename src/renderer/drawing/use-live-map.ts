@@ -12,7 +12,7 @@ import { canvasInSlices, isSamePicture, wantedPicture, type WantedPicture } from
 import { inSlices } from './slices';
 
 /** Share of the time that painting may take while data stream in. */
-const PAINTING_SHARE = 0.25;
+export const PAINTING_SHARE = 0.25;
 
 /** A picture that is whole. */
 interface Painted {

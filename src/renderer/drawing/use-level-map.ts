@@ -1,0 +1,149 @@
+/**
+ * A large map on the screen, moved and zoomed without being painted again: it is painted whole, a slice at a time, at the
+ * few sizes that are looked at (one pixel a cell, or the extreme of 2 x 2, 4 x 4 ... cells), and a window of it is copied.
+ *
+ * As with use-live-map.ts only whole pictures are shown, range, scale and picture together. The size that is taken has at
+ * most as many pixels as the screen, so that no peak falls between two of them.
+ */
+import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue';
+import { rangeInSlices, type MapData, type MapScale, type MapWindow } from '../../charts/colour-image';
+import type { ThemeName } from '../../charts/palette';
+import { copyWindow, levelInSlices } from './map-painter';
+import { inSlices } from './slices';
+import { EMPTY_RANGE, PAINTING_SHARE, type DrawnMap, type LiveMap, type LiveMapSource } from './use-live-map';
+
+/** A picture of the whole map whose pixels stand for 2^level x 2^level cells. */
+interface Level {
+  readonly canvas: HTMLCanvasElement;
+  readonly map: MapData;
+  readonly scale: MapScale;
+  readonly theme: ThemeName;
+}
+
+/**
+ * The level whose pixels are the smallest that are no smaller than the screen's.
+ *
+ * @param view - The window of the map.
+ * @param width - Device pixels.
+ * @param height - Device pixels.
+ */
+export function levelOf(view: MapWindow, width: number, height: number): number {
+  const cells = Math.max((view.columnEnd - view.columnStart) / width, (view.rowEnd - view.rowStart) / height);
+  return Math.max(0, Math.ceil(Math.log2(cells) - 1e-9));
+}
+
+const isSameScale = (a: MapScale, b: MapScale): boolean => a.low === b.low && a.high === b.high && a.kind === b.kind;
+
+/**
+ * The map of a source, followed until the scope ends.
+ *
+ * @param source - The map, its scale and the theme.
+ */
+export function useLevelMap(source: LiveMapSource): LiveMap {
+  const drawn = shallowRef<DrawnMap | null>(null);
+  const isBusy = ref(false);
+  const levels = new Map<number, Level>();
+  /** Two by turns: a chart draws an image again only when it is another one. */
+  const screens = [0, 1].map(() => document.createElement('canvas'));
+  let turn = 0;
+  let wanted: number | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isPassing = false;
+  let isStale = false;
+  let isGone = false;
+  let earliest = 0;
+  const isWanted = (): boolean => !isGone;
+  const current = computed(() => source.map());
+
+  function isCurrent({ map, scale, theme }: Level): boolean {
+    const shown = drawn.value;
+    return shown?.map === map && shown.theme === theme && isSameScale(shown.scale, scale);
+  }
+
+  async function pass(): Promise<void> {
+    const map = current.value;
+    const theme = source.theme();
+    if (map === null) {
+      drawn.value = null;
+      return;
+    }
+    const scaleOf = source.scaleOf();
+    const range = await inSlices(rangeInSlices(map, scaleOf(EMPTY_RANGE).logarithmic), isWanted);
+    if (range === null) return;
+    const scale = scaleOf(range);
+    const level = wanted;
+    if (level !== null) {
+      const canvas = await inSlices(levelInSlices(map, scale, theme, level), isWanted);
+      if (canvas === null) return;
+      // Another scale beside an older picture would lie; older numbers on the same scale are only late.
+      for (const [key, other] of levels)
+        if (other.theme !== theme || !isSameScale(other.scale, scale) || other.map.values !== map.values)
+          levels.delete(key);
+      levels.set(level, { canvas, map, scale, theme });
+    }
+    if (!isGone) drawn.value = { map, range, scale, theme, painted: null };
+  }
+
+  async function run(): Promise<void> {
+    isPassing = true;
+    isStale = false;
+    const start = performance.now();
+    try {
+      await pass();
+    } finally {
+      const end = performance.now();
+      earliest = end + (end - start) * (1 / PAINTING_SHARE - 1);
+      isPassing = false;
+    }
+    if (isStale) schedule(earliest - performance.now());
+    else isBusy.value = false;
+  }
+
+  function schedule(wait: number): void {
+    if (isGone) return;
+    isBusy.value = true;
+    isStale = true;
+    if (isPassing) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => void run(), Math.max(0, wait));
+  }
+
+  watch(
+    () => [current.value, source.theme(), source.scaleOf()] as const,
+    ([map]) => {
+      if (map !== null && drawn.value?.map.values === map.values) return schedule(earliest - performance.now());
+      drawn.value = null;
+      levels.clear();
+      schedule(0);
+    },
+    { immediate: true },
+  );
+
+  onScopeDispose(() => {
+    isGone = true;
+    clearTimeout(timer);
+    levels.clear();
+  });
+
+  /** The wanted level, else the nearest one that is there. */
+  function nearest(level: number): Level | null {
+    const found = [...levels].sort(([a], [b]) => Math.abs(a - level) - Math.abs(b - level))[0];
+    return found?.[1] ?? null;
+  }
+
+  return {
+    drawn,
+    isBusy,
+    paint(view, width, height) {
+      const ratio = window.devicePixelRatio;
+      const level = levelOf(view, width * ratio, height * ratio);
+      wanted = level;
+      const shown = nearest(level);
+      if (shown === null || shown !== levels.get(level) || !isCurrent(shown)) schedule(0);
+      if (shown === null) return null;
+      const screen = screens[(turn = 1 - turn)]!;
+      copyWindow(shown.canvas, shown.map, view, screen, width * ratio, height * ratio);
+      return { image: screen, view };
+    },
+  };
+}
