@@ -64,7 +64,7 @@ describe('options', () => {
       .map((entry) => entry.replace(/\s+/g, ' '));
     const choices = entries.filter((entry) => entry.includes('(choices: '));
     const options = choices.map((entry) => /--[a-z-]+/.exec(entry)![0]);
-    expect(options).toEqual(['--wrt', '--engine', '--progress', '--reset-after']);
+    expect(options).toEqual(['--wrt', '--loss', '--engine', '--progress', '--reset-after']);
     for (const [index, entry] of choices.entries()) {
       const row = section('analyze')
         .split('\n')

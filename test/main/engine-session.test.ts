@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { TempogradError } from '../../src/core/errors';
 import type { RecurrentModel } from '../../src/core/model';
+import { dataFilesOf, dataKeyOf } from '../../src/host/reader-messages';
 import type { FromEngine } from '../../src/main/engine-messages';
 import { EngineSession, type EngineWork, type RunMaterial, type ValuePort } from '../../src/main/engine-session';
 import { makeRunStream } from '../../src/main/stream';
@@ -228,7 +229,7 @@ describe('engine session', () => {
     const arrays = { input: { shape: [1], data: new Float32Array(1) }, mask: null, initialState: null };
     await session.answer(2, 'estimate', WITH_DATA, null);
     expect(posted.at(-1)).toMatchObject({ ok: false, error: { code: 'bug' } });
-    await session.answer(3, 'loadData', { key: JSON.stringify(['/x.npy', null, null, null, null]) }, portOf(arrays));
+    await session.answer(3, 'loadData', { key: dataKeyOf(dataFilesOf(WITH_DATA)) }, portOf(arrays));
     await session.answer(4, 'estimate', WITH_DATA, null);
     expect(materials.at(-1)?.data).toBe(arrays);
     await session.answer(5, 'estimate', REQUEST, null);

@@ -10,5 +10,7 @@
  */
 export function parameterSensitivity(multiplier: number): number {
   const square = multiplier * multiplier;
-  return square < 1 ? (1 + square) / (1 - square) ** 3 : Infinity;
+  const rest = 1 - square;
+  // Products and not a power, whose last bit differs between versions of V8: the window and the command agree bit for bit.
+  return square < 1 ? (1 + square) / (rest * rest * rest) : Infinity;
 }
