@@ -28,7 +28,7 @@ export interface LossSequence {
 export interface LagTerms {
   /** `[T, 3]`: ln of the Frobenius norm of each term; -Infinity for none. */
   readonly logNorms: Float64Array;
-  /** `[T, 3]`: <term, whole> / <whole, whole>; they add up to 1 over lags and sequences. NaN where the whole is 0. */
+  /** `[T, 3]`: `<term, whole> / <whole, whole>`; they add up to 1 over lags and sequences. NaN where the whole is 0. */
   readonly shares: Float64Array;
 }
 
@@ -183,7 +183,7 @@ export class LossGradient {
     return [onInput + logNorm(x), onState, onBias];
   }
 
-  /** <term, whole> of each parameter, without the term's exponent. */
+  /** `<term, whole>` of each parameter, without the term's exponent. */
   private productsWithWhole({ pulled, x, h }: Term): readonly number[] {
     const { input, recurrent, resetState } = pulled;
     const products = [0, 0, 0];
