@@ -1,154 +1,19 @@
 /**
- * Values -> RGBA pixels through a look-up table; also the value behind a cell and the range of a map.
+ * Values -> RGBA pixels through a look-up table.
  *
  * A map may be larger than the screen: `paintMap` paints one window of it into at most so many pixels and lets the extreme
  * of the cells behind a pixel decide, so that no peak is lost. An exact zero of a log map, a cell not computed, and NaN have
- * colours of their own that are not on the scale.
+ * colours of their own that are not on the scale; a cell that lies outside is left blank.
  */
 import { lookUpTable, LOOK_UP_SIZE, type ColourScaleKind } from './colour-map';
+import { CELL_CLASS, CELLS_PER_SLICE, wholeOf, type MapData, type MapScale, type MapWindow } from './map-data';
 import { paletteOf, rgbOf, type ThemeName } from './palette';
-
-/** A matrix of values in a larger array: entry (row, column) is `values[offset + row * rowStride + column * columnStride]`. */
-export interface MapData {
-  readonly values: Float32Array | Float64Array;
-  readonly rows: number;
-  readonly columns: number;
-  readonly rowStride: number;
-  readonly columnStride: number;
-  readonly offset: number;
-  /** `[columns]`, 1 where the column is there; null = all. */
-  readonly computed: Uint8Array | null;
-  /** `CELL_CLASS` of each of `values`; left out: values, and what `computed` says is not there. */
-  readonly classes?: Uint8Array;
-  /** What `rangeOf` would find, where it is known already. */
-  readonly range?: MapRange;
-}
-
-/** What a cell of a map with classes is. */
-export const CELL_CLASS = {
-  notComputed: 0,
-  exactZero: 1,
-  value: 2,
-  /** Zero because it cannot be otherwise, and left blank: a source after its target. */
-  outside: 3,
-} as const;
-
-/** How values become colours. */
-export interface MapScale {
-  readonly kind: ColourScaleKind;
-  /** Values at the two ends of the table. */
-  readonly low: number;
-  readonly high: number;
-  /** True where the values are logs, so that `-Infinity` is an exact zero. */
-  readonly logarithmic: boolean;
-}
-
-/** Half-open ranges of columns and rows. */
-export interface MapWindow {
-  readonly columnStart: number;
-  readonly columnEnd: number;
-  readonly rowStart: number;
-  readonly rowEnd: number;
-}
 
 /** RGBA pixels, row-major from the top left. */
 export interface ColourImage {
   readonly width: number;
   readonly height: number;
   readonly pixels: Uint8ClampedArray<ArrayBuffer>;
-}
-
-/** Which special classes a map holds. */
-export interface MapRange {
-  /** null when there is no finite value. */
-  readonly low: number | null;
-  readonly high: number | null;
-  readonly hasZero: boolean;
-  readonly hasMissing: boolean;
-  readonly hasNotFinite: boolean;
-}
-
-/**
- * The value of a cell, undefined when it is not computed.
- *
- * @param map - The map.
- * @param row - 0 .. rows - 1.
- * @param column - 0 .. columns - 1.
- */
-export function cellAt(map: MapData, row: number, column: number): number | undefined {
-  if (map.computed && !map.computed[column]) return undefined;
-  const position = map.offset + row * map.rowStride + column * map.columnStride;
-  return map.classes?.[position] === CELL_CLASS.notComputed ? undefined : map.values[position];
-}
-
-/** Cells that are looked at between two yields; well below a millisecond. */
-const CELLS_PER_SLICE = 2 ** 16;
-
-/**
- * The finite range of a map and which special classes occur in it.
- *
- * @param map - The map.
- * @param logarithmic - True where `-Infinity` means an exact zero; otherwise 0 does.
- */
-export function rangeOf(map: MapData, logarithmic: boolean): MapRange {
-  return wholeOf(rangeInSlices(map, logarithmic));
-}
-
-/**
- * As `rangeOf`, with a yield after every slice of work, for maps too large to be gone through at once.
- *
- * @param map - The map.
- * @param logarithmic - True where `-Infinity` means an exact zero; otherwise 0 does.
- */
-export function* rangeInSlices(map: MapData, logarithmic: boolean): Generator<void, MapRange, void> {
-  if (map.range) return map.range;
-  const sums: RangeSums = { low: Infinity, high: -Infinity, hasZero: false, hasNotFinite: false };
-  const zero = logarithmic ? -Infinity : 0;
-  let hasMissing = false;
-  let cells = 0;
-  for (let column = 0; column < map.columns; column += 1) {
-    if (map.computed && !map.computed[column]) {
-      hasMissing = true;
-      continue;
-    }
-    addColumn(sums, map, column, zero);
-    cells += map.rows;
-    if (cells < CELLS_PER_SLICE) continue;
-    cells = 0;
-    yield;
-  }
-  const { low, high, hasZero, hasNotFinite } = sums;
-  const empty = low > high;
-  return { low: empty ? null : low, high: empty ? null : high, hasZero, hasMissing, hasNotFinite };
-}
-
-interface RangeSums {
-  low: number;
-  high: number;
-  hasZero: boolean;
-  hasNotFinite: boolean;
-}
-
-function addColumn(sums: RangeSums, { values, rows, rowStride, ...map }: MapData, column: number, zero: number): void {
-  let { low, high } = sums;
-  let position = map.offset + column * map.columnStride;
-  for (let row = 0; row < rows; row += 1, position += rowStride) {
-    const value = values[position] as number;
-    if (value === zero) sums.hasZero = true;
-    if (value - value === 0) {
-      if (value < low) low = value;
-      if (value > high) high = value;
-    } else if (value !== zero) sums.hasNotFinite = true;
-  }
-  sums.low = low;
-  sums.high = high;
-}
-
-function wholeOf<T>(slices: Generator<void, T, void>): T {
-  for (;;) {
-    const step = slices.next();
-    if (step.done === true) return step.value;
-  }
 }
 
 /** Positions of pixel borders along an axis: pixel p covers cells `edges[p]` .. `edges[p + 1]` (at least one). */
@@ -195,6 +60,46 @@ export function* paintInSlices(
 ): Generator<void, ColourImage, void> {
   const xs = pixelEdges(view.columnStart, view.columnEnd, maxWidth);
   const ys = pixelEdges(view.rowStart, view.rowEnd, maxHeight);
+  return yield* paintBetween(map, xs, ys, scale, theme);
+}
+
+/** Positions of pixel borders at whole multiples of `step`. */
+function stepEdges(start: number, end: number, step: number): Uint32Array {
+  const first = Math.floor(start / step);
+  const count = Math.ceil(end / step) - first;
+  return Uint32Array.from({ length: count + 1 }, (_, pixel) => (first + pixel) * step);
+}
+
+/**
+ * The pixels of a window of a map where each stands for `step` x `step` cells, counted from the first of the map; with a
+ * yield after every slice of work.
+ *
+ * @param map - The map.
+ * @param view - The part to paint; pixels that it touches are painted whole.
+ * @param scale - How values become colours.
+ * @param theme - Which look is on.
+ * @param step - Cells a pixel, along both axes.
+ */
+export function paintSteps(
+  map: MapData,
+  view: MapWindow,
+  scale: MapScale,
+  theme: ThemeName,
+  step: number,
+): Generator<void, ColourImage, void> {
+  const xs = stepEdges(view.columnStart, view.columnEnd, step).map((edge) => Math.min(edge, map.columns));
+  const ys = stepEdges(view.rowStart, view.rowEnd, step).map((edge) => Math.min(edge, map.rows));
+  return paintBetween(map, xs, ys, scale, theme);
+}
+
+/** One pixel for the cells between any two neighbouring borders. */
+function* paintBetween(
+  map: MapData,
+  xs: Uint32Array,
+  ys: Uint32Array,
+  scale: MapScale,
+  theme: ThemeName,
+): Generator<void, ColourImage, void> {
   const width = xs.length - 1;
   const height = ys.length - 1;
   const pixels = new Uint8ClampedArray(width * height * 4);
@@ -207,7 +112,7 @@ export function* paintInSlices(
     for (let column = xs[x]!; column < xs[x + 1]!; column += 1) {
       if (map.computed && !map.computed[column]) continue;
       raiseExtremes(best, map, column, ys, scale.kind === 'diverging');
-      cells += view.rowEnd - view.rowStart;
+      cells += ys[height]! - ys[0]!;
       if (cells < CELLS_PER_SLICE) continue;
       cells = 0;
       yield;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cellAt, paintMap, rangeOf, type MapData, type MapScale } from '../../src/charts/colour-image';
+import { paintMap } from '../../src/charts/colour-image';
+import { cellAt, rangeOf, type MapData, type MapScale } from '../../src/charts/map-data';
 import { lightnessOf, lookUpTable, LOOK_UP_SIZE } from '../../src/charts/colour-map';
 import { paletteOf, rgbOf } from '../../src/charts/palette';
 

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  GATE_SCALE,
-  logScale,
-  logScaleLabel,
-  mapChartOption,
-  signedScale,
-  visiblePart,
-  type MapChartInput,
-} from '../../src/charts/map-chart';
+import { mapChartOption, visiblePart, type MapChartInput } from '../../src/charts/map-chart';
+import { GATE_SCALE, logScale, logScaleLabel, signedScale } from '../../src/charts/map-scale';
 import { normChartOption, normReadOut, type NormChartInput } from '../../src/charts/norm-chart';
 import { curveOverSteps } from '../../src/charts/norm-curve';
 import { paletteOf } from '../../src/charts/palette';

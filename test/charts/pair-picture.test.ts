@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { paintMap, rangeOf, type MapData } from '../../src/charts/colour-image';
-import { decadeLabel, decadeScale, mapChartOption } from '../../src/charts/map-chart';
+import { paintMap, paintSteps, type ColourImage } from '../../src/charts/colour-image';
+import { rangeOf, type MapData, type MapWindow } from '../../src/charts/map-data';
+import { mapChartOption } from '../../src/charts/map-chart';
+import { decadeLabel, decadeScale } from '../../src/charts/map-scale';
 import { paletteOf, rgbOf } from '../../src/charts/palette';
 
 const LN10 = Math.LN10;
@@ -42,6 +44,24 @@ describe('the picture of all pairs', () => {
     expect([3, 7, 11, 15].map((at) => pixels[at])).toEqual([0, 0, 0, 255]);
     const narrow = paintMap(map, WHOLE, scale, 'dark', 1, 1).pixels;
     expect([...narrow]).toEqual([...pixels.slice(12)]);
+  });
+
+  it('is the same whether it is painted whole or piece by piece', () => {
+    const [rows, columns, step] = [11, 13, 4];
+    const values = Float32Array.from({ length: rows * columns }, (_, at) => Math.sin(at * 7.3) * 5);
+    const classes = Uint8Array.from(values, (_, at) => [2, 2, 0, 1, 3][at % 5]!);
+    const map: MapData = { ...MAP, values, classes, rows, columns, columnStride: rows };
+    const scale = { kind: 'sequential', low: -5, high: 5, logarithmic: true } as const;
+    const paint = (view: MapWindow): ColourImage => {
+      const slices = paintSteps(map, view, scale, 'light', step);
+      for (let next = slices.next(); ; next = slices.next()) if (next.done) return next.value;
+    };
+    const whole = paint({ columnStart: 0, columnEnd: columns, rowStart: 0, rowEnd: rows });
+    expect([whole.width, whole.height]).toEqual([4, 3]);
+    const piece = paint({ columnStart: 6, columnEnd: 13, rowStart: 5, rowEnd: 7 });
+    expect([piece.width, piece.height]).toEqual([3, 1]);
+    const row = whole.pixels.slice(4 * (whole.width + 1), 4 * 2 * whole.width);
+    expect([...piece.pixels]).toEqual([...row]);
   });
 
   it('takes a range that is known', () => {

@@ -58,6 +58,16 @@ describe('the flow map', () => {
     await page.screenshot({ path: join(PICTURES, 'flow-light.png') });
   });
 
+  it('is exactly zero above the diagonal, the Jacobian too', async () => {
+    const box = (await page.getByTestId('chart-flow').locator('canvas').first().boundingBox())!;
+    await page.mouse.click(box.x + box.width * 0.6, box.y + box.height * 0.2);
+    await expect.poll(() => page.getByTestId('pair-block-norm').innerText(), { timeout: 20_000 }).toBe('0 (exact)');
+    expect(await page.getByTestId('pair-map-norm').innerText()).toBe('0 (exact)');
+    await page.getByTestId('pair-target').fill('100');
+    await page.getByTestId('pair-target').press('Tab');
+    await expect.poll(() => page.getByTestId('pair-block-norm').innerText(), { timeout: 20_000 }).toMatch(/log₁₀/);
+  });
+
   it('moves by keys', async () => {
     const before = Number(await page.getByTestId('pair-source').inputValue());
     await page.getByTestId('chart-flow').press('ArrowRight');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Direction } from '../../src/core/jacobian';
-import { cellAt } from '../../src/charts/colour-image';
+import { cellAt } from '../../src/charts/map-data';
 import {
   addRectangle,
   drawnPairMap,
@@ -105,6 +105,8 @@ describe('the maps of all pairs', () => {
     expect(drawnPairMap(map, false)).toBe(before);
     addRectangle(pairs, rectangle({}, [-1]));
     expect(drawnPairMap(map, false)).not.toBe(before);
+    const change = { columnStart: 0, columnEnd: 1, rowStart: 0, rowEnd: 1 };
+    expect(drawnPairMap(map, false).changes).toEqual([change]);
   });
 
   it('are zero at the end where nothing was told', () => {
@@ -127,6 +129,8 @@ describe('the maps of all pairs', () => {
     expect(pairs.wanted).toBe(6);
     expect(pairBytes(pairs)).toBe(3 * T * T * 5);
     expect(makePairMaps(REQUEST, started(), T * T - 1).maps.size).toBe(0);
+    const long = { ...started(), steps: 4097, sourceSteps: 4097 };
+    expect(makePairMaps(REQUEST, long).maps.size).toBe(0);
     addRectangle(pairs, rectangle({ sequence: 1 }, [-1]));
     expect(pairMapOf(pairs, { ...key, sequence: 1 })).toBeUndefined();
   });

@@ -1,12 +1,6 @@
 /** Maps on canvases, one pixel a cell, then scaled without smoothing to the size on the screen. */
-import {
-  paintInSlices,
-  paintMap,
-  type ColourImage,
-  type MapData,
-  type MapScale,
-  type MapWindow,
-} from '../../charts/colour-image';
+import { paintInSlices, paintMap, paintSteps, type ColourImage } from '../../charts/colour-image';
+import type { MapData, MapScale, MapWindow } from '../../charts/map-data';
 import { lookUpTable, LOOK_UP_SIZE, type ColourScaleKind } from '../../charts/colour-map';
 import type { MapPainter } from '../../charts/map-chart';
 import type { ThemeName } from '../../charts/palette';
@@ -72,40 +66,54 @@ export function* canvasInSlices(
 const PIXELS_PER_STRIP = 2 ** 18;
 
 /**
- * A picture of a whole map, painted a slice at a time, each pixel the extreme of 2^level x 2^level cells.
+ * A canvas for a whole map, each pixel for 2^level x 2^level cells; nothing is painted on it yet.
  *
  * @param map - The map.
- * @param scale - How values become colours.
- * @param theme - Which look is on.
  * @param level - 0 for one pixel a cell.
  */
-export function* levelInSlices(
+export function levelCanvas({ columns, rows }: MapData, level: number): HTMLCanvasElement {
+  const canvas = document.createElement('canvas');
+  canvas.width = Math.ceil(columns / 2 ** level);
+  canvas.height = Math.ceil(rows / 2 ** level);
+  return canvas;
+}
+
+/**
+ * Nothing; paints a window of a map on the canvas of a level, a slice at a time.
+ *
+ * @param canvas - As `levelCanvas` made it.
+ * @param map - The map.
+ * @param view - What is painted; pixels that it touches are painted whole.
+ * @param scale - How values become colours.
+ * @param theme - Which look is on.
+ * @param level - Of the canvas.
+ */
+export function* paintLevel(
+  canvas: HTMLCanvasElement,
   map: MapData,
+  view: MapWindow,
   scale: MapScale,
   theme: ThemeName,
   level: number,
-): Generator<void, HTMLCanvasElement, void> {
-  const view = { columnStart: 0, columnEnd: map.columns, rowStart: 0, rowEnd: map.rows };
-  const size = (cells: number): number => Math.ceil(cells / 2 ** level);
-  const { width, height, pixels } = yield* paintInSlices(map, view, scale, theme, size(map.columns), size(map.rows));
-  const canvas = document.createElement('canvas');
-  canvas.width = width;
-  canvas.height = height;
+): Generator<void, true, void> {
+  const step = 2 ** level;
+  const { width, height, pixels } = yield* paintSteps(map, view, scale, theme, step);
+  const [left, top] = [Math.floor(view.columnStart / step), Math.floor(view.rowStart / step)];
   const context = canvas.getContext('2d');
   const image = new ImageData(pixels, width, height);
   const rows = Math.max(1, Math.floor(PIXELS_PER_STRIP / width));
   for (let row = 0; row < height; row += rows) {
     yield;
-    context?.putImageData(image, 0, 0, 0, row, width, Math.min(rows, height - row));
+    context?.putImageData(image, left, top, 0, row, width, Math.min(rows, height - row));
   }
-  return canvas;
+  return true;
 }
 
 /**
- * Nothing; copies a window of a picture of a whole map to a screen of so many pixels, every pixel a sharp block.
+ * Nothing; copies a window of the canvas of a level to a screen of so many pixels, every pixel a sharp block.
  *
- * @param from - The picture.
- * @param map - What it is of.
+ * @param from - The canvas.
+ * @param level - Its level.
  * @param view - The window.
  * @param screen - Painted over.
  * @param width - Device pixels.
@@ -113,7 +121,7 @@ export function* levelInSlices(
  */
 export function copyWindow(
   from: HTMLCanvasElement,
-  { rows, columns }: MapData,
+  level: number,
   view: MapWindow,
   screen: HTMLCanvasElement,
   width: number,
@@ -125,18 +133,13 @@ export function copyWindow(
   screen.height = side(height);
   const context = screen.getContext('2d');
   if (!context) return;
-  const [perColumn, perRow] = [from.width / columns, from.height / rows];
+  const step = 2 ** level;
+  const [columns, rows] = [view.columnEnd - view.columnStart, view.rowEnd - view.rowStart];
   context.imageSmoothingEnabled = false;
   context.drawImage(
     from,
-    view.columnStart * perColumn,
-    view.rowStart * perRow,
-    (view.columnEnd - view.columnStart) * perColumn,
-    (view.rowEnd - view.rowStart) * perRow,
-    0,
-    0,
-    screen.width,
-    screen.height,
+    ...([view.columnStart / step, view.rowStart / step, columns / step, rows / step] as const),
+    ...([0, 0, screen.width, screen.height] as const),
   );
 }
 

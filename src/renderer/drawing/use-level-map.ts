@@ -1,21 +1,25 @@
 /**
  * A large map on the screen, moved and zoomed without being painted again: it is painted whole, a slice at a time, at the
  * few sizes that are looked at (one pixel a cell, or the extreme of 2 x 2, 4 x 4 ... cells), and a window of it is copied.
+ * While the map grows on an unchanged scale only what has changed is painted over.
  *
  * As with use-live-map.ts only whole pictures are shown, range, scale and picture together. The size that is taken has at
  * most as many pixels as the screen, so that no peak falls between two of them.
  */
 import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue';
-import { rangeInSlices, type MapData, type MapScale, type MapWindow } from '../../charts/colour-image';
+import { rangeInSlices, type MapData, type MapScale, type MapWindow } from '../../charts/map-data';
 import type { ThemeName } from '../../charts/palette';
-import { copyWindow, levelInSlices } from './map-painter';
+import { copyWindow, levelCanvas, paintLevel } from './map-painter';
 import { inSlices } from './slices';
 import { EMPTY_RANGE, PAINTING_SHARE, type DrawnMap, type LiveMap, type LiveMapSource } from './use-live-map';
 
 /** A picture of the whole map whose pixels stand for 2^level x 2^level cells. */
 interface Level {
+  readonly level: number;
   readonly canvas: HTMLCanvasElement;
   readonly map: MapData;
+  /** How many of the map's changes are on it. */
+  readonly changes: number;
   readonly scale: MapScale;
   readonly theme: ThemeName;
 }
@@ -30,6 +34,19 @@ interface Level {
 export function levelOf(view: MapWindow, width: number, height: number): number {
   const cells = Math.max((view.columnEnd - view.columnStart) / width, (view.rowEnd - view.rowStart) / height);
   return Math.max(0, Math.ceil(Math.log2(cells) - 1e-9));
+}
+
+/** The smallest window that holds others; null for none. */
+export function aroundAll(views: readonly MapWindow[]): MapWindow | null {
+  if (views.length === 0) return null;
+  const all = { columnStart: Infinity, columnEnd: 0, rowStart: Infinity, rowEnd: 0 };
+  for (const view of views) {
+    all.columnStart = Math.min(all.columnStart, view.columnStart);
+    all.columnEnd = Math.max(all.columnEnd, view.columnEnd);
+    all.rowStart = Math.min(all.rowStart, view.rowStart);
+    all.rowEnd = Math.max(all.rowEnd, view.rowEnd);
+  }
+  return all;
 }
 
 const isSameScale = (a: MapScale, b: MapScale): boolean => a.low === b.low && a.high === b.high && a.kind === b.kind;
@@ -55,10 +72,9 @@ export function useLevelMap(source: LiveMapSource): LiveMap {
   const isWanted = (): boolean => !isGone;
   const current = computed(() => source.map());
 
-  function isCurrent({ map, scale, theme }: Level): boolean {
-    const shown = drawn.value;
-    return shown?.map === map && shown.theme === theme && isSameScale(shown.scale, scale);
-  }
+  /** Whether a picture is one of these values on this scale, be it of earlier ones. */
+  const fits = (level: Level, map: MapData, scale: MapScale, theme: ThemeName): boolean =>
+    level.map.values === map.values && level.theme === theme && isSameScale(level.scale, scale);
 
   async function pass(): Promise<void> {
     const map = current.value;
@@ -73,13 +89,17 @@ export function useLevelMap(source: LiveMapSource): LiveMap {
     const scale = scaleOf(range);
     const level = wanted;
     if (level !== null) {
-      const canvas = await inSlices(levelInSlices(map, scale, theme, level), isWanted);
-      if (canvas === null) return;
+      const changes = map.changes?.length ?? 0;
+      const before = levels.get(level);
+      const isKept = before && map.changes && fits(before, map, scale, theme);
+      const canvas = isKept ? before.canvas : levelCanvas(map, level);
+      const view = isKept
+        ? aroundAll(map.changes.slice(before.changes, changes))
+        : { columnStart: 0, columnEnd: map.columns, rowStart: 0, rowEnd: map.rows };
+      if (view && !(await inSlices(paintLevel(canvas, map, view, scale, theme, level), isWanted))) return;
       // Another scale beside an older picture would lie; older numbers on the same scale are only late.
-      for (const [key, other] of levels)
-        if (other.theme !== theme || !isSameScale(other.scale, scale) || other.map.values !== map.values)
-          levels.delete(key);
-      levels.set(level, { canvas, map, scale, theme });
+      for (const [key, other] of levels) if (!fits(other, map, scale, theme)) levels.delete(key);
+      levels.set(level, { level, canvas, map, changes, scale, theme });
     }
     if (!isGone) drawn.value = { map, range, scale, theme, painted: null };
   }
@@ -139,10 +159,12 @@ export function useLevelMap(source: LiveMapSource): LiveMap {
       const level = levelOf(view, width * ratio, height * ratio);
       wanted = level;
       const shown = nearest(level);
-      if (shown === null || shown !== levels.get(level) || !isCurrent(shown)) schedule(0);
+      // One that is there but late has its turn with the next numbers, unless there will be none.
+      if (shown?.level !== level) schedule(0);
+      else if (shown.map !== drawn.value?.map) schedule(earliest - performance.now());
       if (shown === null) return null;
       const screen = screens[(turn = 1 - turn)]!;
-      copyWindow(shown.canvas, shown.map, view, screen, width * ratio, height * ratio);
+      copyWindow(shown.canvas, shown.level, view, screen, width * ratio, height * ratio);
       return { image: screen, view };
     },
   };

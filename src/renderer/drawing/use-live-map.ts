@@ -5,7 +5,7 @@
  * Range, scale and picture are published together, because a new scale beside an old picture would lie.
  */
 import { computed, onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
-import { rangeInSlices, type MapData, type MapRange, type MapScale } from '../../charts/colour-image';
+import { rangeInSlices, type MapData, type MapRange, type MapScale } from '../../charts/map-data';
 import type { MapPainter } from '../../charts/map-chart';
 import type { ThemeName } from '../../charts/palette';
 import { canvasInSlices, isSamePicture, wantedPicture, type WantedPicture } from './map-painter';

@@ -15,13 +15,13 @@ export interface WantedBlock extends Omit<RequestInput<'block'>, 'hasState'> {
 }
 
 /** A block and what it is of. */
-export interface FetchedBlock {
+interface FetchedBlock {
   readonly wanted: WantedBlock;
   readonly data: StoredBlockData;
 }
 
 /** One entry of a block. */
-export interface BlockEntry {
+interface BlockEntry {
   readonly row: number;
   readonly column: number;
   readonly value: number;

@@ -5,12 +5,15 @@
  * of a scale. Maps are kept in a stated order (the first sequence first, h before c before the whole state) as far as the
  * budget goes; what does not fit is counted, not silently lost. Cells of one source step lie side by side.
  */
-import { CELL_CLASS, type MapData, type MapRange } from '../../charts/colour-image';
+import { CELL_CLASS, type MapData, type MapRange, type MapWindow } from '../../charts/map-data';
 import type { Direction } from '../../core/jacobian';
 import type { PairsEvent, RunRequest, StartedEvent } from '../../shared/run';
 
 /** Most cells that the maps of one run may have, together; five bytes each, so 160 MB. */
-export const PAIRS_BUDGET_CELLS = 32e6;
+const PAIRS_BUDGET_CELLS = 32e6;
+
+/** Most cells of one map, so that its picture of one pixel a cell stays below 64 MiB: 4096 steps. */
+export const MOST_MAP_CELLS = 4096 ** 2;
 
 /** The families that the window keeps, in the order of their keeping. */
 export const PAIR_QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds'] as const;
@@ -19,7 +22,7 @@ export const PAIR_QUANTITIES = ['dh_dx', 'dc_dx', 'ds_ds'] as const;
 export type PairQuantity = (typeof PAIR_QUANTITIES)[number];
 
 /** Which map. */
-export interface PairMapKey {
+interface PairMapKey {
   readonly quantity: PairQuantity;
   readonly direction: Direction;
   readonly sequence: number;
@@ -40,6 +43,8 @@ export interface PairMap extends PairMapKey {
   hasZero: boolean;
   /** Cells that were told, of those that are not zero from the start. */
   told: number;
+  /** Where cells have been told, oldest first. */
+  readonly changes: MapWindow[];
   /** The map as it is drawn; another object once it has changed. */
   drawn: MapData | null;
 }
@@ -81,7 +86,7 @@ export function makePairMaps(request: RunRequest, started: StartedEvent, budget 
     const sources = key.quantity === 'ds_ds' ? started.steps : started.sourceSteps;
     const cells = started.steps * sources;
     // Once one does not fit no later one does: what is kept is always the beginning of the list.
-    if (cells > left) left = 0;
+    if (cells > Math.min(left, MOST_MAP_CELLS)) left = 0;
     if (left === 0) continue;
     left -= cells;
     const isCausal = request.wrt === 'layer-input' && sources === started.steps;
@@ -113,6 +118,7 @@ function emptyMap(key: PairMapKey, targets: number, sources: number, isCausal: b
     hasNotFinite: false,
     hasZero: false,
     told: 0,
+    changes: [],
     drawn: null,
   };
 }
@@ -154,6 +160,12 @@ export function addRectangle(pairs: PairMaps, event: PairsEvent): void {
     }
   }
   map.told += targetCount * sourceCount;
+  map.changes.push({
+    columnStart: sourceStart,
+    columnEnd: sourceStart + sourceCount,
+    rowStart: targetStart,
+    rowEnd: targetStart + targetCount,
+  });
   map.drawn = null;
 }
 
@@ -173,6 +185,7 @@ export function finishPairMaps(pairs: PairMaps): void {
       values[at] = -Infinity;
     }
     map.hasZero = true;
+    map.changes.push({ columnStart: 0, columnEnd: map.sources, rowStart: 0, rowEnd: map.targets });
   }
 }
 
@@ -201,6 +214,7 @@ export function drawnPairMap(map: PairMap, isWhole: boolean): MapData {
     computed: null,
     classes: map.classes,
     range,
+    changes: map.changes,
   };
   return map.drawn;
 }

@@ -106,7 +106,7 @@ export const EXPLANATIONS = {
   flow: {
     title: 'Flow map',
     meaning:
-      'Each cell is the size of the exact Jacobian of a state at the target step t with respect to the input (or the whole state) at the source step s. The diagonal is lag 0; the further to the lower left, the longer the lag. A bright column is an input that is remembered, a dark band a stretch that nothing crosses. Above the diagonal of a forward layer everything is exactly zero.',
+      'Each cell is the size of the exact Jacobian of a state at the target step t with respect to the input (or the whole state) at the source step s. The diagonal is lag 0; the further to the lower left, the longer the lag. A bright column is an input that is remembered, a dark band a stretch that nothing crosses. What comes after t in the order of computing cannot matter and is left blank.',
     formulas: [
       '‖∂h_t/∂x_s‖_F = sqrt(Σ_{u,d} (∂h_t[u]/∂x_s[d])²)',
       '∂s_t/∂x_s = A_t A_{t−1} … A_{s+1} B_s',

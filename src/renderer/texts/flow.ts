@@ -1,7 +1,7 @@
 /** Texts of the flow map. */
 import type { Direction } from '../../core/jacobian';
 import { formatCount, formatFixed, formatFromLog } from '../../charts/number-format';
-import { PAIRS_BUDGET_CELLS, type PairQuantity } from '../stores/pair-maps';
+import { MOST_MAP_CELLS, type PairQuantity } from '../stores/pair-maps';
 
 /** What a map is of, in formulas. */
 export const PAIR_FORMULAS: Readonly<Record<PairQuantity, string>> = {
@@ -31,7 +31,7 @@ export const ENTRY_FORMULAS: Readonly<Record<PairQuantity, string>> = {
  */
 export function cellText(log: number | undefined): string {
   if (log === undefined) return 'not computed';
-  if (log === -Infinity) return '0 (exact)';
+  if (!Number.isFinite(log)) return formatFromLog(log);
   return `${formatFromLog(log, 4)}  (log₁₀ ${formatFixed(log / Math.LN10, 3)})`;
 }
 
@@ -65,11 +65,16 @@ export function pairPlace(direction: Direction, target: number, source: number):
  * @param kept - Maps of the run that are kept.
  */
 export function tooLargeText(steps: number, kept: number): string {
-  const most = formatCount(Math.floor(Math.sqrt(PAIRS_BUDGET_CELLS)));
+  const size = (side: number): string => `${formatCount(side)} × ${formatCount(side)}`;
+  const elsewhere = 'The numbers of all pairs are in the exported arrays.';
   return kept === 0
-    ? `A map of ${formatCount(steps)} × ${formatCount(steps)} steps is more than the window keeps (${most} × ${most}). The numbers of all pairs are in the exported arrays.`
-    : `The window keeps the first maps of a run up to ${most} × ${most} cells in all; this one is beyond them. The numbers of all pairs are in the exported arrays.`;
+    ? `A map of ${size(steps)} steps is more than the window keeps (${size(Math.sqrt(MOST_MAP_CELLS))}). ${elsewhere}`
+    : `The window keeps the first ${kept} maps of a run of this size; this one is beyond them. ${elsewhere}`;
 }
+
+/** What the view is for, said where there is nothing to show. */
+export const FLOW_TEXT =
+  'The flow map shows how strongly every step t still feels every earlier step s. It needs the mode All pairs.';
 
 /** How the picture is used without a mouse. */
 export const FLOW_KEYS = 'Arrow keys move the selected pair, with Shift by ten steps.';

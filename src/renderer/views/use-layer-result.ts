@@ -6,7 +6,7 @@ import {
   type GrowingCurve,
   type NormCurve,
 } from '../../charts/norm-curve';
-import type { MapData } from '../../charts/colour-image';
+import type { MapData } from '../../charts/map-data';
 import type { StateName } from '../../core/jacobian';
 import type { DirectionPart } from '../../shared/run';
 import { useRuns } from '../stores/runs';
