@@ -46,9 +46,9 @@ function rectangle(place: Partial<PairsEvent>, logNorms: readonly number[]): Pai
   };
 }
 
-const cells = (map: PairMap, isWhole = false): (number | undefined)[][] =>
+const cells = (map: PairMap): (number | undefined)[][] =>
   Array.from({ length: map.targets }, (_, t) =>
-    Array.from({ length: map.sources }, (__, s) => cellAt(drawnPairMap(map, isWhole), t, s)),
+    Array.from({ length: map.sources }, (__, s) => cellAt(drawnPairMap(map), t, s)),
   );
 
 const key = { quantity: 'dh_dx', direction: 'forward', sequence: 0 } as const;
@@ -88,7 +88,7 @@ describe('the maps of all pairs', () => {
       [Z, Number.NaN, undefined, Z],
       [undefined, undefined, undefined, undefined],
     ]);
-    expect(drawnPairMap(map, false).range).toEqual({
+    expect(drawnPairMap(map).range).toEqual({
       low: -2,
       high: -1,
       hasZero: true,
@@ -100,13 +100,13 @@ describe('the maps of all pairs', () => {
   it('are another object for the picture only once something has come', () => {
     const pairs = makePairMaps(REQUEST, started([...(['forward', 'backward'] as const)]));
     const map = pairMapOf(pairs, key)!;
-    const before = drawnPairMap(map, false);
+    const before = drawnPairMap(map);
     addRectangle(pairs, rectangle({ direction: 'backward' }, [-1]));
-    expect(drawnPairMap(map, false)).toBe(before);
+    expect(drawnPairMap(map)).toBe(before);
     addRectangle(pairs, rectangle({}, [-1]));
-    expect(drawnPairMap(map, false)).not.toBe(before);
+    expect(drawnPairMap(map)).not.toBe(before);
     const change = { columnStart: 0, columnEnd: 1, rowStart: 0, rowEnd: 1 };
-    expect(drawnPairMap(map, false).changes).toEqual([change]);
+    expect(drawnPairMap(map).changes).toEqual([change]);
   });
 
   it('are zero at the end where nothing was told', () => {
@@ -114,13 +114,13 @@ describe('the maps of all pairs', () => {
     addRectangle(pairs, rectangle({ targetStart: 3 }, [-1]));
     finishPairMaps(pairs);
     const map = pairMapOf(pairs, key)!;
-    expect(cells(map, true)).toEqual([
+    expect(cells(map)).toEqual([
       [Z, Z, Z, Z],
       [Z, Z, Z, Z],
       [Z, Z, Z, Z],
       [-1, Z, Z, Z],
     ]);
-    expect(drawnPairMap(map, true).range!.hasMissing).toBe(false);
+    expect(drawnPairMap(map).range!.hasMissing).toBe(false);
   });
 
   it('keep the first ones that fit the budget and count the others', () => {

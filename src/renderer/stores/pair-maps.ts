@@ -41,8 +41,10 @@ export interface PairMap extends PairMapKey {
   high: number;
   hasNotFinite: boolean;
   hasZero: boolean;
-  /** Cells that were told, of those that are not zero from the start. */
+  /** Cells that were told. */
   told: number;
+  /** Cells that are not computed yet. */
+  missing: number;
   /** Where cells have been told, oldest first. */
   readonly changes: MapWindow[];
   /** The map as it is drawn; another object once it has changed. */
@@ -98,6 +100,7 @@ export function makePairMaps(request: RunRequest, started: StartedEvent, budget 
 function emptyMap(key: PairMapKey, targets: number, sources: number, isCausal: boolean): PairMap {
   const values = new Float32Array(targets * sources);
   const classes = new Uint8Array(targets * sources);
+  let missing = targets * sources;
   if (isCausal) {
     // No state depends on what comes after it in the order of computing.
     for (let source = 0; source < sources; source += 1) {
@@ -105,6 +108,7 @@ function emptyMap(key: PairMapKey, targets: number, sources: number, isCausal: b
       const [from, to] = key.direction === 'forward' ? [start, start + source] : [start + source + 1, start + targets];
       values.fill(-Infinity, from, to);
       classes.fill(CELL_CLASS.outside, from, to);
+      missing -= to - from;
     }
   }
   return {
@@ -118,6 +122,7 @@ function emptyMap(key: PairMapKey, targets: number, sources: number, isCausal: b
     hasNotFinite: false,
     hasZero: false,
     told: 0,
+    missing,
     changes: [],
     drawn: null,
   };
@@ -150,6 +155,7 @@ export function addRectangle(pairs: PairMaps, event: PairsEvent): void {
       const value = logNorms[from]!;
       const at = to + target;
       if (value === -Infinity && classes[at] === CELL_CLASS.outside) continue;
+      if (classes[at] === CELL_CLASS.notComputed) map.missing -= 1;
       values[at] = value;
       classes[at] = value === -Infinity ? CELL_CLASS.exactZero : CELL_CLASS.value;
       if (value - value === 0) {
@@ -178,13 +184,14 @@ export function finishPairMaps(pairs: PairMaps): void {
   for (const map of pairs.maps.values()) {
     const { classes, values } = map;
     let at = classes.indexOf(CELL_CLASS.notComputed);
-    map.drawn = null;
     if (at < 0) continue;
+    map.drawn = null;
     for (; at >= 0; at = classes.indexOf(CELL_CLASS.notComputed, at + 1)) {
       classes[at] = CELL_CLASS.exactZero;
       values[at] = -Infinity;
     }
     map.hasZero = true;
+    map.missing = 0;
     map.changes.push({ columnStart: 0, columnEnd: map.sources, rowStart: 0, rowEnd: map.targets });
   }
 }
@@ -193,15 +200,14 @@ export function finishPairMaps(pairs: PairMaps): void {
  * The map as a picture takes it, rows = target steps; the same object until a rectangle has come.
  *
  * @param map - The map.
- * @param isWhole - True after the end of a whole run, when nothing is missing.
  */
-export function drawnPairMap(map: PairMap, isWhole: boolean): MapData {
+export function drawnPairMap(map: PairMap): MapData {
   const isEmpty = map.low > map.high;
   const range: MapRange = {
     low: isEmpty ? null : map.low,
     high: isEmpty ? null : map.high,
     hasZero: map.hasZero,
-    hasMissing: !isWhole,
+    hasMissing: map.missing > 0,
     hasNotFinite: map.hasNotFinite,
   };
   map.drawn ??= {
