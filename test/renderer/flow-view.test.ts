@@ -159,6 +159,7 @@ describe('the flow map', () => {
     useRuns().revision += 1;
     await flushPromises();
     expect(wrapper.find('.flow-map .blank').text()).toContain('more than the window keeps');
+    expect(wrapper.find('.flow-map .surface').classes()).toContain('is-blank');
   });
 
   it('has no accessibility violations', async () => {
