@@ -1,12 +1,10 @@
 /** Norms of the columns of each source, read back; small ones are added again in float64. */
 import { logNorm } from '../../core/linalg/scaling';
-import type { KernelAttribute, Ops, Value } from '../ops';
+import type { Value } from '../ops';
 import type { TileShape } from './scaled-columns';
 
 /** Sums of squares whose root is below this may have lost small terms to underflow. */
 const DOUBTFUL_NORM = 2 ** -50;
-
-const NO_ATTRIBUTES: readonly KernelAttribute[] = [];
 
 /**
  * log2 of the Frobenius norm of each source's columns as they are kept, -Infinity for exact zeros.
@@ -19,7 +17,7 @@ export function columnNorms(tile: TileShape, blocks: readonly Value[]): readonly
   const { ops, sources, width } = tile;
   const total = sources * width;
   const norms = ops.tidy(() => {
-    const rows = blocks.map((block) => rootSquares(ops, block));
+    const rows = blocks.map((block) => ops.norm(block, [0]));
     return tile.read(rows.length === 1 ? rows[0]! : ops.concat(rows, 0));
   });
   return blocks.map((block, at) => {
@@ -33,12 +31,6 @@ export function columnNorms(tile: TileShape, blocks: readonly Value[]): readonly
       return exactNorm(exact, block.shape[0]!, total, k * width, width);
     });
   });
-}
-
-/** The root of the sum of squares of each column. */
-function rootSquares(ops: Ops, block: Value): Value {
-  if (!ops.native) return ops.sqrt(ops.sum(ops.square(block), [0]));
-  return ops.native.kernel('EuclideanNorm', NO_ATTRIBUTES, [block, ops.uploadInts([0], [1])], 1)[0]!;
 }
 
 function exactNorm(data: ArrayLike<number>, rows: number, total: number, first: number, count: number): number {

@@ -6,12 +6,13 @@
  * As with use-live-map.ts only whole pictures are shown, range, scale and picture together. The size that is taken has at
  * most as many pixels as the screen, so that no peak falls between two of them.
  */
-import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue';
+import { computed, onScopeDispose, shallowRef, watch } from 'vue';
 import { rangeInSlices, type MapData, type MapScale, type MapWindow } from '../../charts/map-data';
 import type { ThemeName } from '../../charts/palette';
 import { copyWindow, levelCanvas, paintLevel } from './map-painter';
 import { inSlices } from './slices';
-import { EMPTY_RANGE, PAINTING_SHARE, type DrawnMap, type LiveMap, type LiveMapSource } from './use-live-map';
+import { EMPTY_RANGE, type DrawnMap, type LiveMap, type LiveMapSource } from './use-live-map';
+import { usePacedPasses } from './use-paced-passes';
 
 /** A picture of the whole map whose pixels stand for 2^level x 2^level cells. */
 interface Level {
@@ -58,18 +59,12 @@ const isSameScale = (a: MapScale, b: MapScale): boolean => a.low === b.low && a.
  */
 export function useLevelMap(source: LiveMapSource): LiveMap {
   const drawn = shallowRef<DrawnMap | null>(null);
-  const isBusy = ref(false);
   const levels = new Map<number, Level>();
   /** Two by turns: a chart draws an image again only when it is another one. */
   const screens = [0, 1].map(() => document.createElement('canvas'));
   let turn = 0;
   let wanted: number | null = null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let isPassing = false;
-  let isStale = false;
-  let isGone = false;
-  let earliest = 0;
-  const isWanted = (): boolean => !isGone;
+  const { isBusy, isWanted, passNow, passInTurn } = usePacedPasses(pass);
   const current = computed(() => source.map());
 
   /** Whether a picture is one of these values on this scale, be it of earlier ones. */
@@ -101,47 +96,21 @@ export function useLevelMap(source: LiveMapSource): LiveMap {
       for (const [key, other] of levels) if (!fits(other, map, scale, theme)) levels.delete(key);
       levels.set(level, { level, canvas, map, changes, scale, theme });
     }
-    if (!isGone) drawn.value = { map, range, scale, theme, painted: null };
-  }
-
-  async function run(): Promise<void> {
-    isPassing = true;
-    isStale = false;
-    const start = performance.now();
-    try {
-      await pass();
-    } finally {
-      const end = performance.now();
-      earliest = end + (end - start) * (1 / PAINTING_SHARE - 1);
-      isPassing = false;
-    }
-    if (isStale) schedule(earliest - performance.now());
-    else isBusy.value = false;
-  }
-
-  function schedule(wait: number): void {
-    if (isGone) return;
-    isBusy.value = true;
-    isStale = true;
-    if (isPassing) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => void run(), Math.max(0, wait));
+    if (isWanted()) drawn.value = { map, range, scale, theme, painted: null };
   }
 
   watch(
     () => [current.value, source.theme(), source.scaleOf()] as const,
     ([map]) => {
-      if (map !== null && drawn.value?.map.values === map.values) return schedule(earliest - performance.now());
+      if (map !== null && drawn.value?.map.values === map.values) return passInTurn();
       drawn.value = null;
       levels.clear();
-      schedule(0);
+      passNow();
     },
     { immediate: true },
   );
 
   onScopeDispose(() => {
-    isGone = true;
-    clearTimeout(timer);
     levels.clear();
   });
 
@@ -160,8 +129,8 @@ export function useLevelMap(source: LiveMapSource): LiveMap {
       wanted = level;
       const shown = nearest(level);
       // One that is there but late has its turn with the next numbers, unless there will be none.
-      if (shown?.level !== level) schedule(0);
-      else if (shown.map !== drawn.value?.map) schedule(earliest - performance.now());
+      if (shown?.level !== level) passNow();
+      else if (shown.map !== drawn.value?.map) passInTurn();
       if (shown === null) return null;
       const screen = screens[(turn = 1 - turn)]!;
       copyWindow(shown.canvas, shown.level, view, screen, width * ratio, height * ratio);

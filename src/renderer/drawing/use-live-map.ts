@@ -4,15 +4,13 @@
  *
  * Range, scale and picture are published together, because a new scale beside an old picture would lie.
  */
-import { computed, onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
+import { computed, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
 import { rangeInSlices, type MapData, type MapRange, type MapScale } from '../../charts/map-data';
 import type { MapPainter } from '../../charts/map-chart';
 import type { ThemeName } from '../../charts/palette';
 import { canvasInSlices, isSamePicture, wantedPicture, type WantedPicture } from './map-painter';
 import { inSlices } from './slices';
-
-/** Share of the time that painting may take while data stream in. */
-export const PAINTING_SHARE = 0.25;
+import { usePacedPasses } from './use-paced-passes';
 
 /** A picture that is whole. */
 interface Painted {
@@ -57,14 +55,8 @@ export const EMPTY_RANGE: MapRange = { low: null, high: null, hasZero: false, ha
  */
 export function useLiveMap(source: LiveMapSource): LiveMap {
   const drawn = shallowRef<DrawnMap | null>(null);
-  const isBusy = ref(false);
   let wanted: WantedPicture | null = null;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let isPassing = false;
-  let isStale = false;
-  let isGone = false;
-  let earliest = 0;
-  const isWanted = (): boolean => !isGone;
+  const { isBusy, isWanted, passNow, passInTurn } = usePacedPasses(pass);
   /** The same object until something it is made of changes. */
   const current = computed(() => source.map());
 
@@ -99,47 +91,18 @@ export function useLiveMap(source: LiveMapSource): LiveMap {
     if (range === null) return;
     const scale = scaleOf(range);
     const painted = await picture(map, scale, theme);
-    if (!isGone) drawn.value = { map, range, scale, theme, painted };
-  }
-
-  async function run(): Promise<void> {
-    isPassing = true;
-    isStale = false;
-    const start = performance.now();
-    try {
-      await pass();
-    } finally {
-      const end = performance.now();
-      earliest = end + (end - start) * (1 / PAINTING_SHARE - 1);
-      isPassing = false;
-    }
-    if (isStale) schedule(earliest - performance.now());
-    else isBusy.value = false;
-  }
-
-  function schedule(wait: number): void {
-    if (isGone) return;
-    isBusy.value = true;
-    isStale = true;
-    if (isPassing) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => void run(), Math.max(0, wait));
+    if (isWanted()) drawn.value = { map, range, scale, theme, painted };
   }
 
   watch(
     () => [current.value, source.theme(), source.scaleOf()] as const,
     ([map]) => {
-      if (map !== null && isSameShape(map)) return schedule(earliest - performance.now());
+      if (map !== null && isSameShape(map)) return passInTurn();
       drawn.value = null;
-      schedule(0);
+      passNow();
     },
     { immediate: true },
   );
-
-  onScopeDispose(() => {
-    isGone = true;
-    clearTimeout(timer);
-  });
 
   return {
     drawn,
@@ -148,7 +111,7 @@ export function useLiveMap(source: LiveMapSource): LiveMap {
       const asked = wantedPicture(view, width, height, window.devicePixelRatio);
       wanted = asked;
       const painted = drawn.value?.painted ?? null;
-      if (painted === null || !isSamePicture(painted.wanted, asked)) schedule(0);
+      if (painted === null || !isSamePicture(painted.wanted, asked)) passNow();
       return painted && { image: painted.canvas, view: painted.wanted.view };
     },
   };
